@@ -1,0 +1,26 @@
+import { defineConfig } from 'rolldown'
+
+const resolve = { conditionNames: ['@icmpkit/source', 'import', 'node', 'default'] }
+
+export default defineConfig([
+  {
+    input: {
+      index: 'packages/icmpkit/src/index.ts',
+      wire: 'packages/icmpkit/src/wire/index.ts',
+      probe: 'packages/icmpkit/src/probe/index.ts',
+      os: 'packages/icmpkit/src/os/index.ts',
+    },
+    platform: 'node',
+    external: ['koffi'],
+    resolve,
+    output: { dir: 'packages/icmpkit/dist', chunkFileNames: 'chunk/[name]-[hash].js', cleanDir: true },
+  },
+  {
+    // One lazy chunk a command: what `icmp ping` does not use is not read (docs/decisions).
+    input: { main: 'packages/cli/src/main.ts' },
+    platform: 'node',
+    external: ['koffi'],
+    resolve,
+    output: { dir: 'packages/icmpkit/dist/cli', chunkFileNames: '[name]-[hash].js' },
+  },
+])
