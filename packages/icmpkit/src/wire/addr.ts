@@ -108,7 +108,8 @@ function groups(text: string, last: boolean): number[] | undefined {
 
 /** Dotted quad, or RFC 5952 text; `zone` is appended after `%` where given. */
 export function showIp(ip: Ip, zone?: string): string {
-  const text = typeof ip === 'bigint' ? showIp6(ip) : `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`
+  const text =
+    typeof ip === 'bigint' ? showIp6(ip) : `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`
   return zone === undefined || zone === '' ? text : `${text}%${zone}`
 }
 
@@ -117,7 +118,7 @@ function showIp6(ip: Ip6): string {
   for (let shift = 112n; shift >= 0n; shift -= 16n) words.push(Number((ip >> shift) & 0xffffn))
   // RFC 5952 §5: a v4-mapped address keeps its dotted quad.
   if (words.slice(0, 5).every((w) => w === 0) && words[5] === 0xffff) {
-    return `::ffff:${showIp((((words[6]! << 16) | words[7]!) | 0) as Ip4)}`
+    return `::ffff:${showIp(((words[6]! << 16) | words[7]! | 0) as Ip4)}`
   }
   let best = -1
   let length = 1

@@ -10,7 +10,7 @@ export class AsciiLine {
   /** Octets filled so far. */
   end = 0
 
-  constructor(capacity = 1 << 16) {
+  constructor(capacity: number = 1 << 16) {
     this.bytes = new Uint8Array(capacity)
   }
 

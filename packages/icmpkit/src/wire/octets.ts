@@ -72,7 +72,7 @@ export function tooWide(value: number | bigint, bits: number): RangeError {
 }
 
 /** Lower-case hex without separators. */
-export function hex(bytes: Uint8Array, at = 0, end = bytes.length): string {
+export function hex(bytes: Uint8Array, at = 0, end: number = bytes.length): string {
   let text = ''
   for (let i = at; i < end; i++) text += HEX[bytes[i]!]!
   return text
@@ -81,7 +81,8 @@ export function hex(bytes: Uint8Array, at = 0, end = bytes.length): string {
 /** Octets of hex text; blanks, colons and line ends between the digits are ignored. @throws TypeError */
 export function unhex(text: string): Uint8Array {
   const digits = text.replace(/[\s:]/g, '')
-  if (digits.length % 2 !== 0 || /[^0-9a-fA-F]/.test(digits)) throw new TypeError('hex: an even number of digits 0-9a-f')
+  if (digits.length % 2 !== 0 || /[^0-9a-fA-F]/.test(digits))
+    throw new TypeError('hex: an even number of digits 0-9a-f')
   const bytes = new Uint8Array(digits.length / 2)
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16)
   return bytes
