@@ -1,0 +1,47 @@
+/**
+ * Memory that both the kernel and JavaScript see: mmapped, never moved by the collector, so that its addresses may stand
+ * inside iovecs, rings and UMEMs.
+ *
+ * A view does not keep its mapping: touching it after `munmap` is a segfault. So an arena is unmapped only when nothing
+ * can reach its views any more (a finalizer), never by hand.
+ */
+import { OsError } from './os-error.ts'
+import { type Pointer, type Sys, sys } from './sys.ts'
+
+export interface Arena {
+  readonly address: bigint
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
+
+/** `size` octets of zeros, rounded up to whole pages. @throws OsError */
+export function arena(size: number, door = 'arena'): Arena {
+  return mapped(size, MAP_PRIVATE | MAP_ANONYMOUS, -1, door)
+}
+
+/** Maps `size` octets of `fd` (a ring of the kernel's) at `offset`. @throws OsError */
+export function mapping(fd: number, size: number, offset = 0, door = 'arena'): Arena {
+  return mapped(size, MAP_SHARED, fd, door, offset)
+}
+
+function mapped(size: number, flags: number, fd: number, door: string, offset = 0): Arena {
+  const os = sys()
+  const length = Math.ceil(size / PAGE) * PAGE
+  const address = os.mmap(null as Pointer, length, PROT_READ | PROT_WRITE, flags, fd, offset)
+  if (address < 0n) throw new OsError(Number(-address), 'mmap', door)
+  const buffer = os.koffi.view(address, length)
+  unmap.register(buffer, { os, address, length })
+  return { address, bytes: new Uint8Array(buffer), view: new DataView(buffer) }
+}
+
+/** The buffer is what every view holds on to: once it is collected, no view is left that could touch the mapping. */
+const unmap = new FinalizationRegistry<{ os: Sys; address: bigint; length: number }>(({ os, address, length }) => {
+  os.munmap(address, length)
+})
+
+const PAGE = 4096
+const PROT_READ = 1
+const PROT_WRITE = 2
+const MAP_SHARED = 1
+const MAP_PRIVATE = 2
+const MAP_ANONYMOUS = 0x20
