@@ -17,14 +17,17 @@ export const BROADCAST4 = -1 as Ip4
 export const ANY6 = 0n as Ip6
 export const LOOPBACK6 = 1n as Ip6
 
+/** 4 or 6; the addresses themselves are told apart by `typeof`. */
 export function familyOf(ip: Ip): Family {
   return typeof ip === 'bigint' ? 6 : 4
 }
 
+/** Unchecked, as the readers of octets.ts. */
 export function readIp4(bytes: Uint8Array, at: number): Ip4 {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) as Ip4
 }
 
+/** Unchecked; costs ten times `readIp4`, so hot paths compare and hash the octets instead. */
 export function readIp6(bytes: Uint8Array, at: number): Ip6 {
   return ((BigInt(u32(bytes, at)) << 96n) |
     (BigInt(u32(bytes, at + 4)) << 64n) |
@@ -45,10 +48,12 @@ export function writeIp(ip: Ip, out: Uint8Array, at: number): number {
   return at + 16
 }
 
+/** 224.0.0.0/4 and ff00::/8. */
 export function isMulticast(ip: Ip): boolean {
   return typeof ip === 'bigint' ? ip >> 120n === 0xffn : ip >>> 28 === 0xe
 }
 
+/** 169.254.0.0/16, fe80::/10, and the v6 groups of interface and link scope: those that mean nothing without a zone. */
 export function isLinkLocal(ip: Ip): boolean {
   if (typeof ip !== 'bigint') return ip >>> 16 === 0xa9fe
   return ip >> 118n === 0x3fan || (isMulticast(ip) && ((ip >> 112n) & 0xfn) <= 2n)
