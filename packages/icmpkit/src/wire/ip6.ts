@@ -30,7 +30,7 @@ export interface Header {
   dst: Ip6
   /** In the order of the packet. */
   extensions: readonly extension.Extension[]
-  /** The upper layer; or the extension header where the walk stopped, since it is cut off. */
+  /** The upper layer; or the extension header where the walk stopped: cut off, or hop-by-hop options out of place. */
   protocol: number
   /** Offset of the upper layer (or of that extension header) in `bytes`. Inside a later fragment it is no header. */
   payload: number
@@ -45,7 +45,7 @@ export interface Header {
 /**
  * Structure only. A payload length beyond `end` is normal (quotes, cut captures) and shows as a smaller `end`; octets
  * behind the payload length are left out. An extension header that the packet itself cuts off is malformed; one that
- * only the capture cuts off ends the walk.
+ * only the capture or a first fragment cuts off ends the walk.
  */
 export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Header | Malformed {
   if (end - at < HEADER) return malformed('truncated', Math.max(end - at, 0))
@@ -81,12 +81,15 @@ function walk(h: Header, bytes: Uint8Array, at: number, end: number): Header | M
   let whole = jumbo ? Number.POSITIVE_INFINITY : at + HEADER + h.payloadLength
   if (jumbo) h.end = end
   while (extension.isExtension(h.protocol)) {
+    // RFC 8200 §4: hop-by-hop options stand directly behind the IPv6 header or are not recognised.
+    if (h.protocol === extension.Type.hopByHop && extensions.length > 0) return h
     if (extensions.length === MAX_EXTENSIONS) return malformed('too-long', h.payload - at)
     const here = h.end - h.payload
     const length = here < 8 ? 8 : extension.lengthAt(h.protocol, bytes, h.payload)
     if (here < length) {
-      if (h.payload + length > whole) return malformed('truncated', h.end - at)
-      return h
+      // A first fragment may end inside the chain: RFC 7112 has an error of its own for that.
+      const cut = h.payload + length > whole && h.fragment === undefined
+      return cut ? malformed('truncated', h.end - at) : h
     }
     const e = extension.parse(h.protocol, bytes, h.payload, h.payload + length)
     if (e.kind === 'malformed') return malformed(e.why, h.payload - at + e.at)
@@ -128,11 +131,14 @@ export function skip(bytes: Uint8Array, at: number, end: number): number {
   }
   const whole = i + payloadLength
   const limit = Math.min(whole, end)
+  let first = false
   for (let n = 0; extension.isExtension(protocol); n++) {
+    if (protocol === extension.Type.hopByHop && n > 0) break
     if (n === MAX_EXTENSIONS) return -1
     const length = limit - i < 8 ? 8 : extension.lengthAt(protocol, bytes, i)
-    if (limit - i < length) return i + length > whole ? -1 : ((i - at) << 8) | protocol
+    if (limit - i < length) return i + length > whole && !first ? -1 : ((i - at) << 8) | protocol
     if (protocol === extension.Type.authentication && length < 12) return -1
+    if (protocol === extension.Type.fragment) first = true
     const later = protocol === extension.Type.fragment && (u16(bytes, i + 2) & 0xfff8) !== 0
     protocol = bytes[i]!
     i += length
