@@ -1,0 +1,950 @@
+/**
+ * Ping of N targets, sans-IO: sequences, matching, time-outs, outcomes and statistics. Time and chance come in as
+ * arguments; doors and the lab drive it alike (door.ts).
+ *
+ * A reply is believed when the run's token is in it, or, where the payload has no room for one, when address, id and
+ * sequence match a probe in flight; an error when its quote does (RFC 5927 §4). Everything else is counted, not believed.
+ */
+import type { ClockSource, Instant } from '../clock.ts'
+import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
+import { ANY4, ANY6, BROADCAST4, type Family, familyOf, type Ip, isMulticast } from '../wire/addr.ts'
+import { holds, sum } from '../wire/checksum.ts'
+import * as icmp6 from '../wire/icmp6.ts'
+import { IpTable } from '../wire/ip-table.ts'
+import * as ip4 from '../wire/ip4.ts'
+import * as ip6 from '../wire/ip6.ts'
+import { u16, u32 } from '../wire/octets.ts'
+import type { ErrorEvent, MachineEvent, SummaryEvent } from './ping-event.ts'
+import { type Asked, extend, type Question, type Seen } from './question.ts'
+import { LossBursts, RttStatistics } from './statistics.ts'
+import { TimerHeap } from './timer-heap.ts'
+
+/** A reply later than this after its probe is foreign: nothing is kept for ever. */
+const MEMORY_MS = 60_000
+/** Probes kept for late replies and duplicates; the oldest settled ones go first. */
+const MEMORY_PROBES = 1 << 17
+/** Responders told apart for one multicast probe. */
+const MAX_RESPONDERS = 4096
+/** Losses in a row after which the identifier is changed: a firewall can stay stuck on the old one for ever. */
+const ROTATE_AFTER = 10
+/** A kernel identifier is changed at most this often: other targets share it. */
+const ROTATE_EVERY_MS = 10_000
+
+/** A wake-up this late is made good by a short burst; a later one is not. */
+const SPACING_SLACK_MS = 2
+
+export interface PingSettings {
+  question: Question
+  /** Between two probes to the same target. */
+  intervalMs: number
+  timeoutMs: number
+  /** Replies awaited for each target; undefined: until stopped. With a deadline, probes go on until so many are answered. */
+  count?: number | undefined
+  /** From the start, for all targets. */
+  deadlineMs?: number | undefined
+  /** The next probe leaves when the last was answered: 'adaptive' waits `intervalMs` at most, 'flood' 10 ms. */
+  pace: 'interval' | 'adaptive' | 'flood'
+  /** Least time between two probes of the whole run: the budget of packets a second. */
+  spacingMs: number
+  /** Probes that leave at once, before the pace begins. */
+  preload: number
+  /** Stop the run when so many probes have left. */
+  budget?: number | undefined
+  ttl: number
+  tos: number
+  flowLabel: number
+  dontFragment: boolean
+  /** IPv4 options, padded to words (record route, timestamp). */
+  ipOptions?: Uint8Array | undefined
+  /** Events for a probe still unanswered when the next is due. */
+  tellOutstanding: boolean
+  /** Stay when all targets are done, since more may be added. */
+  hold: boolean
+  /** Families whose door puts its own identifier in: then ids are not compared. */
+  kernelId: Record<Family, boolean>
+  /** Added to an Instant it gives milliseconds since midnight UT, modulo a day. */
+  midnightOffsetMs: number
+  /** Uniform in 0 … 1, for identifiers and the table's seed. */
+  random: () => number
+}
+
+/** `port`: the interface, for link-local and multicast; 0 = by the route. */
+export interface PingTarget {
+  ip: Ip
+  port: number
+  source: Ip | undefined
+}
+
+type ProbeState = 'flying' | 'answered' | 'lost' | 'failed' | 'unsent'
+
+interface Probe {
+  target: Target
+  ext: number
+  id: number
+  tag: number
+  /** The moment before the send call, by the user clock. */
+  userAt: Instant
+  sentAt: Instant
+  sentClock: ClockSource
+  midnightMs: number
+  state: ProbeState
+  /** Who answered already; only kept for targets that many may answer. */
+  responders: IpTable | undefined
+}
+
+interface Target {
+  slot: number
+  ip: Ip
+  family: Family
+  port: number
+  source: Ip | undefined
+  many: boolean
+  id: number
+  phase: 'asking' | 'draining' | 'done'
+  dueAt: Instant
+  ready: boolean
+  preloadLeft: number
+  /** Extended sequence of the last probe; the first is 1. */
+  ext: number
+  flying: number
+  probes: Map<number, Probe>
+  startedAt: Instant | undefined
+  endedAt: Instant
+  highestAnswered: number
+  rotateAfter: number
+  sent: number
+  received: number
+  late: number
+  duplicates: number
+  corrupt: number
+  foreign: number
+  reordered: number
+  errors: number
+  localDrops: number
+  rtt: RttStatistics
+  bursts: LossBursts
+}
+
+/** A reply whose transmit stamp may still lie in the error queue: it waits until both queues were drained once. */
+interface Held {
+  probe: Probe
+  kind: 'reply' | 'late'
+  from: Ip
+  port: number
+  stamp: Instant
+  clock: ClockSource
+  /** User clock when it was read: with `userAt` the bracket that a kernel round trip must fit in. */
+  readAt: Instant
+  ttl: number
+  tos: number
+  bytes: number
+  options: Uint8Array | undefined
+  answer: ReturnType<Question['answer']>
+}
+
+/** 'rotate': the door of that family should take a new identifier. */
+export type PingEventOut = MachineEvent | { kind: 'rotate'; family: Family; target: number }
+
+export class PingMachine implements Machine<PingEventOut> {
+  /** Packets that were none of ours: other programs' replies, errors about other flows. */
+  ignored = 0
+  readonly #s: PingSettings
+  readonly #targets: (Target | undefined)[] = []
+  readonly #byIp: IpTable
+  readonly #due = new TimerHeap<Target>()
+  readonly #ready: Record<Family, Target[]> = { 4: [], 6: [] }
+  readonly #events: PingEventOut[] = []
+  #eventsHead = 0
+  /** All probes in the order they left; the first `#settled` have timed out or ended, the first `#forgotten` are gone. */
+  readonly #order: (Probe | undefined)[] = []
+  #settled = 0
+  #forgotten = 0
+  readonly #byTag = new Map<number, Probe>()
+  #nextTag = 1
+  #held: Held[] = []
+  #left = 0
+  #spacedUntil: Instant = Number.NEGATIVE_INFINITY as Instant
+  #deadline: Instant | undefined
+  #asking = 0
+  #holding: boolean
+  #rotatedAt: Record<Family, number> = { 4: Number.NEGATIVE_INFINITY, 6: Number.NEGATIVE_INFINITY }
+  readonly #seen: Seen = { id: -1, seq: -1, token: 'none', slot: -1, ext: -1 }
+
+  constructor(settings: PingSettings) {
+    this.#s = settings
+    this.#holding = settings.hold
+    this.#byIp = new IpTable(Math.floor(settings.random() * 0x100000000))
+  }
+
+  /** Begins to ask `target` at `at` (not before now); returns its slot, which every event names. */
+  add(now: Instant, target: PingTarget, at: Instant = now): number {
+    const slot = this.#targets.length
+    const t: Target = {
+      slot,
+      ip: target.ip,
+      family: familyOf(target.ip),
+      port: target.port,
+      source: target.source,
+      many: isMulticast(target.ip) || target.ip === BROADCAST4,
+      id: Math.floor(this.#s.random() * 0x10000),
+      phase: 'asking',
+      dueAt: at,
+      ready: false,
+      preloadLeft: Math.max(0, this.#s.preload - 1),
+      ext: 0,
+      flying: 0,
+      probes: new Map(),
+      startedAt: undefined,
+      endedAt: now,
+      highestAnswered: 0,
+      rotateAfter: ROTATE_AFTER,
+      sent: 0,
+      received: 0,
+      late: 0,
+      duplicates: 0,
+      corrupt: 0,
+      foreign: 0,
+      reordered: 0,
+      errors: 0,
+      localDrops: 0,
+      rtt: new RttStatistics(),
+      bursts: new LossBursts(),
+    }
+    this.#targets.push(t)
+    if (!t.many && this.#byIp.get(t.ip) < 0) this.#byIp.set(t.ip, slot)
+    this.#asking++
+    this.#due.push(t.dueAt, t)
+    if (this.#deadline === undefined && this.#s.deadlineMs !== undefined) {
+      this.#deadline = (now + this.#s.deadlineMs) as Instant
+    }
+    return slot
+  }
+
+  /** Many sources may answer this target: a subnet's broadcast address, which only the routes know. */
+  expectMany(slot: number): void {
+    const t = this.#targets[slot]
+    if (t !== undefined) t.many = true
+  }
+
+  /** Stops asking; its summary follows. Unknown or ended slots are none of our business. */
+  remove(now: Instant, slot: number): void {
+    const t = this.#targets[slot]
+    if (t !== undefined && t.phase !== 'done') this.#finish(t, now)
+  }
+
+  /** Ends everything now: what is in flight stays unanswered, as with iputils. */
+  stop(now: Instant): void {
+    this.#release()
+    for (const t of this.#targets) if (t !== undefined && t.phase !== 'done') this.#finish(t, now)
+    this.#holding = false
+  }
+
+  /** The summary so far. */
+  summary(slot: number): SummaryEvent | undefined {
+    const t = this.#targets[slot]
+    return t === undefined ? undefined : summarize(t, t.endedAt)
+  }
+
+  /** Statistics of all targets together. */
+  total(): RttStatistics {
+    const all = new RttStatistics()
+    for (const t of this.#targets) if (t !== undefined) all.merge(t.rtt)
+    return all
+  }
+
+  handleTimeout(now: Instant): void {
+    this.#release()
+    if (this.#deadline !== undefined && now >= this.#deadline) {
+      this.stop(now)
+      return
+    }
+    this.#settle(now)
+    this.#forget(now)
+    for (let t = this.#due.pop(now); t !== undefined; t = this.#due.pop(now)) {
+      // An entry of the past: the target was asked to come earlier or later since.
+      if (t.phase !== 'asking' || t.ready || t.dueAt > now) continue
+      t.ready = true
+      this.#ready[t.family].push(t)
+    }
+  }
+
+  pollTransmit(now: Instant, slot: Slot): boolean {
+    if (this.#s.spacingMs > 0 && now < this.#spacedUntil) return false
+    const t = this.#nextReady(slot.family)
+    if (t === undefined) return false
+    if (this.#s.tellOutstanding) {
+      const last = t.probes.get(t.ext)
+      if (last?.state === 'flying') {
+        this.#emit({ kind: 'outstanding', target: t.slot, seq: t.ext, at: now })
+      }
+    }
+    const probe = this.#launch(now, t)
+    this.#writePacket(probe, slot)
+    slot.tag = probe.tag
+    slot.port = t.port
+    this.#schedule(now, t)
+    return true
+  }
+
+  handleSent(_now: Instant, tag: number, stamp: Instant, clock: ClockSource): void {
+    const probe = this.#byTag.get(tag)
+    if (probe === undefined) return
+    if (clock === 'user' && probe.sentClock === 'user') {
+      probe.userAt = stamp
+      probe.sentAt = stamp
+    } else if (clock !== 'user' && probe.sentClock !== 'hardware') {
+      probe.sentAt = stamp
+      probe.sentClock = clock
+    }
+  }
+
+  handleUnsent(now: Instant, tag: number, why: LocalDrop, mtu: number): void {
+    const probe = this.#byTag.get(tag)
+    if (probe === undefined || probe.state !== 'flying') return
+    const t = probe.target
+    const seq = probe.ext
+    if (why === 'too-big' || why === 'no-route') {
+      // The local kernel answered the question: an error, as iputils counts it.
+      t.errors++
+      const event: ErrorEvent = {
+        kind: 'error',
+        origin: 'local',
+        target: t.slot,
+        seq,
+        from: null,
+        port: 0,
+        family: t.family,
+        type: null,
+        code: null,
+        why,
+        mtu: why === 'too-big' && mtu > 0 ? mtu : null,
+        pointer: null,
+        message: null,
+        at: now,
+      }
+      this.#emit(event)
+      this.#end(probe, 'failed', now)
+      t.bursts.lost()
+    } else {
+      t.sent--
+      t.localDrops++
+      this.#emit({ kind: 'local-drop', target: t.slot, seq, why, at: now })
+      this.#end(probe, 'unsent', now)
+    }
+    this.#finishIfDrained(t, now)
+  }
+
+  handlePacket(now: Instant, a: Arrival): boolean {
+    const version = a.end > a.at ? a.bytes[a.at]! >> 4 : 0
+    if (version === 4) this.#handle4(now, a)
+    else if (version === 6) this.#handle6(now, a)
+    else this.ignored++
+    return false
+  }
+
+  pollEvent(): PingEventOut | undefined {
+    if (this.#eventsHead === this.#events.length) {
+      if (this.#eventsHead > 0) {
+        this.#events.length = 0
+        this.#eventsHead = 0
+      }
+      return undefined
+    }
+    return this.#events[this.#eventsHead++]
+  }
+
+  pollTimeout(): Instant | undefined {
+    if (this.#held.length > 0 || this.#eventsHead < this.#events.length) return 0 as Instant
+    if (this.#asking === 0) {
+      return this.#holding ? (Number.POSITIVE_INFINITY as Instant) : undefined
+    }
+    let next = this.#due.next ?? (Number.POSITIVE_INFINITY as Instant)
+    if (this.#ready[4].length + this.#ready[6].length > 0 && this.#spacedUntil < next) next = this.#spacedUntil
+    const oldest = this.#oldestFlying()
+    if (oldest !== undefined && oldest.userAt + this.#s.timeoutMs < next) {
+      next = (oldest.userAt + this.#s.timeoutMs) as Instant
+    }
+    return this.#deadline !== undefined && this.#deadline < next ? this.#deadline : next
+  }
+
+  // --- asking ---------------------------------------------------------------------------------------------------
+
+  #nextReady(family: Family | undefined): Target | undefined {
+    const queue =
+      family === undefined ? (this.#ready[4].length > 0 ? this.#ready[4] : this.#ready[6]) : this.#ready[family]
+    for (let t = queue.shift(); t !== undefined; t = queue.shift()) {
+      t.ready = false
+      if (t.phase === 'asking') return t
+    }
+    return undefined
+  }
+
+  #launch(now: Instant, t: Target): Probe {
+    t.ext++
+    t.sent++
+    t.flying++
+    t.startedAt ??= now
+    this.#left++
+    const probe: Probe = {
+      target: t,
+      ext: t.ext,
+      id: t.id,
+      tag: this.#nextTag,
+      userAt: now,
+      sentAt: now,
+      sentClock: 'user',
+      midnightMs: midnight(now, this.#s.midnightOffsetMs),
+      state: 'flying',
+      responders: undefined,
+    }
+    this.#nextTag = this.#nextTag === 0x7fffffff ? 1 : this.#nextTag + 1
+    this.#byTag.set(probe.tag, probe)
+    t.probes.set(probe.ext, probe)
+    this.#order.push(probe)
+    return probe
+  }
+
+  #writePacket(probe: Probe, slot: Slot): void {
+    const { target: t } = probe
+    const s = this.#s
+    const length = s.question.size(t.family)
+    const asked = this.#asked(probe)
+    if (t.family === 4) {
+      const at = ip4.write(
+        {
+          tos: s.tos,
+          df: s.dontFragment,
+          id: s.dontFragment ? 0 : probe.ext & 0xffff,
+          ttl: s.ttl,
+          protocol: 1,
+          src: asked.src as typeof ANY4,
+          dst: t.ip as typeof ANY4,
+          ...(s.ipOptions === undefined ? {} : { options: s.ipOptions }),
+        },
+        slot.bytes,
+        slot.at,
+        length,
+      )
+      slot.end = s.question.write(asked, slot.bytes, at)
+    } else {
+      const at = ip6.write(
+        {
+          trafficClass: s.tos,
+          flowLabel: s.flowLabel,
+          protocol: 58,
+          hopLimit: s.ttl,
+          src: asked.src as typeof ANY6,
+          dst: t.ip as typeof ANY6,
+        },
+        slot.bytes,
+        slot.at,
+        length,
+      )
+      slot.end = s.question.write(asked, slot.bytes, at)
+    }
+  }
+
+  #asked(probe: Probe): Asked {
+    const t = probe.target
+    return {
+      slot: t.slot,
+      ext: probe.ext,
+      id: probe.id,
+      family: t.family,
+      src: t.source ?? (t.family === 4 ? ANY4 : ANY6),
+      dst: t.ip,
+      midnightMs: probe.midnightMs,
+    }
+  }
+
+  /** When this target is due again, after a probe that left now. */
+  #schedule(now: Instant, t: Target): void {
+    const s = this.#s
+    if (s.spacingMs > 0)
+      this.#spacedUntil = (Math.max(this.#spacedUntil, now - SPACING_SLACK_MS) + s.spacingMs) as Instant
+    const enough = s.count !== undefined && s.deadlineMs === undefined && t.ext >= s.count
+    if (enough || (s.budget !== undefined && this.#left >= s.budget)) {
+      t.phase = 'draining'
+      if (s.budget !== undefined && this.#left >= s.budget) {
+        for (const other of this.#targets) if (other?.phase === 'asking') other.phase = 'draining'
+        for (const other of this.#targets) if (other !== undefined) this.#finishIfDrained(other, now)
+      }
+      return
+    }
+    let wait = s.pace === 'flood' ? Math.min(10, s.intervalMs) : s.intervalMs
+    if (t.preloadLeft > 0) {
+      t.preloadLeft--
+      wait = 0
+    }
+    // From when it was due, not from now, so that the pace does not drift; but never to catch up in a burst.
+    this.#dueAt(t, Math.max(s.pace === 'interval' ? t.dueAt + wait : now + wait, wait === 0 ? now : now + wait / 2))
+  }
+
+  #dueAt(t: Target, at: number): void {
+    t.dueAt = at as Instant
+    this.#due.push(at, t)
+  }
+
+  // --- hearing --------------------------------------------------------------------------------------------------
+
+  #handle4(now: Instant, a: Arrival): void {
+    const h = ip4.parse(a.bytes, a.at, a.end)
+    // Behind the first fragment there is no ICMP header (RFC 791): the kernel reassembles before it shows us any.
+    if (h.kind === 'malformed' || h.protocol !== 1 || h.offset !== 0 || h.end - h.payload < 8) {
+      this.ignored++
+      return
+    }
+    const type = a.bytes[h.payload]!
+    if (type === this.#s.question.replyType(4)) {
+      const bad = a.checksum === 'unknown' && a.end >= a.at + h.length && !holds(sum(a.bytes, h.payload, h.end))
+      this.#handleReply(now, a, h.payload, h.end, 4, h.src, h.ttl, h.tos, bad, h.options)
+    } else if (type === 3 || type === 4 || type === 5 || type === 11 || type === 12) {
+      if (a.checksum === 'unknown' && a.end >= a.at + h.length && !holds(sum(a.bytes, h.payload, h.end))) this.ignored++
+      else this.#handleError(now, a, h.payload, h.end, 4, h.src)
+    } else {
+      this.ignored++
+    }
+  }
+
+  #handle6(now: Instant, a: Arrival): void {
+    const h = ip6.parse(a.bytes, a.at, a.end)
+    if (h.kind === 'malformed' || h.protocol !== 58 || h.end - h.payload < 8) {
+      this.ignored++
+      return
+    }
+    const type = a.bytes[h.payload]!
+    const isReply = type === this.#s.question.replyType(6)
+    if (!isReply && !(type >= 1 && type <= 4)) {
+      this.ignored++
+      return
+    }
+    const whole = a.end >= a.at + ip6.HEADER + h.payloadLength
+    const bad =
+      a.checksum === 'unknown' &&
+      whole &&
+      icmp6.verify(a.bytes, h.payload, h.end, h.end - h.payload, h.src, h.finalDst) === 'bad'
+    if (isReply) this.#handleReply(now, a, h.payload, h.end, 6, h.src, h.hopLimit, h.trafficClass, bad, undefined)
+    else if (bad) this.ignored++
+    else this.#handleError(now, a, h.payload, h.end, 6, h.src)
+  }
+
+  #handleReply(
+    now: Instant,
+    a: Arrival,
+    at: number,
+    end: number,
+    family: Family,
+    from: Ip,
+    ttl: number,
+    tos: number,
+    badSum: boolean,
+    options: Uint8Array | undefined,
+  ): void {
+    const { question } = this.#s
+    const seen = this.#seen
+    if (!question.read(a.bytes, at, end, family, seen)) {
+      this.ignored++
+      return
+    }
+    const probe = this.#probeOf(seen, family, from)
+    const bytes = a.length - (at - a.at)
+    if (probe === undefined) {
+      this.#foreign(a, family, from, ttl, bytes, seen)
+      return
+    }
+    const t = probe.target
+    t.endedAt = a.stamp
+    // A token that is not ours, on a probe that matches all else: somebody changed the payload under way.
+    const differsAt = badSum
+      ? -2
+      : seen.token === 'alien'
+        ? 8
+        : question.differsAt(a.bytes, at, end, this.#asked(probe))
+    const heard = { from, port: a.port, ttl, tos, bytes, options: options?.length ? options.slice() : undefined }
+    if (differsAt !== -1) {
+      t.corrupt++
+      this.#emit({
+        kind: 'corrupt',
+        target: t.slot,
+        seq: probe.ext,
+        at: a.stamp,
+        ...this.#roundTrip(probe, a.stamp, a.clock, now),
+        reordered: false,
+        differsAt,
+        answer: undefined,
+        ...heard,
+      })
+      if (probe.state === 'flying') {
+        this.#end(probe, 'failed', now)
+        t.bursts.lost()
+        this.#finishIfDrained(t, now)
+      }
+      return
+    }
+    if (this.#isRepeat(probe, from)) {
+      t.duplicates++
+      this.#emit({
+        kind: 'duplicate',
+        target: t.slot,
+        seq: probe.ext,
+        at: a.stamp,
+        ...this.#roundTrip(probe, a.stamp, a.clock, now),
+        reordered: false,
+        differsAt: -1,
+        answer: undefined,
+        ...heard,
+      })
+      return
+    }
+    const midnightMs = midnight(a.stamp, this.#s.midnightOffsetMs)
+    const held: Held = {
+      probe,
+      kind: probe.state === 'lost' || probe.state === 'failed' ? 'late' : 'reply',
+      stamp: a.stamp,
+      clock: a.clock,
+      readAt: now,
+      answer: question.answer(a.bytes, at, end, this.#asked(probe), { midnightMs, at: a.stamp }),
+      ...heard,
+    }
+    const first = t.many ? probe.responders?.size === 1 : probe.state !== 'answered'
+    if (first) {
+      t.received++
+      if (held.kind === 'late') t.late++
+      t.bursts.answered()
+      t.rotateAfter = ROTATE_AFTER
+      // Others may answer a multicast until its time is over.
+      if (!t.many || probe.state !== 'flying') this.#end(probe, 'answered', now)
+    }
+    this.#held.push(held)
+    this.#paceByReply(now, probe)
+  }
+
+  /** In a run without kernel stamps nothing needs to wait, yet the order of events must stay: all go through `#held`. */
+  #release(): void {
+    if (this.#held.length === 0) return
+    const held = this.#held
+    this.#held = []
+    for (const h of held) {
+      const { probe } = h
+      const t = probe.target
+      const trip = this.#roundTrip(probe, h.stamp, h.clock, h.readAt)
+      t.rtt.add(trip.rttNs)
+      const reordered = probe.ext < t.highestAnswered
+      if (reordered) t.reordered++
+      else t.highestAnswered = probe.ext
+      this.#emit({
+        kind: h.kind,
+        target: t.slot,
+        from: h.from,
+        port: h.port,
+        at: h.stamp,
+        seq: probe.ext,
+        ttl: h.ttl,
+        tos: h.tos,
+        bytes: h.bytes,
+        ...trip,
+        reordered,
+        differsAt: -1,
+        options: h.options,
+        answer: h.answer,
+      })
+      this.#finishIfDrained(t, h.readAt)
+    }
+  }
+
+  #roundTrip(
+    probe: Probe,
+    stamp: Instant,
+    clock: ClockSource,
+    readAt: Instant,
+  ): { rttNs: number; clock: ClockSource; suspect: boolean } {
+    const bracket = readAt - probe.userAt
+    const rtt = stamp - probe.sentAt
+    // A kernel round trip lies inside the user's: outside it the realtime clock was stepped (CVE-2025-47268: no time from the wire is read).
+    const sane = rtt >= 0 && rtt <= bracket + 0.001
+    if (!sane) return { rttNs: Math.max(0, Math.round(bracket * 1e6)), clock: 'user', suspect: true }
+    const both: ClockSource =
+      clock === 'user'
+        ? 'user'
+        : clock === 'virtual' || probe.sentClock === 'virtual'
+          ? 'virtual'
+          : probe.sentClock === 'user'
+            ? 'kernel-rx'
+            : clock === 'hardware' && probe.sentClock === 'hardware'
+              ? 'hardware'
+              : 'kernel-txrx'
+    return { rttNs: Math.round(rtt * 1e6), clock: both, suspect: false }
+  }
+
+  #probeOf(seen: Seen, family: Family, from: Ip): Probe | undefined {
+    if (seen.token === 'ours') {
+      const t = this.#targets[seen.slot]
+      if (t === undefined || t.family !== family || !(t.many || t.ip === from)) return undefined
+      const probe = t.probes.get(seen.ext)
+      if (probe === undefined || !this.#idFits(probe, seen)) return undefined
+      return seen.seq < 0 || this.#lowBits(probe.ext) === seen.seq ? probe : undefined
+    }
+    return this.#probeByAddress(seen, family, from)
+  }
+
+  /** Without a token: the newest probe to that address with that id and sequence. */
+  #probeByAddress(seen: Seen, family: Family, to: Ip): Probe | undefined {
+    if (seen.seq < 0) return undefined
+    const slot = this.#byIp.get(to)
+    const one = slot < 0 ? undefined : this.#targets[slot]
+    const candidates = one !== undefined ? [one] : this.#targets.filter((t) => t?.many && t.family === family)
+    for (const t of candidates) {
+      if (t === undefined || t.ext === 0) continue
+      const probe = t.probes.get(extend(seen.seq, t.ext, this.#s.question.seqBits))
+      if (probe !== undefined && this.#idFits(probe, seen)) return probe
+    }
+    return undefined
+  }
+
+  #idFits(probe: Probe, seen: Seen): boolean {
+    return seen.id < 0 || this.#s.kernelId[probe.target.family] || seen.id === probe.id
+  }
+
+  #lowBits(ext: number): number {
+    return ext & ((1 << this.#s.question.seqBits) - 1)
+  }
+
+  #isRepeat(probe: Probe, from: Ip): boolean {
+    if (!probe.target.many) return probe.state === 'answered'
+    probe.responders ??= new IpTable(Math.floor(this.#s.random() * 0x100000000), MAX_RESPONDERS)
+    if (probe.responders.get(from) >= 0) return true
+    probe.responders.set(from, 1)
+    return false
+  }
+
+  /** Only what carries one of our identifiers is worth an event; the rest are other programs' replies. */
+  #foreign(a: Arrival, family: Family, from: Ip, ttl: number, bytes: number, seen: Seen): void {
+    const slot = this.#byIp.get(from)
+    const t = this.#targets[slot]
+    const claims =
+      seen.token === 'ours' ||
+      this.#s.kernelId[family] ||
+      (t !== undefined && t.id === seen.id && seen.token !== 'none')
+    if (!claims) {
+      this.ignored++
+      return
+    }
+    const about = t ?? this.#targets[seen.token === 'ours' ? seen.slot : -1]
+    if (about !== undefined) about.foreign++
+    this.#emit({
+      kind: 'foreign',
+      target: about?.slot ?? -1,
+      from,
+      port: a.port,
+      at: a.stamp,
+      id: seen.id,
+      seq: seen.seq,
+      bytes,
+      ttl,
+    })
+  }
+
+  #handleError(now: Instant, a: Arrival, at: number, end: number, family: Family, from: Ip): void {
+    const { question } = this.#s
+    const type = a.bytes[at]!
+    const quote = at + 8
+    const seen = this.#seen
+    let to: Ip
+    let inner: number
+    let innerEnd: number
+    if (family === 4) {
+      const q = ip4.parse(a.bytes, quote, end)
+      if (q.kind === 'malformed' || q.protocol !== 1 || q.offset !== 0) {
+        this.ignored++
+        return
+      }
+      to = q.dst
+      inner = q.payload
+      innerEnd = q.end
+    } else {
+      const q = ip6.parse(a.bytes, quote, end)
+      if (q.kind === 'malformed' || q.protocol !== 58) {
+        this.ignored++
+        return
+      }
+      to = q.finalDst
+      inner = q.payload
+      innerEnd = q.end
+    }
+    const probe =
+      innerEnd > inner &&
+      a.bytes[inner] === question.requestType(family) &&
+      question.read(a.bytes, inner, innerEnd, family, seen)
+        ? this.#probeOfQuote(seen, family, to)
+        : undefined
+    if (probe === undefined) {
+      this.ignored++
+      return
+    }
+    const t = probe.target
+    t.errors++
+    t.endedAt = a.stamp
+    const code = a.bytes[at + 1]!
+    this.#emit({
+      kind: 'error',
+      origin: 'icmp',
+      target: t.slot,
+      seq: probe.ext,
+      from,
+      port: a.port,
+      family,
+      type,
+      code,
+      why: null,
+      mtu: mtuOf(family, type, code, a.bytes, at),
+      pointer: pointerOf(family, type, a.bytes, at),
+      message: a.bytes.slice(at, end),
+      at: a.stamp,
+    })
+    // A redirect or a source quench (RFC 6633) says nothing about this probe's fate.
+    if (family === 4 && (type === 4 || type === 5)) return
+    if (probe.state === 'flying') {
+      this.#end(probe, 'failed', now)
+      t.bursts.lost()
+      this.#rotateIfStuck(now, t)
+      this.#finishIfDrained(t, now)
+    }
+  }
+
+  /** The quote names whom we asked; a token in it must be ours (RFC 5927 §4.1: the more is checked, the harder to forge). */
+  #probeOfQuote(seen: Seen, family: Family, to: Ip): Probe | undefined {
+    if (seen.token === 'alien') return undefined
+    if (seen.token === 'none') return this.#probeByAddress(seen, family, to)
+    const t = this.#targets[seen.slot]
+    if (t === undefined || t.ip !== to) return undefined
+    const probe = t.probes.get(seen.ext)
+    return probe !== undefined && this.#idFits(probe, seen) ? probe : undefined
+  }
+
+  #paceByReply(now: Instant, probe: Probe): void {
+    const t = probe.target
+    if (this.#s.pace === 'interval' || t.phase !== 'asking' || t.ready || probe.ext !== t.ext) return
+    this.#dueAt(t, now)
+  }
+
+  // --- settling -------------------------------------------------------------------------------------------------
+
+  #end(probe: Probe, state: ProbeState, now: Instant): void {
+    if (probe.state === 'flying') probe.target.flying--
+    probe.state = state
+    probe.target.endedAt = now
+  }
+
+  #oldestFlying(): Probe | undefined {
+    while (this.#settled < this.#order.length) {
+      const probe = this.#order[this.#settled]
+      if (probe !== undefined && probe.state === 'flying') return probe
+      this.#settled++
+    }
+    return undefined
+  }
+
+  #settle(now: Instant): void {
+    for (let p = this.#oldestFlying(); p !== undefined; p = this.#oldestFlying()) {
+      if (p.userAt + this.#s.timeoutMs > now) return
+      const t = p.target
+      if (p.responders !== undefined && p.responders.size > 0) {
+        this.#end(p, 'answered', t.endedAt)
+        this.#finishIfDrained(t, now)
+        continue
+      }
+      this.#end(p, 'lost', now)
+      t.bursts.lost()
+      this.#emit({ kind: 'timeout', target: t.slot, seq: p.ext, at: now })
+      this.#rotateIfStuck(now, t)
+      this.#finishIfDrained(t, now)
+    }
+  }
+
+  #forget(now: Instant): void {
+    while (this.#forgotten < this.#settled) {
+      const probe = this.#order[this.#forgotten]!
+      const kept = this.#order.length - this.#forgotten
+      if (kept <= MEMORY_PROBES && now - probe.userAt < MEMORY_MS) break
+      probe.target.probes.delete(probe.ext)
+      this.#byTag.delete(probe.tag)
+      this.#order[this.#forgotten++] = undefined
+    }
+    if (this.#forgotten > 4096 && this.#forgotten * 2 > this.#order.length) {
+      this.#order.splice(0, this.#forgotten)
+      this.#settled -= this.#forgotten
+      this.#forgotten = 0
+    }
+  }
+
+  #rotateIfStuck(now: Instant, t: Target): void {
+    if (t.many || t.bursts.run < t.rotateAfter) return
+    t.rotateAfter = t.bursts.run * 2
+    if (!this.#s.kernelId[t.family]) {
+      t.id = Math.floor(this.#s.random() * 0x10000)
+    } else if (now - this.#rotatedAt[t.family] >= ROTATE_EVERY_MS) {
+      this.#rotatedAt[t.family] = now
+      this.#emit({ kind: 'rotate', family: t.family, target: t.slot })
+    }
+  }
+
+  #finishIfDrained(t: Target, now: Instant): void {
+    if (t.phase === 'done') return
+    const { count, deadlineMs } = this.#s
+    // As iputils: with -c and -w it ends with the reply that makes the count full, whatever else is in flight.
+    const full = count !== undefined && deadlineMs !== undefined && t.received >= count
+    // A reply still held is not yet an event: the summary comes after it.
+    if ((full || (t.phase === 'draining' && t.flying === 0)) && !this.#held.some((h) => h.probe.target === t)) {
+      this.#finish(t, now)
+    }
+  }
+
+  #finish(t: Target, now: Instant): void {
+    t.phase = 'done'
+    if (t.startedAt === undefined) t.endedAt = now
+    this.#asking--
+    this.#emit(summarize(t, t.flying > 0 ? now : t.endedAt))
+  }
+
+  #emit(e: PingEventOut): void {
+    this.#events.push(e)
+  }
+}
+
+function summarize(t: Target, end: Instant): SummaryEvent {
+  return {
+    kind: 'summary',
+    target: t.slot,
+    sent: t.sent,
+    received: t.received,
+    lost: t.sent - t.received,
+    late: t.late,
+    duplicates: t.duplicates,
+    corrupt: t.corrupt,
+    foreign: t.foreign,
+    reordered: t.reordered,
+    errors: t.errors,
+    localDrops: t.localDrops,
+    rtt: t.rtt.summary(),
+    bursts: t.bursts.count,
+    longestBurst: t.bursts.longest,
+    elapsedNs: t.startedAt === undefined ? 0 : Math.max(0, Math.round((end - t.startedAt) * 1e6)),
+  }
+}
+
+/** Next-hop MTU of RFC 1191 §4 (0 from a router that predates it: unknown) and RFC 4443 §3.2. */
+function mtuOf(family: Family, type: number, code: number, bytes: Uint8Array, at: number): number | null {
+  if (family === 4) return type === 3 && code === 4 ? u16(bytes, at + 6) || null : null
+  return type === 2 ? u32(bytes, at + 4) : null
+}
+
+function pointerOf(family: Family, type: number, bytes: Uint8Array, at: number): number | null {
+  if (family === 4) return type === 12 ? bytes[at + 4]! : null
+  return type === 4 ? u32(bytes, at + 4) : null
+}
+
+/** Milliseconds since midnight UT. */
+function midnight(at: Instant, offset: number): number {
+  const day = 86_400_000
+  return (((at + offset) % day) + day) % day
+}
