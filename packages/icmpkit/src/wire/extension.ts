@@ -87,7 +87,7 @@ export function parse(bytes: Uint8Array, at: number, end: number): Extensions {
       e.flaw = flaw(next.why, i - at + next.at, bytes.subarray(i, end))
       break
     }
-    e.objects.push(parseObject(bytes, i, i + u16(bytes, i)))
+    e.objects.push(parseObject(bytes, i, i + u16(bytes, i), next))
     i = next
   }
   return e
@@ -112,20 +112,16 @@ export function objectEnd(bytes: Uint8Array, at: number, end: number): number | 
   return isName && padded <= end ? padded : malformed('bad-length', 0)
 }
 
-function parseObject(bytes: Uint8Array, at: number, end: number): ExtensionObject {
+/** The object at `at`; `end` by its length field, `next` behind its padding. */
+function parseObject(bytes: Uint8Array, at: number, end: number, next: number): ExtensionObject {
   const classNum = bytes[at + 2]!
   const cType = bytes[at + 3]!
   const known = parseKnown(bytes, at + OBJECT, end, classNum, cType)
-  if (known === undefined) return { kind: 'unknown', classNum, cType, payload: bytes.subarray(at + OBJECT, end) }
-  if (known.kind !== 'malformed') return known
-  return {
-    kind: 'damaged',
-    classNum,
-    cType,
-    payload: bytes.subarray(at + OBJECT, end),
-    why: known.why,
-    at: known.at,
-  }
+  if (known !== undefined && known.kind !== 'malformed') return known
+  const payload = bytes.subarray(at + OBJECT, next)
+  return known === undefined
+    ? { kind: 'unknown', classNum, cType, payload }
+    : { kind: 'damaged', classNum, cType, payload, why: known.why, at: known.at }
 }
 
 function parseKnown(
@@ -149,6 +145,35 @@ function parseKnown(
     default:
       return undefined
   }
+}
+
+/** The objects that may be believed: none of a structure whose checksum is bad (RFC 4884 §9). */
+export function usable(e: Extensions | undefined): readonly ExtensionObject[] {
+  return e === undefined || e.checksum === 'bad' ? [] : e.objects
+}
+
+/**
+ * What `readers`, by class, make of the objects that may be believed; the others are passed over (RFC 4884 §7). Classes
+ * 247 to 255 are for private use: their objects come as `unknown`, raw.
+ */
+export function read<T>(e: Extensions | undefined, readers: ReadonlyMap<number, (o: ExtensionObject) => T>): T[] {
+  const results: T[] = []
+  for (const o of usable(e)) {
+    const reader = readers.get(classOf(o))
+    if (reader !== undefined) results.push(reader(o))
+  }
+  return results
+}
+
+/** Two interfaces in one role: a receiver drops the whole message without a word (RFC 5837 §4.5). */
+export function repeatsRole(e: Extensions): boolean {
+  let seen = 0
+  for (const o of e.objects) {
+    if (o.kind !== 'interfaceInformation') continue
+    if (seen & (1 << o.role)) return true
+    seen |= 1 << o.role
+  }
+  return false
 }
 
 /** Extensions to send: with a checksum and nothing wrong. */

@@ -11,10 +11,11 @@
  */
 import { type Ip4, readIp4, writeIp } from './addr.ts'
 import { finish, holds, sum } from './checksum.ts'
+import * as extendedEcho from './extended-echo.ts'
 import type { Extensions } from './extension.ts'
 import * as extension from './extension.ts'
 import { type Malformed, malformed, type Verdict } from './malformed.ts'
-import { i32, put8, put16, put32, tooWide, u16, u32 } from './octets.ts'
+import { i32, put8, put16, put32, putBytes, u16, u32 } from './octets.ts'
 import * as originalDatagram from './original-datagram.ts'
 
 /** A key that is also a `kind` has a layout; the others come as `other`. */
@@ -60,8 +61,7 @@ export type Message =
   | Traceroute
   | Photuris
   | Seamoby
-  | ExtendedEchoRequest
-  | ExtendedEchoReply
+  | extendedEcho.Message
   | Experiment
   | Other
 
@@ -200,47 +200,6 @@ export interface Seamoby {
   data: Uint8Array
 }
 
-/** RFC 8335 §2: is that interface of yours alive? */
-export interface ExtendedEchoRequest {
-  kind: 'extendedEchoRequest'
-  code: number
-  id: number
-  /** 8 bits. */
-  seq: number
-  /** L: the interface is the proxy's own; otherwise a neighbour's. */
-  local: boolean
-  /** undefined where nothing follows the fixed part. */
-  extensions: Extensions | undefined
-  /** Octets behind the structure, as Linux and iputils send them. */
-  data: Uint8Array
-}
-
-/** RFC 8335 §3. */
-export interface ExtendedEchoReply {
-  kind: 'extendedEchoReply'
-  code: number
-  id: number
-  /** 8 bits. */
-  seq: number
-  /** State of the neighbour-table entry, 3 bits: see `NeighborState`. */
-  state: number
-  active: boolean
-  ipv4: boolean
-  ipv6: boolean
-  /** Octets behind the fixed part: some responders return the request's structure here. */
-  data: Uint8Array
-}
-
-export const NeighborState = {
-  reserved: 0,
-  incomplete: 1,
-  reachable: 2,
-  stale: 3,
-  delay: 4,
-  probe: 5,
-  failed: 6,
-} as const
-
 /** RFC 4727 §4. */
 export interface Experiment {
   kind: 'experiment1' | 'experiment2'
@@ -261,7 +220,7 @@ export interface Other {
 /** Structure only; `verify` judges the checksum. Leaf payloads are views into `bytes`. */
 export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Message | Malformed {
   const length = end - at
-  if (length < HEADER) return malformed('truncated', length)
+  if (length < HEADER) return malformed('truncated', Math.max(length, 0))
   const type = bytes[at]!
   if (length < MIN_LENGTH[type]!) return malformed('truncated', length)
   const code = bytes[at + CODE]!
@@ -353,21 +312,9 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
     case Type.seamoby:
       return { kind: 'seamoby', code, subtype: bytes[at + SUBTYPE]!, data: bytes.subarray(at + BODY, end) }
     case Type.extendedEchoRequest:
-      return parseExtendedRequest(bytes, at, end, code)
-    case Type.extendedEchoReply: {
-      const state = bytes[at + FLAGS]!
-      return {
-        kind: 'extendedEchoReply',
-        code,
-        id: u16(bytes, at + ID),
-        seq: bytes[at + SEQ]!,
-        state: state >> 5,
-        active: (state & 4) !== 0,
-        ipv4: (state & 2) !== 0,
-        ipv6: (state & 1) !== 0,
-        data: bytes.subarray(at + BODY, end),
-      }
-    }
+      return extendedEcho.parseRequest(bytes, at, end)
+    case Type.extendedEchoReply:
+      return extendedEcho.parseReply(bytes, at, end)
     case Type.experiment1:
     case Type.experiment2:
       return {
@@ -426,39 +373,6 @@ function parseAdvertisement(bytes: Uint8Array, at: number, end: number, code: nu
   }
 }
 
-/**
- * RFC 4884 lets the structure run to the end; Linux and iputils send their data behind its one object. What is sound
- * when read whole is read whole; otherwise the first object ends it, and a checksum that is right either way is right.
- */
-function parseExtendedRequest(bytes: Uint8Array, at: number, end: number, code: number): ExtendedEchoRequest {
-  const begin = at + BODY
-  let structureEnd = end
-  let extensions: Extensions | undefined
-  if (begin < end) {
-    extensions = extension.parse(bytes, begin, end)
-    if (extensions.checksum === 'bad' || (extensions.flaw !== undefined && extensions.objects.length > 0)) {
-      const firstEnd = extension.objectEnd(bytes, begin + HEADER, end)
-      if (typeof firstEnd === 'number') {
-        const first = extension.parse(bytes, begin, firstEnd)
-        if (extensions.checksum !== 'bad') first.checksum = extensions.checksum
-        if (first.checksum !== 'bad') {
-          extensions = first
-          structureEnd = firstEnd
-        }
-      }
-    }
-  }
-  return {
-    kind: 'extendedEchoRequest',
-    code,
-    id: u16(bytes, at + ID),
-    seq: bytes[at + SEQ]!,
-    local: (bytes[at + FLAGS]! & 1) !== 0,
-    extensions,
-    data: bytes.subarray(structureEnd, end),
-  }
-}
-
 /** `length`: octets that were sent, which may be more than are here. */
 export function verify(bytes: Uint8Array, at: number, end: number, length: number): Verdict {
   if (length > end - at) return 'unverifiable'
@@ -475,7 +389,6 @@ export function size(m: Message): number {
     case 'echoRequest':
     case 'echoReply':
     case 'seamoby':
-    case 'extendedEchoReply':
       return BODY + m.data.length
     case 'unreachable':
     case 'timeExceeded':
@@ -500,7 +413,8 @@ export function size(m: Message): number {
     case 'traceroute':
       return TRACEROUTE_LENGTH + m.trailing.length
     case 'extendedEchoRequest':
-      return BODY + (m.extensions === undefined ? 0 : extension.size(m.extensions)) + m.data.length
+    case 'extendedEchoReply':
+      return extendedEcho.size(m)
     case 'experiment1':
     case 'experiment2':
     case 'other':
@@ -527,45 +441,45 @@ function writeBody(m: Message, out: Uint8Array, at: number): number {
     case 'echoRequest':
     case 'echoReply':
       putIdSeq(m, out, at)
-      return append(m.data, out, at + BODY)
+      return putBytes(out, at + BODY, m.data)
     case 'unreachable':
       put8(out, at + POINTER, 0)
       put16(out, at + NEXT_HOP_MTU, m.nextHopMtu)
-      return appendQuoted(m, out, at)
+      return putQuoted(m, out, at)
     case 'timeExceeded':
       put8(out, at + POINTER, 0)
       put16(out, at + NEXT_HOP_MTU, 0)
-      return appendQuoted(m, out, at)
+      return putQuoted(m, out, at)
     case 'parameterProblem':
       put8(out, at + POINTER, m.pointer)
       put16(out, at + NEXT_HOP_MTU, 0)
-      return appendQuoted(m, out, at)
+      return putQuoted(m, out, at)
     case 'sourceQuench':
       put32(out, at + HEADER, 0)
-      return append(m.quote, out, at + BODY)
+      return putBytes(out, at + BODY, m.quote)
     case 'redirect':
-      return append(m.quote, out, writeIp(m.gateway, out, at + GATEWAY))
+      return putBytes(out, writeIp(m.gateway, out, at + GATEWAY), m.quote)
     case 'routerAdvertisement':
       return writeAdvertisement(m, out, at)
     case 'routerSolicitation':
       put32(out, at + HEADER, 0)
-      return append(m.trailing, out, at + BODY)
+      return putBytes(out, at + BODY, m.trailing)
     case 'timestampRequest':
     case 'timestampReply':
       putIdSeq(m, out, at)
       put32(out, at + ORIGINATE, m.originate)
       put32(out, at + RECEIVE, m.receive)
       put32(out, at + TRANSMIT, m.transmit)
-      return append(m.trailing, out, at + TIMESTAMP_LENGTH)
+      return putBytes(out, at + TIMESTAMP_LENGTH, m.trailing)
     case 'informationRequest':
     case 'informationReply':
       putIdSeq(m, out, at)
-      return append(m.trailing, out, at + BODY)
+      return putBytes(out, at + BODY, m.trailing)
     case 'addressMaskRequest':
     case 'addressMaskReply':
       putIdSeq(m, out, at)
       writeIp(m.mask, out, at + MASK)
-      return append(m.trailing, out, at + ADDRESS_MASK_LENGTH)
+      return putBytes(out, at + ADDRESS_MASK_LENGTH, m.trailing)
     case 'traceroute':
       put16(out, at + ID, m.id)
       put16(out, at + ID + 2, 0)
@@ -573,32 +487,22 @@ function writeBody(m: Message, out: Uint8Array, at: number): number {
       put16(out, at + RETURN_HOP_COUNT, m.returnHopCount)
       put32(out, at + OUTPUT_LINK_SPEED, m.outputLinkSpeed)
       put32(out, at + OUTPUT_LINK_MTU, m.outputLinkMtu)
-      return append(m.trailing, out, at + TRACEROUTE_LENGTH)
+      return putBytes(out, at + TRACEROUTE_LENGTH, m.trailing)
     case 'photuris':
       put16(out, at + HEADER, 0)
       put16(out, at + PHOTURIS_POINTER, m.pointer)
-      return append(m.quote, out, at + BODY)
+      return putBytes(out, at + BODY, m.quote)
     case 'seamoby':
       put32(out, at + HEADER, 0)
       put8(out, at + SUBTYPE, m.subtype)
-      return append(m.data, out, at + BODY)
-    case 'extendedEchoRequest': {
-      put16(out, at + ID, m.id)
-      put8(out, at + SEQ, m.seq)
-      out[at + FLAGS] = m.local ? 1 : 0
-      const end = m.extensions === undefined ? at + BODY : extension.write(m.extensions, out, at + BODY)
-      return append(m.data, out, end)
-    }
+      return putBytes(out, at + BODY, m.data)
+    case 'extendedEchoRequest':
     case 'extendedEchoReply':
-      if (!(m.state >= 0 && m.state <= 7)) throw tooWide(m.state, 3)
-      put16(out, at + ID, m.id)
-      put8(out, at + SEQ, m.seq)
-      out[at + FLAGS] = (m.state << 5) | (m.active ? 4 : 0) | (m.ipv4 ? 2 : 0) | (m.ipv6 ? 1 : 0)
-      return append(m.data, out, at + BODY)
+      return extendedEcho.writeBody(m, out, at)
     case 'experiment1':
     case 'experiment2':
     case 'other':
-      return append(m.rest, out, at + HEADER)
+      return putBytes(out, at + HEADER, m.rest)
   }
 }
 
@@ -611,9 +515,9 @@ function writeAdvertisement(m: RouterAdvertisement, out: Uint8Array, at: number)
     if (8 + e.more.length !== m.entrySize * 4) throw new RangeError(`an entry is not ${m.entrySize} words long`)
     i = writeIp(e.address, out, i)
     put32(out, i, e.preference)
-    i = append(e.more, out, i + 4)
+    i = putBytes(out, i + 4, e.more)
   }
-  return append(m.trailing, out, i)
+  return putBytes(out, i, m.trailing)
 }
 
 function putIdSeq(m: { id: number; seq: number }, out: Uint8Array, at: number): void {
@@ -621,14 +525,9 @@ function putIdSeq(m: { id: number; seq: number }, out: Uint8Array, at: number): 
   put16(out, at + SEQ, m.seq)
 }
 
-function appendQuoted(m: Unreachable | TimeExceeded | ParameterProblem, out: Uint8Array, at: number): number {
+function putQuoted(m: Unreachable | TimeExceeded | ParameterProblem, out: Uint8Array, at: number): number {
   put8(out, at + LENGTH, originalDatagram.lengthOctet(m.quote, m.extensions, UNIT))
   return originalDatagram.write(m.quote, m.extensions, UNIT, out, at + BODY)
-}
-
-function append(from: Uint8Array, out: Uint8Array, at: number): number {
-  out.set(from, at)
-  return at + from.length
 }
 
 /** The length octet counts words of four octets (RFC 4884 §4). */
@@ -662,8 +561,6 @@ const RETURN_HOP_COUNT = 10
 const OUTPUT_LINK_SPEED = 12
 const OUTPUT_LINK_MTU = 16
 const TRACEROUTE_LENGTH = 20
-/** Extended echo: the octet of the L bit, or of state and A, 4, 6. */
-const FLAGS = 7
 
 /** Shortest message of each type, octets. */
 const MIN_LENGTH: Uint8Array = minimums()

@@ -40,8 +40,8 @@ export function parse(bytes: Uint8Array, at: number, end: number, cType: number)
   switch (cType) {
     case CType.name: {
       const name = readName(bytes, at, end)
-      if (name === undefined) return malformed('unknown-format', 0)
-      return name === '' ? malformed('truncated', 0) : { kind: 'interfaceByName', name }
+      if (end === at) return malformed('truncated', 0)
+      return name === undefined || name === '' ? malformed('unknown-format', 0) : { kind: 'interfaceByName', name }
     }
     case CType.index:
       if (end - at !== 4) return malformed(end - at < 4 ? 'truncated' : 'bad-length', Math.min(end - at, 4))
@@ -91,24 +91,39 @@ export function size(o: InterfaceIdentification): number {
   }
 }
 
-/** @throws RangeError on a value too wide for its field. */
+/** @throws RangeError on a value too wide for its field, TypeError on an address that is not of its family. */
 export function write(o: InterfaceIdentification, out: Uint8Array, at: number): number {
   const end = at + size(o)
   out.fill(0, at, end)
   switch (o.kind) {
     case 'interfaceByName':
+      if (end === at) throw new RangeError('an interface has a name of at least one octet')
       out.set(new TextEncoder().encode(o.name), at)
       break
     case 'interfaceByIndex':
       put32(out, at, o.index)
       break
     case 'interfaceByAddress':
+      if (!isOfFamily(o)) throw new TypeError(`the address is not of address family ${o.afi}`)
       put16(out, at, o.afi)
       put8(out, at + 2, addressLength(o.address))
       if (o.address instanceof Uint8Array) out.set(o.address, at + 4)
       else writeIp(o.address, out, at + 4)
   }
   return end
+}
+
+function isOfFamily(o: InterfaceByAddress): boolean {
+  switch (o.afi) {
+    case Afi.ip4:
+      return typeof o.address === 'number'
+    case Afi.ip6:
+      return typeof o.address === 'bigint'
+    case Afi.mac48:
+      return o.address instanceof Uint8Array && o.address.length === 6
+    default:
+      return o.address instanceof Uint8Array
+  }
 }
 
 function addressLength(address: Ip | Uint8Array): number {

@@ -4,7 +4,15 @@
  *
  *  | ICMP header | quote, zero-padded to at least 128 octets | extension structure |
  */
-import { type Extensions, judge, parse, size as sizeStructure, write as writeStructure } from './extension.ts'
+import {
+  type ExtensionObject,
+  type Extensions,
+  judge,
+  of,
+  parse,
+  size as sizeStructure,
+  write as writeStructure,
+} from './extension.ts'
 import { tooWide } from './octets.ts'
 
 /** Octets that one count of the length octet stands for. */
@@ -76,6 +84,45 @@ export function write(
   out.fill(0, quoteEnd, begin)
   return writeStructure(extensions, out, begin)
 }
+
+/** What an error has room for. */
+export interface Room {
+  unit: Unit
+  /** Longest datagram that may carry an error, outer IP header included: see `LIMIT`. */
+  limit: number
+  /** Octets of the outer IP header, options and extension headers included. */
+  outer: number
+  /**
+   * `compatible`: with extensions, at most 128 octets of quote, so that traceroutes from before RFC 4884 find the
+   * structure (§5.3). `long`: as much as fits.
+   */
+  quote: 'compatible' | 'long'
+}
+
+/** RFC 1812 §4.3.2.3 and RFC 4443 §2.4(c). */
+export const LIMIT: { readonly 4: 576; readonly 6: 1280 } = { 4: 576, 6: 1280 }
+
+/**
+ * As much of `original` (a view, link-layer padding cut off) as an error has room for, with as many of `objects`, first
+ * ones first: the quote is shortened down to 128 octets, only then are objects left out (RFC 4884 §7).
+ */
+export function fit(
+  original: Uint8Array,
+  objects: readonly ExtensionObject[],
+  room: Room,
+): { quote: Uint8Array; extensions: Extensions | undefined } {
+  const octets = room.limit - room.outer - ICMP_HEADER
+  const kept = objects.slice()
+  while (kept.length > 0 && MIN_FIELD + sizeStructure(of(...kept)) > octets) kept.pop()
+  if (kept.length === 0) return { quote: original.subarray(0, Math.max(octets, 0)), extensions: undefined }
+  const extensions = of(...kept)
+  const most = room.quote === 'compatible' ? MIN_FIELD : octets - sizeStructure(extensions)
+  const words = Math.min(Math.floor(most / room.unit), 255)
+  return { quote: original.subarray(0, words * room.unit), extensions }
+}
+
+/** Every error of both families has eight octets in front of its quote. */
+const ICMP_HEADER = 8
 
 function padded(length: number, unit: Unit): number {
   return Math.max(MIN_FIELD, Math.ceil(length / unit) * unit)
