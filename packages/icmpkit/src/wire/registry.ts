@@ -63,7 +63,7 @@ function describe(family: Family, type: number, code: number): Entry {
   return {
     typeName: t.name,
     codeName: c?.name ?? (t.codes.length > 0 ? 'Unassigned' : ''),
-    name: c === undefined || UNTELLING.has(c.name) ? t.name : c.name,
+    name: c === undefined || UNTELLING.has(c.name) || c.name.endsWith('.') ? t.name : c.name,
     status: c?.status ?? t.status,
     class: t.class,
     rfc: c?.rfc ?? t.rfc,
@@ -93,7 +93,7 @@ function unassigned(family: Family, type: number): TypeEntry {
   }
 }
 
-/** Code names that say nothing without their type. */
+/** Code names that say nothing without their type; so do whole sentences, which IANA has for node information. */
 const UNTELLING = new Set(['No Code', 'No Error'])
 
 function index(types: readonly TypeEntry[]): readonly (TypeEntry | undefined)[] {
