@@ -29,6 +29,7 @@ export const Errno = {
   EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
+  ENXIO: 6,
   EBADF: 9,
   EAGAIN: 11,
   ENOMEM: 12,
@@ -38,6 +39,8 @@ export const Errno = {
   ENODEV: 19,
   EINVAL: 22,
   ENOSYS: 38,
+  ENONET: 64,
+  EPROTO: 71,
   EMSGSIZE: 90,
   EPROTOTYPE: 91,
   ENOPROTOOPT: 92,
@@ -53,6 +56,7 @@ export const Errno = {
   ECONNREFUSED: 111,
   EHOSTDOWN: 112,
   EHOSTUNREACH: 113,
+  EREMOTEIO: 121,
 } as const
 
 export function errnoName(errno: number): string {

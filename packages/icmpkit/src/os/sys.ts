@@ -45,6 +45,8 @@ export interface Sys {
   epoll_create1(flags: number): number
   epoll_ctl(epoll: number, operation: number, fd: number, event: Pointer): number
   epoll_wait(epoll: number, events: Pointer, count: number, timeoutMs: number): number
+  /** On libuv's threadpool; `done` gets the result. The events must be an arena's. */
+  epollWaitAsync(epoll: number, events: bigint, count: number, timeoutMs: number, done: (result: number) => void): void
   timerfd_create(clock: number, flags: number): number
   timerfd_settime(fd: number, flags: number, value: Pointer, old: Pointer): number
   eventfd(initial: number, flags: number): number
@@ -87,6 +89,9 @@ function load(): Sys {
   }
   // A bundler must not pull koffi in, and its native part must not load before a door opens.
   const koffi = createRequire(import.meta.url)('koffi') as Koffi
+  if (koffi.sizeof('void *') !== 8) {
+    throw new OsError(ENOSYS, 'load', 'os', 'The structures here are those of 64-bit Linux: use a 64-bit Node')
+  }
   const libc = koffi.load(null)
 
   type Call = (...args: unknown[]) => number
@@ -123,6 +128,7 @@ function load(): Sys {
   const rawMmap = libc.func('mmap', 'uintptr_t', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']) as (
     ...args: unknown[]
   ) => bigint | number
+  const rawEpollWait = libc.func('epoll_wait', 'int', ['int', 'void *', 'int', 'int'])
   const nameToIndex = libc.func('if_nametoindex', 'uint', ['str']) as (name: string) => number
   const indexToName = libc.func('if_indextoname', 'void *', ['uint', 'void *']) as (
     index: number,
@@ -160,6 +166,10 @@ function load(): Sys {
     epoll_create1: int('epoll_create1', 'int'),
     epoll_ctl: int('epoll_ctl', 'int', 'int', 'int', 'void *'),
     epoll_wait: int('epoll_wait', 'int', 'void *', 'int', 'int'),
+    epollWaitAsync: (epoll, events, count, timeoutMs, done) =>
+      rawEpollWait.async(epoll, events, count, timeoutMs, (failure: unknown, result: number) =>
+        done(failure != null || result < 0 ? -1 : result),
+      ),
     timerfd_create: int('timerfd_create', 'int', 'int'),
     timerfd_settime: int('timerfd_settime', 'int', 'int', 'void *', 'void *'),
     eventfd: int('eventfd', 'uint', 'int'),

@@ -1,0 +1,38 @@
+/** The clock of the real world: CLOCK_MONOTONIC, and waits that end at the microsecond. */
+import type { Clock, Instant } from '../clock.ts'
+import type { Door } from '../door.ts'
+import { monotonic, StampClock } from './kernel-time.ts'
+import { type Pollable, type Waiting, waker } from './waker.ts'
+
+export class RealClock implements Clock {
+  #stamps: StampClock | undefined
+  #waiting: Waiting | undefined
+  #asked = false
+
+  now(): Instant {
+    return monotonic()
+  }
+
+  wall(at: Instant): bigint {
+    this.#stamps ??= new StampClock()
+    this.#stamps.steady()
+    return this.#stamps.wall(at)
+  }
+
+  async wait(until: Instant | undefined, doors: readonly Door[], full: boolean, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return
+    const due = this.#asked ? Number.NEGATIVE_INFINITY : (until ?? Number.POSITIVE_INFINITY)
+    this.#asked = false
+    const waiting = waker().wait(doors as unknown as readonly Pollable[], full, due)
+    this.#waiting = waiting
+    signal?.addEventListener('abort', waiting.end, { once: true })
+    await waiting.done
+    signal?.removeEventListener('abort', waiting.end)
+    this.#waiting = undefined
+  }
+
+  wake(): void {
+    if (this.#waiting === undefined) this.#asked = true
+    else this.#waiting.end()
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Who waits for which transmit stamp. The kernel numbers stamps (SOF_TIMESTAMPING_OPT_ID); this ring turns the number
+ * back into the tag. Stamps have no drop counter: what is overwritten before it came is counted as a gap.
+ */
+import type { Instant } from '../clock.ts'
+
+export class StampRing {
+  gaps = 0
+  /** Number of the next packet. */
+  next = 0
+  readonly #tags = new Float64Array(SIZE)
+  readonly #keys = new Float64Array(SIZE)
+  /** User clock before the send call. */
+  readonly #before = new Float64Array(SIZE)
+
+  /** Takes the next number for `tag`. */
+  expect(tag: number, before: Instant): number {
+    const key = this.next++
+    const i = key & (SIZE - 1)
+    if (this.#tags[i] !== 0) this.gaps++
+    this.#tags[i] = tag
+    this.#keys[i] = key
+    this.#before[i] = before
+    return key
+  }
+
+  /** The packets from number `key` on did not leave. */
+  rollBack(key: number): void {
+    for (let k = key; k < this.next; k++) this.#tags[k & (SIZE - 1)] = 0
+    this.next = key
+  }
+
+  /** The tag whose stamp this is; 0 where nobody waits, or where the stamp lies outside of what the user clock saw. */
+  match(key: number, stamp: Instant, now: Instant): number {
+    const i = key & (SIZE - 1)
+    const tag = this.#tags[i]!
+    if (tag === 0 || this.#keys[i] !== key) return 0
+    if (stamp < this.#before[i]! - SLACK || stamp > now + SLACK) return 0
+    this.#tags[i] = 0
+    return tag
+  }
+}
+
+/** More than a receive queue holds of them. */
+const SIZE = 8192
+/** Reading one clock after the other is good to this, ms. */
+const SLACK = 0.01

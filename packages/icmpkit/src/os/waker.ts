@@ -1,0 +1,242 @@
+/**
+ * Waking up: one epoll descriptor a thread holds every door and one timer, and ONE handle of libuv watches it. The only
+ * file that knows how we are woken (docs/decisions/waking-up.md has the measurements and the traps).
+ *
+ * Doors are armed for one event at a time (EPOLLONESHOT): a door that nobody waits for must not wake anybody, and
+ * EPOLLERR (a transmit stamp has arrived) can't be masked in another way.
+ */
+import { arena } from './arena.ts'
+import { monotonic } from './kernel-time.ts'
+import { LITTLE, must, type Sys, sys } from './sys.ts'
+
+/** What a door gives to be waited for; `fd` may change between waits, never during one. */
+export interface Pollable {
+  readonly fd: number
+}
+
+export interface Waiting {
+  readonly done: Promise<void>
+  /** Ends it now. */
+  end(): void
+}
+
+/** koffi's declaration leaves the status out. */
+interface PollHandle {
+  close(): void
+  ref(): void
+  unref(): void
+}
+type Poll = (
+  fd: number,
+  options: { readable: boolean },
+  callback: (status: number, events: unknown) => void,
+) => PollHandle
+
+interface Waiter {
+  until: number
+  resolve: () => void
+  fds: number[]
+}
+
+/**
+ * This thread's waker, made at the first call. `threadpool`: without libuv's handle, as where koffi has none; a
+ * `process.exit` then waits up to a quarter of a second.
+ */
+export function waker(threadpool = false): Waker {
+  shared ??= new Waker(threadpool)
+  return shared
+}
+
+/** Each door says so before it closes its descriptor. */
+export function forget(fd: number): void {
+  shared?.forget(fd)
+}
+
+export class Waker {
+  readonly #os: Sys
+  readonly #events = arena(EVENTS * EPOLL_EVENT, 'waker')
+  readonly #event = new DataView(new ArrayBuffer(EPOLL_EVENT))
+  readonly #eventBytes = new Uint8Array(this.#event.buffer)
+  readonly #spec = new DataView(new ArrayBuffer(32))
+  readonly #specBytes = new Uint8Array(this.#spec.buffer)
+  readonly #waiters = new Set<Waiter>()
+  /** By descriptor: who waits for it. Absent: not in the epoll set. */
+  readonly #doors = new Map<number, Waiter | undefined>()
+  #epoll = -1
+  #timer = -1
+  #armedUntil = Number.POSITIVE_INFINITY
+  #handle: PollHandle | undefined
+  #polling = false
+  #immediate: NodeJS.Immediate | undefined
+  #woken: Waiter[] = []
+  readonly #threadpool: boolean
+
+  constructor(threadpool: boolean) {
+    this.#os = sys()
+    this.#threadpool = threadpool || typeof this.#os.koffi.node?.poll !== 'function'
+  }
+
+  /** Until one of `doors` is readable (or writable, where `full`), or the clock says `until`. */
+  wait(doors: readonly Pollable[], full: boolean, until: number): Waiting {
+    this.#open()
+    const fds = doors.map((d) => d.fd)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const waiter: Waiter = { until, resolve, fds }
+    this.#waiters.add(waiter)
+    for (const fd of fds) this.#arm(fd, full ? EPOLLIN | EPOLLOUT : EPOLLIN, waiter)
+    if (until <= monotonic()) this.#wake(waiter)
+    else this.#setTimer()
+    if (this.#waiters.size === 1) this.#watch()
+    return {
+      done: promise,
+      end: () => {
+        if (this.#leave(waiter)) resolve()
+      },
+    }
+  }
+
+  /** A door is closing its descriptor, or has changed it. Whoever waits for it is woken. With the last one all is closed. */
+  forget(fd: number): void {
+    const waiter = this.#doors.get(fd)
+    if (!this.#doors.delete(fd)) return
+    this.#os.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#eventBytes)
+    if (waiter !== undefined && this.#leave(waiter)) waiter.resolve()
+    if (this.#doors.size === 0 && this.#waiters.size === 0) this.#close()
+  }
+
+  #arm(fd: number, events: number, waiter: Waiter): void {
+    const known = this.#doors.has(fd)
+    this.#event.setUint32(0, events | EPOLLONESHOT, LITTLE)
+    this.#event.setInt32(DATA, fd, LITTLE)
+    must(
+      this.#os.epoll_ctl(this.#epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, this.#eventBytes),
+      'epoll_ctl',
+      'waker',
+    )
+    this.#doors.set(fd, waiter)
+  }
+
+  /** True where it was still waiting. */
+  #leave(waiter: Waiter): boolean {
+    if (!this.#waiters.delete(waiter)) return false
+    for (const fd of waiter.fds) if (this.#doors.get(fd) === waiter) this.#doors.set(fd, undefined)
+    if (this.#waiters.size === 0) {
+      this.#handle?.unref()
+      if (this.#doors.size === 0) this.#close()
+    }
+    return true
+  }
+
+  /**
+   * Promises do not run after a callback of koffi's handle until something else enters Node (measured: 300 ms late on
+   * Node 26), so the waiters are resolved from an immediate, which follows the poll phase at once.
+   */
+  #wake(waiter: Waiter): void {
+    this.#woken.push(waiter)
+    this.#immediate ??= setImmediate(() => {
+      this.#immediate = undefined
+      const woken = this.#woken
+      this.#woken = []
+      for (const w of woken) if (this.#leave(w)) w.resolve()
+    })
+  }
+
+  #setTimer(): void {
+    let first = Number.POSITIVE_INFINITY
+    for (const w of this.#waiters) first = Math.min(first, w.until)
+    if (first === this.#armedUntil) return
+    this.#armedUntil = first
+    // All zeros disarm. A moment in the past is armed as is: it fires at once.
+    const at = Number.isFinite(first) ? Math.max(first, 0.000001) : 0
+    const seconds = Math.floor(at / 1000)
+    this.#spec.setBigInt64(16, BigInt(seconds), LITTLE)
+    this.#spec.setBigInt64(24, BigInt(Math.floor((at - seconds * 1000) * 1e6)), LITTLE)
+    must(this.#os.timerfd_settime(this.#timer, TFD_TIMER_ABSTIME, this.#specBytes, null), 'timerfd_settime', 'waker')
+  }
+
+  /** Runs in the poll phase: system calls only. */
+  #collect(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const fd = this.#events.view.getInt32(i * EPOLL_EVENT + DATA, LITTLE)
+      if (fd === this.#timer) this.#armedUntil = Number.POSITIVE_INFINITY
+      else {
+        const waiter = this.#doors.get(fd)
+        if (waiter !== undefined) this.#wake(waiter)
+      }
+    }
+    const now = monotonic()
+    let later = false
+    for (const w of this.#waiters) {
+      if (w.until <= now) this.#wake(w)
+      else later ||= Number.isFinite(w.until)
+    }
+    if (later) this.#setTimer()
+  }
+
+  #watch(): void {
+    if (!this.#threadpool) {
+      this.#handle?.ref()
+      return
+    }
+    if (this.#polling) return
+    this.#polling = true
+    this.#os.epollWaitAsync(this.#epoll, this.#events.address, EVENTS, LIMIT, (count) => {
+      this.#polling = false
+      if (this.#epoll < 0) return
+      this.#collect(Math.max(0, count))
+      if (this.#waiters.size > 0) this.#watch()
+    })
+  }
+
+  #open(): void {
+    if (this.#epoll >= 0) return
+    const os = this.#os
+    this.#epoll = must(os.epoll_create1(EPOLL_CLOEXEC), 'epoll_create1', 'waker')
+    this.#timer = must(os.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), 'timerfd_create', 'waker')
+    this.#armedUntil = Number.POSITIVE_INFINITY
+    // Edge: setting the timer anew is what clears it, so that nobody has to read it.
+    this.#event.setUint32(0, EPOLLIN | EPOLLET, LITTLE)
+    this.#event.setInt32(DATA, this.#timer, LITTLE)
+    must(os.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, this.#timer, this.#eventBytes), 'epoll_ctl', 'waker')
+    if (this.#threadpool) return
+    this.#handle = (os.koffi.node.poll as unknown as Poll)(this.#epoll, { readable: true }, () => {
+      if (this.#epoll < 0) return
+      this.#collect(Math.max(0, os.epoll_wait(this.#epoll, this.#events.address, EVENTS, 0)))
+    })
+    this.#handle.unref()
+  }
+
+  /** The handle before its descriptor: the other way round aborts the process. */
+  #close(): void {
+    if (this.#epoll < 0) return
+    this.#handle?.close()
+    this.#handle = undefined
+    this.#os.close(this.#timer)
+    this.#os.close(this.#epoll)
+    this.#epoll = -1
+    this.#timer = -1
+  }
+}
+
+let shared: Waker | undefined
+
+/** Events fetched at a time. */
+const EVENTS = 64
+/** Longest nap of the threadpool way, ms: `process.exit` waits for it. */
+const LIMIT = 250
+/** struct epoll_event is packed on x86-64 alone. */
+const PACKED = process.arch === 'x64'
+const EPOLL_EVENT = PACKED ? 12 : 16
+const DATA = PACKED ? 4 : 8
+const EPOLLIN = 1
+const EPOLLOUT = 4
+const EPOLLONESHOT = 1 << 30
+const EPOLLET = 1 << 31
+const EPOLL_CTL_ADD = 1
+const EPOLL_CTL_DEL = 2
+const EPOLL_CTL_MOD = 3
+const EPOLL_CLOEXEC = 0o2000000
+const CLOCK_MONOTONIC = 1
+const TFD_TIMER_ABSTIME = 1
+const TFD_NONBLOCK = 0o4000
+const TFD_CLOEXEC = 0o2000000
