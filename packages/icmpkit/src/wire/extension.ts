@@ -25,7 +25,7 @@ export interface Extensions {
   objects: ExtensionObject[]
   /**
    * `none`: zero on the wire, so none was sent and none will be written (RFC 4884 §7). No object of a `bad` structure
-   * is to be used; the error around it stays usable (RFC 4884 §9).
+   * is to be used; the error around it stays usable (RFC 4884 §9). A `bad` one is written wrong again.
    */
   checksum: 'ok' | 'bad' | 'none'
   /** What ended the reading early. The objects before it stand. */
@@ -34,9 +34,9 @@ export interface Extensions {
 
 export interface Flaw {
   why: Why
-  /** Offset from the start of the structure. */
+  /** Offset of the octet that is wrong or missing, from the start of the structure. */
   at: number
-  /** Everything from there on (from the start, header included, where `at` < 4), kept so that it writes back. */
+  /** The object at fault and all behind it (the whole structure where `at` < 4), kept so that it writes back. */
   octets: Uint8Array
   /** The length octet, where it is what is wrong: then the whole rest of the message counts as quote. */
   length: number | undefined
@@ -106,10 +106,18 @@ export function objectEnd(bytes: Uint8Array, at: number, end: number): number | 
   if (length < OBJECT) return malformed('bad-length', 0)
   if (length > end - at) return malformed('truncated', end - at)
   if (length % 4 === 0) return at + length
-  // RFC 8335 §2.1 does not say whether the length of a name counts its padding: both are read.
-  const padded = at + ((length + 3) & ~3)
-  const isName = bytes[at + 2] === Class.interfaceIdentification && bytes[at + 3] === interfaceIdentification.CType.name
-  return isName && padded <= end ? padded : malformed('bad-length', 0)
+  return isUnpaddedName(bytes, at, at + length, end) ? at + ((length + 3) & ~3) : malformed('bad-length', 0)
+}
+
+/** RFC 8335 §2.1 does not say whether the length of a name counts its padding, so both are read. */
+function isUnpaddedName(bytes: Uint8Array, at: number, last: number, end: number): boolean {
+  if (bytes[at + 2] !== Class.interfaceIdentification || bytes[at + 3] !== interfaceIdentification.CType.name) {
+    return false
+  }
+  const padded = at + ((last - at + 3) & ~3)
+  if (padded > end) return false
+  for (let i = last; i < padded; i++) if (bytes[i] !== 0) return false
+  return true
 }
 
 /** The object at `at`; `end` by its length field, `next` behind its padding. */
@@ -189,7 +197,7 @@ export function size(e: Extensions): number {
   return total
 }
 
-/** Header with a right checksum (or none), then the objects. @throws RangeError on no object at all (RFC 4884 §7). */
+/** Header, then the objects. @throws RangeError on no object at all (RFC 4884 §7). */
 export function write(e: Extensions, out: Uint8Array, at: number): number {
   if (e.flaw?.length !== undefined) return at
   if (e.flaw !== undefined && e.flaw.at < HEADER) {
@@ -204,8 +212,10 @@ export function write(e: Extensions, out: Uint8Array, at: number): number {
     out.set(e.flaw.octets, end)
     end += e.flaw.octets.length
   }
+  if (e.checksum === 'none') return end
   // Zero would say that there is none (RFC 4884 §7); all ones is the same number in ones' complement.
-  if (e.checksum !== 'none') put16(out, at + CHECKSUM, finish(sum(out, at, end)) || 0xffff)
+  const right = finish(sum(out, at, end)) || 0xffff
+  put16(out, at + CHECKSUM, e.checksum === 'ok' ? right : right === 1 ? 2 : right ^ 1)
   return end
 }
 
