@@ -1,0 +1,96 @@
+/** Branch coverage of sources that Node runs by stripping types: V8's block counts laid over the syntax tree. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { isNode, type Node, parseSource, walk } from '../house/source.ts'
+
+/** As the inspector's Profiler domain gives it. */
+export interface ScriptCoverage {
+  url: string
+  functions: { functionName: string; ranges: { startOffset: number; endOffset: number; count: number }[] }[]
+}
+
+export interface FileCoverage {
+  file: string
+  branches: number
+  met: number
+  /** Lines where a branch that no input met begins. */
+  missed: number[]
+}
+
+/** Writers judge their caller's values, which no input reaches: they are left out of what a parser is asked for. */
+const WRITERS = /^(write|size|put|padded|tooWide|build|encode|of$|parseMac|section|packet|interface)/
+
+/** `runs` are of several threads over the same sources: a branch is met where one of them met it. */
+export function branchCoverage(file: string, runs: readonly ScriptCoverage[]): FileCoverage {
+  const scripts = runs.filter((s) => s.url.startsWith('file:') && fileURLToPath(s.url) === file)
+  const text = readFileSync(file, 'utf8')
+  const missed: number[] = []
+  let branches = 0
+  for (const offset of branchesOf(parseSource(file, text).tree)) {
+    branches++
+    if (!scripts.some((s) => countAt(s, offset) > 0)) missed.push(text.slice(0, offset).split('\n').length)
+  }
+  return { file, branches, met: branches - missed.length, missed }
+}
+
+/** How often the code at `offset` ran: the innermost range around it tells. */
+function countAt(script: ScriptCoverage, offset: number): number {
+  let count = 0
+  let width = Number.POSITIVE_INFINITY
+  for (const { ranges } of script.functions) {
+    for (const range of ranges) {
+      if (offset < range.startOffset || offset >= range.endOffset) continue
+      const w = range.endOffset - range.startOffset
+      if (w > width) continue
+      width = w
+      count = range.count
+    }
+  }
+  return count
+}
+
+/** Where each branch begins: functions, arms of `if` and `?:`, right sides of `&&`, `||` and `??`, cases, loop bodies, and what follows an `if` that leaves. */
+function* branchesOf(tree: Node): Generator<number> {
+  for (const [node, around] of walk(tree)) {
+    if (
+      [...around, node].some((n) => isNode(n.id) && n.type === 'FunctionDeclaration' && WRITERS.test(String(n.id.name)))
+    )
+      continue
+    const arm = (field: string) => (isNode(node[field]) ? [(node[field] as Node).start] : [])
+    switch (node.type) {
+      case 'FunctionDeclaration':
+        yield* arm('body')
+        break
+      case 'IfStatement':
+      case 'ConditionalExpression':
+        yield* arm('consequent')
+        yield* arm('alternate')
+        break
+      case 'LogicalExpression':
+        yield* arm('right')
+        break
+      case 'SwitchCase': {
+        const [first] = node.consequent as Node[]
+        if (first) yield first.start
+        break
+      }
+      case 'ForStatement':
+      case 'ForOfStatement':
+      case 'WhileStatement':
+        yield* arm('body')
+        break
+      case 'BlockStatement': {
+        const body = node.body as Node[]
+        for (const [i, s] of body.entries()) {
+          const next = body[i + 1]
+          if (next && s.type === 'IfStatement' && !s.alternate && leaves(s.consequent as Node)) yield next.start
+        }
+      }
+    }
+  }
+}
+
+function leaves(node: Node): boolean {
+  const last = node.type === 'BlockStatement' ? (node.body as Node[]).at(-1) : node
+  return last !== undefined && /^(Return|Throw|Break|Continue)Statement$/.test(last.type)
+}
