@@ -1,6 +1,6 @@
 /** What to open, as plain data (a worker opens its own door from it), and the options that every socket door shares. */
 import type { Family, Ip } from '../wire/addr.ts'
-import { writeIp } from '../wire/addr.ts'
+import { familyOf, parseIp, writeIp } from '../wire/addr.ts'
 import { Errno, OsError } from './os-error.ts'
 import {
   ADDRESS_SIZE,
@@ -48,8 +48,8 @@ export interface DoorSpec {
   interface?: string
   /** Mark for policy routing (SO_MARK). */
   mark?: number
-  /** Source address of everything that leaves. */
-  source?: Ip
+  /** Source address of everything that leaves, as text or as a value. */
+  source?: Ip | string
   /** Interface index of a link-local `source`. */
   sourcePort?: number
   /**
@@ -135,12 +135,19 @@ function bindToInterface(socket: Socket, name: string): void {
 export function bindSource(socket: Socket, spec: DoorSpec): void {
   const address = new Uint8Array(ADDRESS_SIZE)
   const octets = new Uint8Array(16)
-  if (spec.source !== undefined) writeIp(spec.source, octets, 0)
+  if (spec.source !== undefined) writeIp(sourceOf(spec.source, spec.family, socket.door), octets, 0)
   const view = new DataView(address.buffer)
   const length = putAddress(view, address, 0, spec.family, octets, 0, 0, 0, spec.sourcePort ?? 0)
   const result = sys().bind(socket.fd, address, length)
   const cure = result === -Errno.EADDRNOTAVAIL ? 'The source must be an address of this machine: see `ip address`' : ''
   must(result, 'bind', socket.door, cure)
+}
+
+function sourceOf(source: Ip | string, family: Family, door: string): Ip {
+  const ip = typeof source === 'string' ? parseIp(source) : source
+  if (ip === undefined) throw new TypeError(`${source} is not an IP address`)
+  if (familyOf(ip) === family) return ip
+  throw new OsError(Errno.EAFNOSUPPORT, 'bind', door, `The source must be an IPv${family} address here`)
 }
 
 /** IP_PMTUDISC_* and IPV6_PMTUDISC_*: the same numbers. */
