@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'rolldown'
+
+const { version } = JSON.parse(readFileSync('packages/icmpkit/package.json', 'utf8')) as { version: string }
 
 const resolve = { conditionNames: ['@icmpkit/source', 'import', 'node', 'default'] }
 
@@ -18,6 +21,7 @@ export default defineConfig([
   {
     // One lazy chunk a command: what `icmp ping` does not use is not read (docs/decisions).
     input: { main: 'packages/cli/src/main.ts' },
+    transform: { define: { __VERSION__: JSON.stringify(version) } },
     platform: 'node',
     external: ['koffi'],
     resolve,

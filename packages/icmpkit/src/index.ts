@@ -1,4 +1,26 @@
-/** icmpkit: ICMP for TypeScript. The five-line API. */
-export type { Clock, ClockSource, Instant } from './clock.ts'
-export type { Arrival, Door, Machine, Slot } from './door.ts'
+/** icmpkit: ICMP for TypeScript. The five-line API; the parts are in `icmpkit/wire`, `icmpkit/probe`, `icmpkit/os`. */
+export { type Clock, type ClockSource, type Instant, showTime } from './clock.ts'
+export type { Arrival, Door, DoorLoss, DoorName, LocalDrop, Machine, Slot } from './door.ts'
+export {
+  type DoorReport,
+  type PacketSeen,
+  type PingOptions,
+  type PingQuestion,
+  type PingResult,
+  type PingRun,
+  ping,
+} from './ping.ts'
+export type {
+  PingAnswer,
+  PingError,
+  PingEvent,
+  PingForeign,
+  PingLocalDrop,
+  PingOutstanding,
+  PingReply,
+  PingRtt,
+  PingSummary,
+  PingTimeout,
+  PingTotal,
+} from './ping-report.ts'
 export { drive, type Run } from './run.ts'

@@ -1,1 +1,20 @@
-export {}
+/** `icmpkit/probe`: the asking machines, sans-IO. Drive them over any door with `drive`. */
+export { EchoQuestion } from './echo-question.ts'
+export { InterfaceQuestion } from './interface-question.ts'
+export { type NodeInfoAsks, NodeInfoQuestion } from './node-info-question.ts'
+export type {
+  Answer,
+  ErrorEvent,
+  ForeignEvent,
+  LocalDropEvent,
+  MachineEvent,
+  OutstandingEvent,
+  ReplyEvent,
+  SummaryEvent,
+  TimeoutEvent,
+} from './ping-event.ts'
+export { type PingEventOut, PingMachine, type PingSettings, type PingTarget } from './ping-machine.ts'
+export type { Asked, Question, Seen } from './question.ts'
+export { LossBursts, RttStatistics, type RttSummary } from './statistics.ts'
+export { TimerHeap } from './timer-heap.ts'
+export { TimestampQuestion } from './timestamp-question.ts'

@@ -27,6 +27,7 @@ function settings(more: Partial<PingSettings> = {}): PingSettings {
     flowLabel: 0,
     dontFragment: false,
     tellOutstanding: false,
+    userClock: false,
     hold: false,
     kernelId: { 4: false, 6: false },
     midnightOffsetMs: 0,

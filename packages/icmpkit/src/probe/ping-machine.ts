@@ -58,6 +58,8 @@ export interface PingSettings {
   ipOptions?: Uint8Array | undefined
   /** Events for a probe still unanswered when the next is due. */
   tellOutstanding: boolean
+  /** Leave the doors' stamps aside and measure from system call to system call. */
+  userClock: boolean
   /** Stay when all targets are done, since more may be added. */
   hold: boolean
   /** Families whose door puts its own identifier in: then ids are not compared. */
@@ -288,7 +290,7 @@ export class PingMachine implements Machine<PingEventOut> {
 
   handleSent(_now: Instant, tag: number, stamp: Instant, clock: ClockSource): void {
     const probe = this.#byTag.get(tag)
-    if (probe === undefined) return
+    if (probe === undefined || (this.#s.userClock && clock !== 'user')) return
     if (clock === 'user' && probe.sentClock === 'user') {
       probe.userAt = stamp
       probe.sentAt = stamp
@@ -600,8 +602,8 @@ export class PingMachine implements Machine<PingEventOut> {
     const held: Held = {
       probe,
       kind: probe.state === 'lost' || probe.state === 'failed' ? 'late' : 'reply',
-      stamp: a.stamp,
-      clock: a.clock,
+      stamp: this.#s.userClock ? now : a.stamp,
+      clock: this.#s.userClock ? 'user' : a.clock,
       readAt: now,
       answer: question.answer(a.bytes, at, end, this.#asked(probe), { midnightMs, at: a.stamp }),
       ...heard,
@@ -680,25 +682,28 @@ export class PingMachine implements Machine<PingEventOut> {
     if (seen.token === 'ours') {
       const t = this.#targets[seen.slot]
       if (t === undefined || t.family !== family || !(t.many || t.ip === from)) return undefined
-      const probe = t.probes.get(seen.ext)
+      const probe = t.probes.get(this.#extOf(seen, t))
       if (probe === undefined || !this.#idFits(probe, seen)) return undefined
-      return seen.seq < 0 || this.#lowBits(probe.ext) === seen.seq ? probe : undefined
+      return this.#lowBits(probe.ext) === seen.seq ? probe : undefined
     }
     return this.#probeByAddress(seen, family, from)
   }
 
   /** Without a token: the newest probe to that address with that id and sequence. */
   #probeByAddress(seen: Seen, family: Family, to: Ip): Probe | undefined {
-    if (seen.seq < 0) return undefined
     const slot = this.#byIp.get(to)
     const one = slot < 0 ? undefined : this.#targets[slot]
     const candidates = one !== undefined ? [one] : this.#targets.filter((t) => t?.many && t.family === family)
     for (const t of candidates) {
       if (t === undefined || t.ext === 0) continue
-      const probe = t.probes.get(extend(seen.seq, t.ext, this.#s.question.seqBits))
+      const probe = t.probes.get(this.#extOf(seen, t))
       if (probe !== undefined && this.#idFits(probe, seen)) return probe
     }
     return undefined
+  }
+
+  #extOf(seen: Seen, t: Target): number {
+    return seen.ext >= 0 ? seen.ext : extend(seen.seq, t.ext, this.#s.question.seqBits)
   }
 
   #idFits(probe: Probe, seen: Seen): boolean {
@@ -817,7 +822,7 @@ export class PingMachine implements Machine<PingEventOut> {
     if (seen.token === 'none') return this.#probeByAddress(seen, family, to)
     const t = this.#targets[seen.slot]
     if (t === undefined || t.ip !== to) return undefined
-    const probe = t.probes.get(seen.ext)
+    const probe = t.probes.get(this.#extOf(seen, t))
     return probe !== undefined && this.#idFits(probe, seen) ? probe : undefined
   }
 

@@ -11,9 +11,12 @@ export interface Seen {
   id: number
   /** As many bits as the question's field has. */
   seq: number
-  /** 'ours': the run's secret is in it, `slot` and `ext` are set. 'alien': a secret is there, not ours. 'none': no room for one. */
+  /**
+   * 'ours': the run's secret is in it, and `slot` is set. 'alien': a secret is there, not ours. 'none': no room for one.
+   */
   token: 'ours' | 'alien' | 'none'
   slot: number
+  /** Extended sequence, or -1 where the token has no room for more than `seq`. */
   ext: number
 }
 

@@ -1,0 +1,180 @@
+/** Runs `icmp ping`: options to the library, events to text or NDJSON, signals, exit code. */
+import { type PingEvent, type PingOptions, type PingQuestion, type PingRun, type PingTotal, ping } from 'icmpkit'
+import { parseIp } from 'icmpkit/wire'
+import { Output } from '../output.ts'
+import { PacketFile } from './packet-file.ts'
+import { PingText } from './text.ts'
+
+/** What commander gives; times in milliseconds. */
+export interface Flags {
+  ipv4?: true
+  ipv6?: true
+  allAddresses?: true
+  count?: number
+  interval: number
+  timeout: number
+  deadline?: number
+  size: number
+  pattern?: Uint8Array
+  ttl?: number
+  tos?: number
+  dscp?: number
+  pmtudisc?: 'do' | 'want' | 'dont' | 'probe'
+  interface?: string
+  mark?: number
+  flowlabel?: number
+  adaptive?: true
+  flood?: true
+  rate?: number
+  budget?: number
+  preload?: number
+  recordRoute?: true
+  timestampOption?: 'only' | 'and-address' | string[]
+  broadcast?: true
+  time?: true
+  outstanding?: true
+  audible?: true
+  precise?: true
+  quiet?: true
+  verbose?: true
+  type: PingQuestion
+  ask: 'name' | 'addresses' | 'ip4-addresses'
+  door: 'auto' | 'ping-socket' | 'raw-socket'
+  clock: 'kernel' | 'user'
+  netns?: string
+  pcap?: string
+  json?: true
+}
+
+const FLOOD_RATE = 10_000
+const FLOOD_BUDGET = 100_000
+
+/** Returns the exit code: 0 every target answered, 1 the network said no, 2 we could not ask. */
+export async function run(targets: readonly string[], flags: Flags): Promise<number> {
+  const say = (line: string) => process.stderr.write(`icmp: ${line}\n`)
+  let packets: PacketFile | undefined
+  let session: PingRun
+  try {
+    packets = flags.pcap === undefined ? undefined : new PacketFile(flags.pcap, say)
+    session = ping(targets, optionsOf(flags, packets))
+  } catch (e) {
+    say((e as Error).message.replace(/^ping: /, ''))
+    return 2
+  }
+  const out = new Output(() => session.stop())
+  const text = new PingText(flags, (line) => process.stderr.write(line))
+  const local = new LocalRefusals()
+  if (flags.flood === true && flags.count === undefined && flags.deadline === undefined && flags.budget === undefined) {
+    say(`flood stops after ${FLOOD_BUDGET} packets; --budget, -c or -w says otherwise`)
+  }
+
+  const stop = () => session.stop()
+  const interim = () => process.stderr.write(text.interim(session.snapshot()))
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  process.on('SIGQUIT', interim)
+  try {
+    const events = session[Symbol.asyncIterator]()
+    let next = events.next()
+    const report = await session.doors
+    if (flags.verbose === true) {
+      for (const d of report.doors) {
+        say(`${d.name}${d.family === undefined ? '' : ` (IPv${d.family})`}: ${d.why.join('; ')}`)
+        if (d.cannot.length > 0) say(`  it cannot: ${d.cannot.join(', ')}`)
+      }
+      for (const line of report.rights) say(line)
+    }
+    if (!report.token && flags.type.kind === 'echo') {
+      say(
+        `a payload of ${flags.size} octets has no room for our token: replies are matched by address, identifier and sequence`,
+      )
+    }
+    let total: PingTotal | undefined
+    for (let e = await next; !e.done; e = await next) {
+      next = events.next()
+      const event: PingEvent = e.value
+      local.count(event)
+      if (event.kind === 'total') total = event
+      if (flags.json !== true) out.write(text.line(event))
+      else if (event.kind !== 'outstanding' || flags.outstanding === true) {
+        out.write(`${JSON.stringify({ schema: 'icmpkit.ping.v1', ...event })}\n`)
+      }
+    }
+    const result = await session.done
+    if (session.dropped > 0) say(`${session.dropped} events were not printed: standard output was too slow`)
+    await out.end()
+    const failed = packets?.close() === false
+    return failed && total !== undefined ? Math.max(2, exitCode(result, flags, local)) : exitCode(result, flags, local)
+  } catch (e) {
+    await out.end()
+    packets?.close()
+    say((e as Error).message)
+    return 2
+  } finally {
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+    process.off('SIGQUIT', interim)
+  }
+}
+
+/** Targets of which the local kernel refused every probe: they were never asked. */
+class LocalRefusals {
+  readonly #refused = new Map<string, number>()
+
+  count(e: PingEvent): void {
+    if (e.kind !== 'error' || e.origin !== 'local' || e.name === 'Message too long') return
+    const key = `${e.target} ${e.address}`
+    this.#refused.set(key, (this.#refused.get(key) ?? 0) + 1)
+  }
+
+  of(target: string, address: string | null): number {
+    return this.#refused.get(`${target} ${address}`) ?? 0
+  }
+}
+
+function exitCode(result: Awaited<PingRun['done']>, flags: Flags, local: LocalRefusals): number {
+  if (result.unasked > 0) return 2
+  if (result.summaries.some((s) => s.received === 0 && s.sent > 0 && local.of(s.target, s.address) === s.sent)) return 2
+  if (result.answered < result.targets) return 1
+  // iputils: with -c and -w, fewer replies than asked for is a failure.
+  const few = flags.count !== undefined && flags.deadline !== undefined
+  return few && result.summaries.some((s) => s.received < flags.count!) ? 1 : 0
+}
+
+function optionsOf(flags: Flags, packets: PacketFile | undefined): PingOptions {
+  const isSource = flags.interface !== undefined && parseIp(flags.interface) !== undefined
+  const flood = flags.flood === true
+  const bounded = flags.count !== undefined || flags.deadline !== undefined
+  const options: { [K in keyof PingOptions]: PingOptions[K] | undefined } = {
+    count: flags.count,
+    interval: flags.interval,
+    timeout: flags.timeout,
+    deadline: flags.deadline,
+    size: flags.size,
+    pattern: flags.pattern,
+    ttl: flags.ttl,
+    tos: flags.tos ?? flags.dscp,
+    flowLabel: flags.flowlabel,
+    dontFragment: flags.pmtudisc,
+    source: isSource ? flags.interface : undefined,
+    interface: isSource ? undefined : flags.interface,
+    mark: flags.mark,
+    family: flags.ipv4 === true ? 4 : flags.ipv6 === true ? 6 : undefined,
+    allAddresses: flags.allAddresses,
+    question: flags.type.kind === 'nodeinfo' ? { kind: 'nodeinfo', asks: flags.ask } : flags.type,
+    pace: flood ? 'flood' : flags.adaptive === true ? 'adaptive' : 'interval',
+    rate: flags.rate ?? (flood ? FLOOD_RATE : undefined),
+    budget: flags.budget ?? (flood && !bounded ? FLOOD_BUDGET : undefined),
+    preload: flags.preload,
+    recordRoute: flags.recordRoute,
+    timestampOption: flags.timestampOption,
+    broadcast: flags.broadcast,
+    tellOutstanding: flags.outstanding,
+    netns: flags.netns,
+    door: flags.door,
+    stamps: flags.clock,
+    dropRights: true,
+    onPacket: packets === undefined ? undefined : (p) => packets.write(p),
+  }
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as PingOptions
+}

@@ -1,0 +1,623 @@
+/** Ping: the runner around the machine (probe/ping-machine.ts). Names, doors, and events for the world. */
+import { type Clock, type Instant, showTime } from './clock.ts'
+import type { Arrival, Door, Machine, Slot } from './door.ts'
+import type { DoorChoice, DoorSpec, OsError } from './os/index.ts'
+import {
+  type Named,
+  NO_RTT,
+  type PingError,
+  type PingEvent,
+  PingReporter,
+  type PingSummary,
+  type PingTotal,
+} from './ping-report.ts'
+import { EchoQuestion } from './probe/echo-question.ts'
+import { InterfaceQuestion } from './probe/interface-question.ts'
+import { type NodeInfoAsks, NodeInfoQuestion } from './probe/node-info-question.ts'
+import { type PingEventOut, PingMachine, type PingSettings } from './probe/ping-machine.ts'
+import type { Question } from './probe/question.ts'
+import { TimestampQuestion } from './probe/timestamp-question.ts'
+import { type Resolved, resolve } from './resolve.ts'
+import { drive, EventQueue, type Run } from './run.ts'
+import { type Family, familyOf, parseIp } from './wire/addr.ts'
+import { Afi, type InterfaceIdentification } from './wire/interface-identification.ts'
+import * as ip4Option from './wire/ip4-option.ts'
+
+export type PingQuestion =
+  | { kind: 'echo' }
+  /** RFC 792 Timestamp, IPv4 only. */
+  | { kind: 'timestamp' }
+  /** RFC 8335 PROBE: an interface of the target's, by name, index, IP address or MAC; with `neighbor` one of its neighbours. */
+  | { kind: 'probe'; interface: string; neighbor?: boolean }
+  /** RFC 4620, IPv6 only. */
+  | { kind: 'nodeinfo'; asks: NodeInfoAsks }
+
+/** Times in milliseconds. */
+export interface PingOptions {
+  /** Probes to each target; with `deadline`, replies awaited. Endless without. */
+  count?: number
+  /** Between two probes to one target. 1000. */
+  interval?: number
+  /** After which a probe counts as lost; a later reply corrects it. 2000. */
+  timeout?: number
+  /** For the whole run. */
+  deadline?: number
+  /** Payload octets, 0 … 65507 (IPv6 65527). 56. */
+  size?: number
+  /** Repeats through the payload. */
+  pattern?: Uint8Array
+  /** TTL or hop limit. 64. */
+  ttl?: number
+  tos?: number
+  flowLabel?: number
+  /** Path-MTU discovery as iputils -M has it; without it the system's setting. */
+  dontFragment?: 'do' | 'want' | 'dont' | 'probe'
+  /** An address of this machine. */
+  source?: string
+  /** Name of an interface or a VRF. */
+  interface?: string
+  /** SO_MARK; needs CAP_NET_ADMIN. */
+  mark?: number
+  family?: Family
+  /** Every address of each name, both families. */
+  allAddresses?: boolean
+  question?: PingQuestion
+  /** 'adaptive': the next probe leaves when the last is answered; 'flood': the same, every 10 ms at least. */
+  pace?: 'interval' | 'adaptive' | 'flood'
+  /** At most so many packets a second in all. */
+  rate?: number
+  /** Stop when so many packets have left. */
+  budget?: number
+  preload?: number
+  /** Ask routers to record themselves (IPv4). */
+  recordRoute?: boolean
+  /** IPv4 timestamp option: times only, with addresses, or of the hosts named. */
+  timestampOption?: 'only' | 'and-address' | readonly string[]
+  /** Let a broadcast address be asked. */
+  broadcast?: boolean
+  tellOutstanding?: boolean
+  /** Name or process id of a network namespace. Names of hosts are resolved outside it. */
+  netns?: string
+  door?: 'auto' | 'ping-socket' | 'raw-socket'
+  /** Kernel stamps where the door has them, or the time between our own system calls. Kernel. */
+  stamps?: 'kernel' | 'user'
+  /** Give up all rights of this process once the doors are open. */
+  dropRights?: boolean
+  /** Stay when all targets are done: more are added later, and `stop` or the signal ends it. */
+  hold?: boolean
+  signal?: AbortSignal
+  /** Every packet in and out, on loan; for a capture file. */
+  onPacket?: (p: PacketSeen) => void
+  /** Over these instead of the system's doors: a lab. */
+  over?: { doors: readonly Door[]; clock: Clock }
+}
+
+export interface PacketSeen {
+  direction: 'in' | 'out'
+  /** From the IP header at `at`, on loan until the call returns. */
+  bytes: Uint8Array
+  at: number
+  end: number
+  /** Octets on the wire. */
+  length: number
+  /** Nanoseconds since 1970. */
+  time: bigint
+  /** The door made the IP header from what the kernel told beside the packet. */
+  rebuilt: boolean
+  port: number
+}
+
+export interface PingResult extends PingTotal {
+  summaries: PingSummary[]
+}
+
+export interface PingRun extends Run<PingEvent, PingResult> {
+  /** Which doors were opened, and why; settles before the first packet leaves. */
+  readonly doors: Promise<DoorReport>
+  /** Asks one more target from now on. Rejects where it has no address. */
+  add(target: string): Promise<void>
+  /** Stops asking it; its summary follows. */
+  remove(target: string): void
+  /** Ends the run; the summaries follow. */
+  stop(): void
+  /** The summaries so far. */
+  snapshot(): PingSummary[]
+}
+
+export interface DoorReport {
+  doors: { name: string; family: Family | undefined; why: readonly string[]; cannot: readonly string[] }[]
+  /** How rights were given up, in words; empty where that was not asked. */
+  rights: readonly string[]
+  /** False: the payload is too small for a token, so replies are matched by address, identifier and sequence. */
+  token: boolean
+}
+
+/**
+ * Asks one or several targets and yields what happens: `for await (const e of ping('192.0.2.1', { count: 3 }))`.
+ * `await ping(…).done` is the summary. Nothing throws for what the network does.
+ * @throws RangeError, TypeError on unusable options; `done` and the iterator reject with an OsError where the kernel
+ * lets no door be opened
+ */
+export function ping(targets: string | readonly string[], options: PingOptions = {}): PingRun {
+  const list = typeof targets === 'string' ? [targets] : targets
+  if (list.length === 0 && options.hold !== true) throw new TypeError('ping: no target')
+  check(options)
+  return new Pinging(list, options)
+}
+
+class Pinging implements PingRun {
+  readonly done: Promise<PingResult>
+  readonly doors: Promise<DoorReport>
+  readonly #o: PingOptions
+  readonly #queue = new EventQueue<PingEvent>()
+  readonly #named: Named[] = []
+  readonly #summaries: PingSummary[] = []
+  readonly #stop = new AbortController()
+  #machine: PingMachine | undefined
+  #reporter: PingReporter | undefined
+  #clock: Clock | undefined
+  #open: Door[] = []
+  /** Interface names by index, as they were when the doors opened. */
+  #os: typeof import('./os/index.ts') | undefined
+  #failed = 0
+  #overflow = 0
+  #shortWrites = 0
+  #told: (r: DoorReport) => void
+  #refused: (e: unknown) => void
+
+  constructor(targets: readonly string[], options: PingOptions) {
+    this.#o = options
+    const doors = Promise.withResolvers<DoorReport>()
+    this.doors = doors.promise
+    this.#told = doors.resolve
+    this.#refused = doors.reject
+    // Whoever only iterates gets the failure from the iterator; it must not be unhandled here as well.
+    doors.promise.catch(() => {})
+    this.done = this.#run(targets)
+    this.done.catch(() => {})
+  }
+
+  get dropped(): number {
+    return this.#queue.dropped
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<PingEvent> {
+    return this.#queue.read(() => this.stop())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop()
+    await this.done.catch(() => {})
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  async add(target: string): Promise<void> {
+    await this.doors
+    const found = await this.#resolve(target)
+    if ('why' in found) throw new TypeError(`${target}: ${found.why}`)
+    for (const r of found) this.#addOne(r, this.#clock!.now())
+    this.#clock!.wake()
+  }
+
+  remove(target: string): void {
+    const now = this.#clock?.now()
+    if (now === undefined) return
+    for (const [slot, n] of this.#named.entries()) if (n.target === target) this.#machine!.remove(now, slot)
+    this.#clock!.wake()
+  }
+
+  snapshot(): PingSummary[] {
+    if (this.#machine === undefined || this.#reporter === undefined) return []
+    return this.#named.flatMap((_, slot) => {
+      const s = this.#machine!.summary(slot)
+      return s === undefined ? [] : [this.#reporter!.summary(s)]
+    })
+  }
+
+  async #run(targets: readonly string[]): Promise<PingResult> {
+    const stopped = () => this.stop()
+    this.#o.signal?.addEventListener('abort', stopped, { once: true })
+    if (this.#o.signal?.aborted) this.stop()
+    try {
+      const result = await this.#ask(targets)
+      this.#queue.end()
+      return result
+    } catch (e) {
+      this.#refused(e)
+      this.#queue.end(e)
+      throw e
+    } finally {
+      this.#o.signal?.removeEventListener('abort', stopped)
+      for (const d of this.#open) await d[Symbol.asyncDispose]()
+    }
+  }
+
+  async #ask(targets: readonly string[]): Promise<PingResult> {
+    const o = this.#o
+    if (o.over === undefined) this.#os = await import('./os/index.ts')
+    const answers = await Promise.all(targets.map((t) => this.#resolve(t)))
+    const found = answers.flatMap((a) => ('why' in a ? [] : a))
+    const question = questionOf(o)
+    const choices = await this.#openDoors(found, question)
+    const clock = o.over?.clock ?? new this.#os!.RealClock()
+    this.#clock = clock
+    const kernelId = (f: Family) => this.#open.some((d) => d.family === f && d.echoId !== undefined)
+    const machine = new PingMachine(
+      settingsOf(o, question, { 4: kernelId(4), 6: kernelId(6) }, clock, answers.length > 0 && found.length === 0),
+    )
+    this.#machine = machine
+    this.#reporter = new PingReporter(clock, this.#named, (port) => this.#zoneName(port))
+    const rights = o.dropRights === true && this.#os !== undefined ? this.#os.dropRights().said : []
+    this.#told({
+      doors: this.#open.map((d, i) => ({
+        name: d.name,
+        family: d.family,
+        why: choices[i]?.why ?? [],
+        cannot: d.cannot,
+      })),
+      rights,
+      token: question.hasToken,
+    })
+    for (const a of answers) if ('why' in a) this.#unresolved(a.target, a.why)
+    // Spread over the first interval: a burst of a thousand would overflow our own queues.
+    const step = found.length > 1 ? Math.min(1, (o.interval ?? INTERVAL) / found.length) : 0
+    const start = clock.now()
+    for (const [i, r] of found.entries()) this.#addOne(r, (start + i * step) as Instant)
+    const over = o.onPacket === undefined ? machine : new Watched(machine, clock, o.onPacket)
+    const ended = () => {
+      machine.stop(clock.now())
+      clock.wake()
+    }
+    if (this.#stop.signal.aborted) ended()
+    else this.#stop.signal.addEventListener('abort', ended, { once: true })
+    await drive(over, this.#open, clock, (e) => this.#emit(e))
+    return this.#end(start)
+  }
+
+  #resolve(target: string) {
+    const o = this.#o
+    return resolve(target, {
+      family: o.family ?? onlyFamily(o),
+      all: o.allAddresses === true,
+      zoneIndex: (zone) => this.#os?.interfaceIndex(zone, o.netns),
+      port: o.interface === undefined ? 0 : (this.#os?.interfaceIndex(o.interface, o.netns) ?? 0),
+    })
+  }
+
+  /** All doors open before rights are dropped; with `hold` both families, since targets of both may be added. */
+  async #openDoors(found: readonly Resolved[], question: Question): Promise<DoorChoice[]> {
+    const o = this.#o
+    if (o.over !== undefined) {
+      this.#open = [...o.over.doors]
+      return []
+    }
+    const families = new Set<Family>(found.map((r) => familyOf(r.ip)))
+    const choices: DoorChoice[] = []
+    let refusal: OsError | undefined
+    for (const family of [4, 6] as const) {
+      const optional = !families.has(family)
+      if (optional && o.hold !== true) continue
+      try {
+        const choice = await this.#os!.openDoor(doorSpec(o, family, question))
+        choices.push(choice)
+        this.#open.push(choice.door)
+      } catch (e) {
+        if (!(e instanceof this.#os!.OsError) || (!optional && families.size === 1)) throw e
+        refusal = e
+        if (!optional) {
+          for (const r of found) if (familyOf(r.ip) === family) this.#unresolved(r.target, e.message)
+        }
+      }
+    }
+    if (choices.length === 0 && refusal !== undefined) throw refusal
+    return choices
+  }
+
+  #addOne(r: Resolved, at: Instant): void {
+    const source = this.#o.source === undefined ? undefined : parseIp(this.#o.source)
+    const usable = source !== undefined && familyOf(source) === familyOf(r.ip) ? source : undefined
+    this.#named.push({ target: r.target, ip: r.ip, port: r.port })
+    const slot = this.#machine!.add(this.#clock!.now(), { ip: r.ip, port: r.port, source: usable }, at)
+    if (this.#o.broadcast === true) this.#machine!.expectMany(slot)
+  }
+
+  #emit(e: PingEventOut): void {
+    if (e.kind === 'rotate') {
+      this.#open.find((d) => d.family === e.family)?.rotateId?.()
+      return
+    }
+    this.#tellLocalLoss()
+    const event = this.#reporter!.report(e)
+    if (event.kind === 'summary') this.#summaries.push(event)
+    this.#queue.push(event)
+  }
+
+  /** What our own queues lost is no loss of the network: told as it grows. */
+  #tellLocalLoss(): void {
+    let overflow = 0
+    let shortWrites = 0
+    for (const d of this.#open) {
+      overflow += d.loss.queueOverflow
+      shortWrites += d.loss.shortWrites
+    }
+    const tell = (why: 'receive-queue' | 'short-write', count: number) => {
+      const time = showTime(this.#clock!.wall(this.#clock!.now()))
+      this.#queue.push({ kind: 'local-drop', target: '', address: null, time, seq: null, why, count })
+    }
+    if (overflow > this.#overflow) tell('receive-queue', overflow - this.#overflow)
+    if (shortWrites > this.#shortWrites) tell('short-write', shortWrites - this.#shortWrites)
+    this.#overflow = overflow
+    this.#shortWrites = shortWrites
+  }
+
+  /** A target that can't be asked is data too: one error, one summary. */
+  #unresolved(target: string, why: string): void {
+    this.#failed++
+    const time = showTime(BigInt(Date.now()) * 1_000_000n)
+    const error: PingError = {
+      kind: 'error',
+      target,
+      address: null,
+      time,
+      origin: 'local',
+      seq: null,
+      from: null,
+      family: null,
+      type: null,
+      code: null,
+      name: why,
+      meaning: 'This target could not be asked.',
+      mtu: null,
+      pointer: null,
+      quote: null,
+      extensions: null,
+    }
+    const summary: PingSummary = { ...NOTHING, kind: 'summary', target, address: null, time, errors: 1 }
+    this.#queue.push(error)
+    this.#summaries.push(summary)
+    this.#queue.push(summary)
+  }
+
+  #end(start: Instant): PingResult {
+    this.#tellLocalLoss()
+    const clock = this.#clock!
+    const add = (of: (s: PingSummary) => number) => this.#summaries.reduce((n, s) => n + of(s), 0)
+    const total: PingTotal = {
+      kind: 'total',
+      time: showTime(clock.wall(clock.now())),
+      targets: this.#summaries.length,
+      answered: this.#summaries.filter((s) => s.received > 0).length,
+      unasked: this.#failed,
+      sent: add((s) => s.sent),
+      received: add((s) => s.received),
+      lost: add((s) => s.lost),
+      late: add((s) => s.late),
+      duplicates: add((s) => s.duplicates),
+      corrupt: add((s) => s.corrupt),
+      foreign: add((s) => s.foreign),
+      reordered: add((s) => s.reordered),
+      errors: add((s) => s.errors),
+      localDrops: add((s) => s.localDrops) + this.#overflow + this.#shortWrites,
+      rttNs: this.#machine!.total().summary() ?? NO_RTT,
+      elapsedNs: Math.round((clock.now() - start) * 1e6),
+      ignored: this.#machine!.ignored,
+      stampGaps: this.#open.reduce((n, d) => n + d.loss.stampGaps, 0),
+    }
+    this.#queue.push(total)
+    return { ...total, summaries: this.#summaries }
+  }
+
+  #zoneName(port: number): string {
+    return this.#os?.interfaceName(port, this.#o.netns) ?? String(port)
+  }
+}
+
+/** Shows every packet to `see` on its way between a machine and its doors. */
+class Watched implements Machine<PingEventOut> {
+  readonly #m: PingMachine
+  readonly #clock: Clock
+  readonly #see: (p: PacketSeen) => void
+
+  constructor(m: PingMachine, clock: Clock, see: (p: PacketSeen) => void) {
+    this.#m = m
+    this.#clock = clock
+    this.#see = see
+  }
+
+  handlePacket(now: Instant, a: Arrival): boolean {
+    this.#see({
+      direction: 'in',
+      bytes: a.bytes,
+      at: a.at,
+      end: a.end,
+      length: a.length,
+      time: this.#clock.wall(a.stamp),
+      rebuilt: a.origin === 'rebuilt',
+      port: a.port,
+    })
+    return this.#m.handlePacket(now, a)
+  }
+
+  pollTransmit(now: Instant, slot: Slot): boolean {
+    if (!this.#m.pollTransmit(now, slot)) return false
+    this.#see({
+      direction: 'out',
+      bytes: slot.bytes,
+      at: slot.at,
+      end: slot.end,
+      length: slot.end - slot.at,
+      time: this.#clock.wall(now),
+      rebuilt: true,
+      port: slot.port,
+    })
+    return true
+  }
+
+  handleSent: PingMachine['handleSent'] = (...a) => this.#m.handleSent(...a)
+  handleUnsent: PingMachine['handleUnsent'] = (...a) => this.#m.handleUnsent(...a)
+  handleTimeout: PingMachine['handleTimeout'] = (now) => this.#m.handleTimeout(now)
+  pollEvent: PingMachine['pollEvent'] = () => this.#m.pollEvent()
+  pollTimeout: PingMachine['pollTimeout'] = () => this.#m.pollTimeout()
+}
+
+const INTERVAL = 1000
+const TIMEOUT = 2000
+
+const NOTHING = {
+  sent: 0,
+  received: 0,
+  lost: 0,
+  late: 0,
+  duplicates: 0,
+  corrupt: 0,
+  foreign: 0,
+  reordered: 0,
+  errors: 0,
+  localDrops: 0,
+  rttNs: NO_RTT,
+  elapsedNs: 0,
+  lossBursts: 0,
+  longestLossBurst: 0,
+} as const
+
+function settingsOf(
+  o: PingOptions,
+  question: Question,
+  kernelId: Record<Family, boolean>,
+  clock: Clock,
+  nothingToAsk: boolean,
+): PingSettings {
+  const now = clock.now()
+  const dayMs = 86_400_000
+  return {
+    question,
+    intervalMs: o.interval ?? INTERVAL,
+    timeoutMs: o.timeout ?? TIMEOUT,
+    count: o.count,
+    deadlineMs: o.deadline,
+    pace: o.pace ?? 'interval',
+    spacingMs: o.rate === undefined ? 0 : 1000 / o.rate,
+    preload: o.preload ?? 1,
+    budget: o.budget,
+    ttl: o.ttl ?? 64,
+    tos: o.tos ?? 0,
+    flowLabel: o.flowLabel ?? 0,
+    dontFragment: o.dontFragment === 'do' || o.dontFragment === 'probe',
+    ipOptions: ipOptionsOf(o),
+    tellOutstanding: o.tellOutstanding === true,
+    userClock: o.stamps === 'user',
+    hold: o.hold === true && !nothingToAsk,
+    kernelId,
+    midnightOffsetMs: (Number(clock.wall(now) % BigInt(dayMs * 1e6)) / 1e6 - now) % dayMs,
+    random: Math.random,
+  }
+}
+
+function doorSpec(o: PingOptions, family: Family, question: Question): DoorSpec {
+  const ipOptions = family === 4 ? ipOptionsOf(o) : undefined
+  // The kernel's ping socket sends echo and extended echo, nothing else.
+  const rawOnly = question.name === 'timestamp' || question.name === 'nodeinfo'
+  return {
+    kind: rawOnly ? 'raw-socket' : (o.door ?? 'auto'),
+    family,
+    types: [question.requestType(family), question.replyType(family)],
+    ...(o.netns === undefined ? {} : { netns: o.netns }),
+    ...(o.interface === undefined ? {} : { interface: o.interface }),
+    ...(o.mark === undefined ? {} : { mark: o.mark }),
+    ...(o.source === undefined ? {} : { source: o.source }),
+    ...(o.dontFragment === undefined ? {} : { dontFragment: o.dontFragment }),
+    ...(o.broadcast === undefined ? {} : { broadcast: o.broadcast }),
+    ...(ipOptions === undefined ? {} : { ipOptions }),
+  }
+}
+
+function questionOf(o: PingOptions): Question {
+  const secret = crypto.getRandomValues(new Uint8Array(8))
+  const q = o.question ?? { kind: 'echo' }
+  switch (q.kind) {
+    case 'echo':
+      return new EchoQuestion(o.size ?? 56, secret, o.pattern)
+    case 'timestamp':
+      return new TimestampQuestion()
+    case 'probe':
+      return new InterfaceQuestion(identify(q.interface), q.neighbor !== true)
+    case 'nodeinfo':
+      return new NodeInfoQuestion(q.asks, secret)
+  }
+}
+
+/** An index, an IP address, a MAC, or else a name. */
+function identify(text: string): InterfaceIdentification {
+  if (/^\d+$/.test(text)) return { kind: 'interfaceByIndex', index: Number(text) }
+  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) {
+    const address = Uint8Array.from(text.split(':'), (h) => Number.parseInt(h, 16))
+    return { kind: 'interfaceByAddress', afi: Afi.mac48, address }
+  }
+  const ip = parseIp(text)
+  if (ip !== undefined) {
+    return { kind: 'interfaceByAddress', afi: typeof ip === 'bigint' ? Afi.ip6 : Afi.ip4, address: ip }
+  }
+  return { kind: 'interfaceByName', name: text }
+}
+
+/** The family that the question alone allows. */
+function onlyFamily(o: PingOptions): Family | undefined {
+  if (o.question?.kind === 'timestamp' || o.recordRoute === true || o.timestampOption !== undefined) return 4
+  if (o.question?.kind === 'nodeinfo') return 6
+  return undefined
+}
+
+/** Record route with nine slots, or the timestamp option (RFC 791 §3.1), padded to words. */
+function ipOptionsOf(o: PingOptions): Uint8Array | undefined {
+  const { timestampOption: t } = o
+  const empty = (n: number) => Array.from({ length: n }, () => parseIp('0.0.0.0') as ip4Option.Route['addresses'][0])
+  if (o.recordRoute === true) {
+    return ip4Option.writeOptions([{ kind: 'noOperation' }, { kind: 'recordRoute', pointer: 4, addresses: empty(9) }])
+  }
+  if (t === undefined) return undefined
+  const { timeOnly, withAddress, prespecified } = ip4Option.TimestampFlag
+  const slots =
+    t === 'only'
+      ? Array.from({ length: 9 }, () => ({ address: undefined, time: 0 }))
+      : t === 'and-address'
+        ? empty(4).map((address) => ({ address, time: 0 }))
+        : t.map((text) => ({ address: parseIp(text) as ip4Option.Route['addresses'][0], time: 0 }))
+  const flag = t === 'only' ? timeOnly : t === 'and-address' ? withAddress : prespecified
+  return ip4Option.writeOptions([{ kind: 'timestamp', pointer: 5, overflow: 0, flag, slots }])
+}
+
+/** @throws RangeError, TypeError */
+function check(o: PingOptions): void {
+  const between = (name: string, value: number | undefined, low: number, high: number, whole = true) => {
+    if (value === undefined) return
+    if (!(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
+      throw new RangeError(
+        `ping: ${name} is ${value}; it must be ${whole ? 'a whole number' : 'a number'} from ${low} to ${high}`,
+      )
+    }
+  }
+  const week = 7 * 86_400_000
+  between('count', o.count, 1, Number.MAX_SAFE_INTEGER)
+  between('interval', o.interval, 0, week, false)
+  between('timeout', o.timeout, 0.001, week, false)
+  between('deadline', o.deadline, 0.001, 365 * 86_400_000, false)
+  // The largest IPv4 datagram less 20 octets of header and 8 of ICMP; IPv6 counts its header apart (RFC 8200 §3).
+  between('size', o.size, 0, o.family === 4 ? 65_507 : 65_527)
+  between('ttl', o.ttl, 1, 255)
+  between('tos', o.tos, 0, 255)
+  between('flowLabel', o.flowLabel, 0, 0xfffff)
+  between('mark', o.mark, 0, 0xffffffff)
+  between('rate', o.rate, 0.001, 1e7, false)
+  between('budget', o.budget, 1, Number.MAX_SAFE_INTEGER)
+  between('preload', o.preload, 1, 65_536)
+  if (o.source !== undefined && parseIp(o.source) === undefined)
+    throw new TypeError(`ping: not an address: ${o.source}`)
+  if (Array.isArray(o.timestampOption)) {
+    const hosts = o.timestampOption as readonly string[]
+    if (hosts.length < 1 || hosts.length > 4) throw new RangeError('ping: the timestamp option names one to four hosts')
+    for (const h of hosts) if (typeof parseIp(h) !== 'number') throw new TypeError(`ping: not an IPv4 address: ${h}`)
+  }
+}
