@@ -83,6 +83,7 @@ for name, quote in QUOTES4.items():
     q = bytes(quote)
     show("ip4", quote, f"quote {name}")
     show("ip4", icmp4(3, 3, b"\0\0\0\0", q), f"port unreachable quoting {name}")
+    show("ip4", icmp4(3, 3, b"\0\x20\0\0", q.ljust(128, b"\0") + extensions(MPLS, INTERFACE)), f"port unreachable, extensions, {name}")
     show("ip4", icmp4(3, 4, struct.pack("!HH", 0, 1400), q), f"fragmentation needed quoting {name}")
     show("ip4", icmp4(11, 0, b"\0\x20\0\0", q.ljust(128, b"\0") + extensions(MPLS, INTERFACE)), f"time exceeded, extensions, {name}")
     show("ip4", icmp4(11, 0, b"\0\0\0\0", q.ljust(128, b"\0") + extensions(MPLS)), f"legacy extensions, {name}")
@@ -156,6 +157,7 @@ for packet, name in [
     (IPv6(**SIX) / ICMPv6EchoReply(id=1, seq=2), "echo reply"),
     (IPv6(**LINK) / ICMPv6ND_RS() / MAC, "router solicitation"),
     (IPv6(**LINK) / ICMPv6ND_RA(prf=1, M=1) / Raw(options(ROUTER)), "router advertisement"),
+    (IPv6(**LINK) / ICMPv6ND_RA() / MAC / ICMPv6NDOptMTU(mtu=1500) / PREFIX / ICMPv6NDOptRDNSS(dns=["2001:db8::53"]), "router advertisement of four options"),
     (IPv6(**LINK) / ICMPv6ND_NS(tgt="fe80::2") / MAC, "neighbor solicitation"),
     (IPv6(**LINK) / ICMPv6ND_NA(tgt="fe80::2", R=1, S=1) / ICMPv6NDOptDstLLAddr(lladdr="02:00:00:00:00:02"), "neighbor advertisement"),
     (IPv6(**LINK) / ICMPv6ND_Redirect(tgt="fe80::2", dst="2001:db8::9") / ICMPv6NDOptRedirectedHdr(pkt=QUOTES6["udp"]), "redirect"),

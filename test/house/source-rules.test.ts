@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { expect, test } from 'vitest'
-import { isNode, type Node, parseSource, type Source, sources, walk, workshop } from './source.ts'
+import { imports, isNode, type Node, parseSource, type Source, sources, walk, workshop } from './source.ts'
 
 const each = (from: Source[], rule: (s: Source) => string[]) =>
   from.flatMap((s) => rule(s).map((f) => `${s.path}: ${f}`))
@@ -61,18 +61,23 @@ function keyedByAddress({ tree, text }: Source): string[] {
     const shown = text.slice(node.start, node.end).split('\n')[0]!
     if (key) {
       if (/\b(Ip|Ip6|bigint)\b/.test(text.slice(key.start, key.end))) faults.push(shown)
-    } else if (node.type === 'NewExpression' && !declared(around.at(-1)) && !literal((node.arguments as Node[])[0])) {
+    } else if (node.type === 'NewExpression' && !declared(around) && !literal((node.arguments as Node[])[0])) {
       faults.push(`${shown} does not name the type of its key`)
     }
   }
   return faults
 }
 
-function declared(around: Node | undefined): boolean {
-  if (!around) return false
-  if (around.type === 'AssignmentExpression') return isNode(around.left) && around.left.type === 'MemberExpression'
-  const holder = isNode(around.id) ? around.id : around
-  return isNode(holder.typeAnnotation)
+/** Somewhere up to the function around it, a declaration has a type; a field or property has one where it is declared. */
+function declared(around: readonly Node[]): boolean {
+  for (const node of around.toReversed()) {
+    if (/Function/.test(node.type)) return false
+    if (node.type === 'Property') return true
+    if (node.type === 'AssignmentExpression' && isNode(node.left)) return node.left.type === 'MemberExpression'
+    const holder = isNode(node.id) ? node.id : node
+    if (isNode(holder.typeAnnotation)) return true
+  }
+  return false
 }
 
 function literal(argument: Node | undefined): boolean {
@@ -120,7 +125,9 @@ function undocumented(library: Map<string, Source>, path: string, only?: Set<str
 }
 
 test('each benchmark states the question it answers', () => {
-  const benchmarks = workshop().filter((s) => s.path.startsWith('bench/') && s.path !== 'bench/run.ts')
+  const files = workshop().filter((s) => s.path.startsWith('bench/') && s.path !== 'bench/run.ts')
+  const shared = files.flatMap((s) => imports(s).map((i) => posix.join('bench', i.from)))
+  const benchmarks = files.filter((s) => !shared.includes(s.path))
   const rule = ({ text }: Source) =>
     /^export const question: string =/m.test(text) && /^export async function run\(/m.test(text)
       ? []
