@@ -1,5 +1,5 @@
 /**
- * Messages of mobile nodes and home agents (RFC 6275 §6.5–6.8), and of certification paths (RFC 3971 §6.4).
+ * Messages of mobile nodes and home agents (RFC 6275 §6.5–6.8, RFC 3963 §7), and of certification paths (RFC 3971 §6.4).
  *
  *  0        8        16               31
  *  | type   | code   | checksum        |
@@ -24,6 +24,8 @@ export interface HomeAgentRequest {
   kind: 'homeAgentRequest'
   code: number
   id: number
+  /** R: an agent for mobile networks is wanted (RFC 3963 §7.1). */
+  mobileRouter: boolean
   /** Octets behind the fields: ignored, but under the checksum. */
   trailing: Uint8Array
 }
@@ -33,6 +35,8 @@ export interface HomeAgentReply {
   kind: 'homeAgentReply'
   code: number
   id: number
+  /** R: these agents serve mobile networks (RFC 3963 §7.2). */
+  mobileRouter: boolean
   /** Home agents, the preferred first. */
   addresses: Ip6[]
   /** Octets behind the last whole address: ignored, but under the checksum. */
@@ -95,12 +99,13 @@ export function parse(kind: Message['kind'], bytes: Uint8Array, at: number, end:
   if (end < body) return malformed('truncated', end - at)
   const code = bytes[at + 1]!
   const id = u16(bytes, at + ID)
-  if (kind === 'homeAgentRequest') return { kind, code, id, trailing: bytes.subarray(body, end) }
+  const mobileRouter = (bytes[at + FLAGS]! & 0x80) !== 0
+  if (kind === 'homeAgentRequest') return { kind, code, id, mobileRouter, trailing: bytes.subarray(body, end) }
   if (kind === 'homeAgentReply') {
     const tail = end - ((end - body) % 16)
     const addresses: Ip6[] = []
     for (let i = body; i < tail; i += 16) addresses.push(readIp6(bytes, i))
-    return { kind, code, id, addresses, trailing: bytes.subarray(tail, end) }
+    return { kind, code, id, mobileRouter, addresses, trailing: bytes.subarray(tail, end) }
   }
   const options = ndOption.parse(bytes, body, end, at)
   if (!Array.isArray(options)) return options
@@ -144,8 +149,10 @@ export function writeBody(m: Message, out: Uint8Array, at: number): number {
   put16(out, at + FLAGS, 0)
   switch (m.kind) {
     case 'homeAgentRequest':
+      out[at + FLAGS] = m.mobileRouter ? 0x80 : 0
       return putBytes(out, body, m.trailing)
     case 'homeAgentReply': {
+      out[at + FLAGS] = m.mobileRouter ? 0x80 : 0
       let i = body
       for (const ip of m.addresses) i = writeIp(ip, out, i)
       return putBytes(out, i, m.trailing)
