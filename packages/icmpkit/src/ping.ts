@@ -160,6 +160,8 @@ class Pinging implements PingRun {
   /** Interface names by index, as they were when the doors opened. */
   #os: typeof import('./os/index.ts') | undefined
   #failed = 0
+  /** Asking a door what it lost costs a system call. */
+  #lossDue = 0
   #overflow = 0
   #shortWrites = 0
   #told: (r: DoorReport) => void
@@ -329,7 +331,11 @@ class Pinging implements PingRun {
       this.#open.find((d) => d.family === e.family)?.rotateId?.()
       return
     }
-    this.#tellLocalLoss()
+    const now = this.#clock!.now()
+    if (now >= this.#lossDue) {
+      this.#tellLocalLoss()
+      this.#lossDue = now + LOSS_EVERY_MS
+    }
     const event = this.#reporter!.report(e)
     if (event.kind === 'summary') this.#summaries.push(event)
     this.#queue.push(event)
@@ -465,6 +471,7 @@ class Watched implements Machine<PingEventOut> {
 
 const INTERVAL = 1000
 const TIMEOUT = 2000
+const LOSS_EVERY_MS = 250
 
 const NOTHING = {
   sent: 0,

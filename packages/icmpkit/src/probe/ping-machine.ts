@@ -153,6 +153,8 @@ export class PingMachine implements Machine<PingEventOut> {
   readonly #s: PingSettings
   readonly #targets: (Target | undefined)[] = []
   readonly #byIp: IpTable
+  /** Of all targets, until one is stuck: a kernel filter lets up only so many. */
+  readonly #id: number
   readonly #due = new TimerHeap<Target>()
   readonly #ready: Record<Family, Target[]> = { 4: [], 6: [] }
   readonly #events: PingEventOut[] = []
@@ -175,6 +177,7 @@ export class PingMachine implements Machine<PingEventOut> {
   constructor(settings: PingSettings) {
     this.#s = settings
     this.#holding = settings.hold
+    this.#id = Math.floor(settings.random() * 0x10000)
     this.#byIp = new IpTable(Math.floor(settings.random() * 0x100000000))
   }
 
@@ -188,7 +191,7 @@ export class PingMachine implements Machine<PingEventOut> {
       port: target.port,
       source: target.source,
       many: isMulticast(target.ip) || target.ip === BROADCAST4,
-      id: Math.floor(this.#s.random() * 0x10000),
+      id: this.#id,
       phase: 'asking',
       dueAt: at,
       ready: false,
