@@ -71,8 +71,7 @@ export interface None {
 export function parse(bytes: Uint8Array, at: number, end: number, family: Family): Quote | Malformed {
   const ip = family === 4 ? ip4.parse(bytes, at, end) : ip6.parse(bytes, at, end)
   if (ip.kind === 'malformed') return ip
-  if (isLaterFragment(ip)) return { ip, transport: { kind: 'fragment', protocol: ip.protocol }, missing: cut(ip, at) }
-  if (ip.kind === 'ip6' && isExtension(ip.protocol)) {
+  if (ip.kind === 'ip6' && isExtension(ip.protocol) && !isLaterFragment(ip)) {
     return { ip, transport: { kind: 'none', protocol: ip.protocol }, missing: CHAIN_CUT }
   }
   const transport = parseTransport(bytes, ip)
@@ -81,6 +80,7 @@ export function parse(bytes: Uint8Array, at: number, end: number, family: Family
 
 function parseTransport(bytes: Uint8Array, ip: ip4.Header | ip6.Header): Transport {
   const { protocol, payload, end } = ip
+  if (isLaterFragment(ip)) return { kind: 'fragment', protocol }
   switch (protocol) {
     case UDP:
       return end - payload < PORTS ? { kind: 'none', protocol } : udp.parse(bytes, payload, end)
@@ -118,25 +118,21 @@ function isLaterFragment(ip: ip4.Header | ip6.Header): boolean {
 }
 
 function missingOf(transport: Transport, ip: ip4.Header | ip6.Header, at: number): readonly Missing[] {
-  const isCut = ip.end < originalEnd(ip, at)
+  if (ip.end >= originalEnd(ip, at)) return NOTHING
   switch (transport.kind) {
     case 'none':
-      return isCut ? PORTS_CUT : NOTHING
+      return PORTS_CUT
     case 'udp':
     case 'tcp':
-      return transport.missing.length > 0 ? HEADER_CUT : isCut ? PAYLOAD_CUT : NOTHING
+      return transport.missing.length > 0 ? HEADER_CUT : PAYLOAD_CUT
     case 'icmp4':
     case 'icmp6':
-      return transport.end - ip.payload < ICMP_HEADER ? HEADER_CUT : isCut ? PAYLOAD_CUT : NOTHING
+      return transport.end - ip.payload < ICMP_HEADER ? HEADER_CUT : PAYLOAD_CUT
     case 'malformed':
     case 'other':
     case 'fragment':
-      return isCut ? PAYLOAD_CUT : NOTHING
+      return PAYLOAD_CUT
   }
-}
-
-function cut(ip: ip4.Header | ip6.Header, at: number): readonly Missing[] {
-  return ip.end < originalEnd(ip, at) ? PAYLOAD_CUT : NOTHING
 }
 
 /** Where the original ended, had it been quoted in full. */

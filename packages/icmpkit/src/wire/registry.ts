@@ -75,10 +75,36 @@ export function typeEntry(family: Family, type: number): TypeEntry {
   return TYPES[family][type] ?? unassigned(family, type)
 }
 
+/** The types that have an entry, in order. */
+export function registeredTypes(family: Family): number[] {
+  return TYPES[family].flatMap((t) => (t === undefined ? [] : [t.type]))
+}
+
 /** An error message must never provoke another (RFC 1122 §3.2.2, RFC 4443 §2.4(e)). */
 export function isError(family: Family, type: number): boolean {
   return typeEntry(family, type).class === 'error'
 }
+
+export interface ObjectClass {
+  classNum: number
+  /** As IANA spells it. */
+  name: string
+  rfc: readonly number[]
+}
+
+/** A class of extension objects, the same in both families (RFC 4884 §10). Always an answer. */
+export function objectClass(classNum: number): ObjectClass {
+  const known = OBJECT_CLASSES.find((c) => c.classNum === classNum)
+  if (known !== undefined) return known
+  return classNum >= 247 ? { classNum, name: 'Private Use', rfc: [4884] } : { classNum, name: 'Unassigned', rfc: [] }
+}
+
+const OBJECT_CLASSES: readonly ObjectClass[] = [
+  { classNum: 1, name: 'MPLS Label Stack Class', rfc: [4950] },
+  { classNum: 2, name: 'Interface Information Object', rfc: [5837] },
+  { classNum: 3, name: 'Interface Identification Object', rfc: [8335] },
+  { classNum: 4, name: 'Extended Information', rfc: [8883] },
+]
 
 function unassigned(family: Family, type: number): TypeEntry {
   return {
