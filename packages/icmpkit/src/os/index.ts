@@ -1,8 +1,20 @@
 /** Doors to the kernel. Linux only; koffi loads when the first door opens. */
 export type { DoorSpec } from './door-spec.ts'
 export { interfaceIndex, interfaceName } from './interface-name.ts'
-export { inNamespace } from './namespace.ts'
+export { createNamespace, inNamespace, type Namespace, type NamespaceRef, openNamespace } from './namespace.ts'
+export {
+  type Change,
+  Netlink,
+  NetworkWatch,
+  type NoRoute,
+  openNetlink,
+  type Watched,
+  watchNetwork,
+} from './netlink.ts'
 export { type DoorChoice, openDoor } from './open-door.ts'
 export { OsError } from './os-error.ts'
 export { RealClock } from './real-clock.ts'
 export { type DroppedRights, dropRights } from './rights.ts'
+export type { InterfaceAddress, Link, Neighbour, NextHop, Route } from './rtnetlink.ts'
+export { openTun, Tun, type TunOptions } from './tun.ts'
+export { probeByUdp, type UdpError, type UdpProbe, unusedUdpPort } from './udp-error.ts'
