@@ -7,6 +7,7 @@ interface CommandModule {
 
 const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   ping: () => import('./ping.ts'),
+  decode: () => import('./decode.ts'),
 }
 
 const program = new Command('icmp')

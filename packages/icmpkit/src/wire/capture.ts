@@ -64,6 +64,11 @@ export class CaptureReader {
     this.#window.filled(octets)
   }
 
+  /** What has come and was not taken yet; a view. */
+  get unread(): Uint8Array {
+    return this.#window.bytes.subarray(this.#window.at, this.#window.end)
+  }
+
   /** Nothing more will come. */
   end(): void {
     this.#window.ended = true

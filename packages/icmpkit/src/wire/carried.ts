@@ -4,6 +4,8 @@
  * that its owner keeps.
  */
 
+import type { Family } from './addr.ts'
+import { finish, sum } from './checksum.ts'
 import type { Frame } from './frame.ts'
 import { verify as verify4 } from './icmp4.ts'
 import * as icmp6 from './icmp6.ts'
@@ -26,8 +28,8 @@ export type Finding =
   | 'bad-ip'
 
 export class Carried {
-  family: 4 | 6 = 4
-  /** Offset of the IP header. */
+  family: Family = 4
+  /** Offset of the IP header; -1 where the message stands alone (`bare`). */
   ip = 0
   /** The ICMP message that is here; `length` octets of it were sent. */
   at = 0
@@ -47,14 +49,40 @@ export class Carried {
     return f.bytes[ip]! >>> 4 === 4 ? this.#inIp4(f, f.bytes, ip, f.end) : this.#inIp6(f, f.bytes, ip, f.end)
   }
 
-  /** The message's checksum. */
+  /** An ICMP message without its packet, as `bytes[at…end)`. */
+  bare(family: Family, at: number, end: number): void {
+    this.family = family
+    this.ip = -1
+    this.at = at
+    this.end = end
+    this.length = end - at
+    this.fragment = false
+    this.extended = false
+    this.missing = 0
+  }
+
+  /** The message's checksum. That of ICMPv6 covers addresses, so it can't be judged in a message that stands alone. */
   verify(bytes: Uint8Array): Verdict {
-    if (this.fragment) return 'unverifiable'
+    if (this.fragment || (this.ip < 0 && this.family === 6)) return 'unverifiable'
     if (this.family === 4) return verify4(bytes, this.at, this.end, this.length)
     if (!this.extended) return icmp6.verifyAt(bytes, this.at, this.end, this.length, this.ip)
     const header = ip6.parse(bytes, this.ip, this.end)
     if (header.kind === 'malformed') return 'unverifiable'
     return icmp6.verify(bytes, this.at, this.end, this.length, header.src, header.finalDst)
+  }
+
+  /** The checksum that the message should have, where all of it is here (`verify` is not 'unverifiable'). */
+  rightChecksum(bytes: Uint8Array): number {
+    let total = sum(bytes, this.at, this.at + this.length) - u16(bytes, this.at + 2)
+    if (this.family === 6) {
+      const header = ip6.parse(bytes, this.ip, this.end)
+      if (header.kind !== 'malformed') {
+        // Ones'-complement arithmetic is arithmetic modulo 0xffff: an address can be reduced at once.
+        total += Number(header.src % 0xffffn) + Number(header.finalDst % 0xffffn)
+        total += icmp6.PROTOCOL + this.length
+      }
+    }
+    return finish(total)
   }
 
   /** What is wrong with an IP header that `find` called 'bad-ip'. `at` counts from the header. */

@@ -28,12 +28,15 @@ export interface PrinterOptions {
   zone?: (seconds: number) => number
   /** Puts the packet's number in front. */
   numbered?: boolean
+  /** False leaves the time out, for octets that were not captured. Default true. */
+  timed?: boolean
 }
 
 export class PacketPrinter {
   readonly #pen: Pen
   readonly #zone: ((seconds: number) => number) | undefined
   readonly #numbered: boolean
+  readonly #timed: boolean
   /** The second last printed, and its text: packets come in bursts. */
   #second = -1
   #clock: Literal = literal('00:00:00.')
@@ -45,6 +48,7 @@ export class PacketPrinter {
     this.#pen = new Pen(line)
     this.#zone = options.zone
     this.#numbered = options.numbered ?? false
+    this.#timed = options.timed ?? true
   }
 
   /** The line of a packet that carries ICMP. */
@@ -53,6 +57,13 @@ export class PacketPrinter {
     const { bytes } = f
     pen.begin(bytes, LINE)
     this.#time(f)
+    if (c.ip < 0) {
+      if (c.family === 4) printIcmp4(pen, bytes, c.at, c.end, c.length)
+      else printIcmp6(pen, bytes, c.at, c.end, c.length)
+      pen.char(NEWLINE)
+      pen.done()
+      return
+    }
     if (c.ip !== f.at + ETHERNET_HEADER || f.linkType !== LinkType.ethernet) link(pen, f, c.ip)
     if (c.family === 4) {
       pen.text(IP)
@@ -129,6 +140,7 @@ export class PacketPrinter {
       pen.decimal(f.index)
       pen.char(SPACE)
     }
+    if (!this.#timed) return
     if (f.digits === 0) {
       pen.text(NO_TIME)
       return

@@ -1,0 +1,70 @@
+/** `icmp decode`: captures, hex and live interfaces to readable lines. What it does is in decode/run.ts. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { types } from './decode/type-name.ts'
+
+export function register(program: Command): void {
+  const command = program
+    .command('decode')
+    .description('print the ICMP messages of a capture, of a hex string, or of a live interface')
+    .argument('[input]', 'capture file (pcap or pcapng), hex digits, or - for standard input')
+    .usage('[options] <file | hex | -> | -i <interface>')
+    .allowExcessArguments(false)
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Each message is a line in tcpdump's words; -v makes it a tree with the quoted packet and what it means.
+Exit code: 0, with --check 1 where a checksum is wrong or a message malformed, 2 where the input can't be read.
+
+  icmp decode trace.pcapng --type unreachable --addr 2001:db8::/32
+  icmp decode trace.pcap --check
+  icmp decode -v 08007a8a00010001
+  tcpdump -w - icmp | icmp decode -`,
+    )
+  const add = (o: Option) => command.addOption(o)
+  add(new Option('-i, --interface <name>', 'decode live what passes this interface'))
+  add(new Option('-v, --verbose', 'a tree a message: headers, fields, quote, extensions, meaning'))
+  add(new Option('--json', 'one JSON object a line').conflicts('verbose'))
+  add(new Option('--check', 'only what is wrong: bad checksums and malformed messages, with reason and offset'))
+  add(
+    new Option('--as <what>', 'how to read hex, whatever it looks like').choices(['icmp4', 'icmp6', 'ip', 'ethernet']),
+  )
+  add(new Option('-4, --ipv4', 'ICMPv4 only').conflicts('ipv6'))
+  add(new Option('-6, --ipv6', 'ICMPv6 only'))
+  add(new Option('--type <type...>', 'only these types: numbers, or names as in echo-request').argParser(typeList))
+  add(new Option('--code <code...>', 'only these codes').argParser(codeList))
+  add(new Option('--addr <address>', 'only from or to this address or prefix (192.0.2.0/24)'))
+  add(new Option('-c, --count <n>', 'stop after so many messages').argParser(positive))
+  add(new Option('-#, --number', "each packet's number in front, from 1 as Wireshark counts"))
+  add(new Option('--utc', 'times of day in UTC, not in the local zone'))
+  add(new Option('--netns <name|pid>', 'with -i: the interface is in that network namespace'))
+  command.action(async (input: string | undefined, options: Record<string, unknown>) => {
+    const { run } = await import('./decode/run.ts')
+    process.exitCode = await run(input, options as unknown as import('./decode/run.ts').Flags)
+  })
+}
+
+function typeList(text: string, before: number[][] | undefined): number[][] {
+  const list = before ?? []
+  for (const one of text.split(',')) {
+    const found = types(one)
+    if (found === undefined)
+      throw new InvalidArgumentError('types are numbers from 0 to 255, or names as in echo-request or packet-too-big.')
+    list.push(found)
+  }
+  return list
+}
+
+function codeList(text: string, before: number[] | undefined): number[] {
+  const list = before ?? []
+  for (const one of text.split(',')) {
+    if (!/^\d{1,3}$/.test(one) || Number(one) > 255) throw new InvalidArgumentError('codes are numbers from 0 to 255.')
+    list.push(Number(one))
+  }
+  return list
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 is wanted.')
+  return Number(text)
+}

@@ -1,0 +1,71 @@
+/** `--check`: only packets with something wrong, each with the reason and the offset. */
+import { type Carried, type capture, type Malformed, PacketPrinter, type PrinterOptions } from 'icmpkit/wire'
+import { type Judgement, judge } from './judgement.ts'
+import type { Output } from './output.ts'
+import type { Sink } from './sink.ts'
+import type { Tally } from './tally.ts'
+
+export class CheckSink implements Sink {
+  readonly #out: Output
+  readonly #printer: PacketPrinter
+  readonly #tally: Tally
+
+  constructor(out: Output, options: PrinterOptions, tally: Tally) {
+    this.#out = out
+    this.#printer = new PacketPrinter(out.line, { ...options, numbered: true })
+    this.#tally = tally
+  }
+
+  icmp(f: capture.Frame, c: Carried): void {
+    const j = judge(f, c)
+    count(this.#tally, j)
+    const bad = flaws(f, c, j)
+    if (bad.length === 0) return
+    this.#printer.packet(f, c)
+    this.#out.line.ascii(bad.map((b) => `    ${b}\n`).join(''))
+  }
+
+  laterFragment(): void {}
+
+  badIp(f: capture.Frame, c: Carried, flaw: Malformed): void {
+    this.#printer.badIp(f, c, flaw)
+    this.#out.line.ascii(
+      `    malformed IP header: ${flaw.why} at octet ${flaw.at} (${c.ip - f.at + flaw.at} of the packet)\n`,
+    )
+  }
+
+  badRecord(flaw: Malformed): void {
+    this.#out.line.ascii(`record: ${flaw.why} at offset ${flaw.at} of the file\n`)
+  }
+
+  end(): void {}
+}
+
+export function count(t: Tally, j: Judgement): void {
+  if (j.malformed !== undefined) t.malformed++
+  if (j.checksum === 'bad') t.badChecksums++
+  else if (j.checksum === 'unverifiable') t.unverifiable++
+}
+
+/** Sentences about what is wrong, in ASCII of ours. */
+export function flaws(f: capture.Frame, c: Carried, j: Judgement): string[] {
+  const found: string[] = []
+  const where = (at: number) => `at octet ${at} of the message (${c.at - f.at + at} of the packet)`
+  if (j.malformed !== undefined) found.push(`malformed message: ${j.malformed.why} ${where(j.malformed.at)}`)
+  if (j.checksum === 'bad') {
+    if (c.end - c.at < 4) found.push(`bad checksum: too short to have one, ${where(2)}`)
+    else
+      found.push(
+        `bad checksum: 0x${hex4(stated(f, c))}, 0x${hex4(c.rightChecksum(f.bytes))} would be right, ${where(2)}`,
+      )
+  }
+  return found
+}
+
+function stated(f: capture.Frame, c: Carried): number {
+  return (f.bytes[c.at + 2]! << 8) | f.bytes[c.at + 3]!
+}
+
+function hex4(value: number): string {
+  return value.toString(16).padStart(4, '0')
+}

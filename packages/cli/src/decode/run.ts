@@ -1,0 +1,259 @@
+/** `icmp decode` at work: takes packets from the input, gives those with ICMP to a sink, counts the rest. */
+import { Carried, capture, linkLayer, type Malformed, type PrinterOptions, safeText } from 'icmpkit/wire'
+import { CheckSink } from './check-sink.ts'
+import { type Filter, type FilterFlags, makeFilter } from './filter.ts'
+import { frameOf, guess, READING, type Reading } from './hex-frame.ts'
+import { InputError, looksLikeHex, openSource, parseHex, readHex, type Source, whatIsIt } from './input.ts'
+import { JsonSink } from './json-sink.ts'
+import { Output } from './output.ts'
+import { Progress } from './progress.ts'
+import type { Sink } from './sink.ts'
+import { Tally } from './tally.ts'
+import { TextSink } from './text-sink.ts'
+import { localZone } from './zone.ts'
+
+export interface Flags extends FilterFlags {
+  interface?: string
+  verbose?: true
+  json?: true
+  check?: true
+  as?: Reading
+  count?: number
+  number?: true
+  utc?: true
+  netns?: string
+}
+
+/** Octets asked for at once. */
+const READ = 1 << 20
+/** Unreadable records told one by one; the rest are counted. */
+const TOLD = 10
+
+/** Returns the exit code. */
+export async function run(input: string | undefined, flags: Flags): Promise<number> {
+  const decoder = new Decoder(flags)
+  try {
+    await decoder.decode(input)
+  } catch (e) {
+    if (!(e instanceof InputError || e instanceof TypeError || (e as NodeJS.ErrnoException).code !== undefined)) throw e
+    decoder.finish()
+    process.stderr.write(`icmp decode: ${(e as Error).message}\n`)
+    return 2
+  }
+  return flags.check === true && decoder.tally.wrong ? 1 : 0
+}
+
+class Decoder {
+  readonly tally: Tally = new Tally()
+  readonly #flags: Flags
+  readonly #out = new Output(1)
+  readonly #reader = new capture.CaptureReader(READ + (1 << 16))
+  readonly #carried = new Carried()
+  readonly #filter: Filter | undefined
+  readonly #limit: number
+  #sink: Sink | undefined
+  #stopped = false
+
+  constructor(flags: Flags) {
+    this.#flags = flags
+    this.#filter = makeFilter(flags)
+    this.#limit = flags.count ?? Number.POSITIVE_INFINITY
+  }
+
+  async decode(input: string | undefined): Promise<void> {
+    const { interface: port } = this.#flags
+    if (port !== undefined) {
+      if (input !== undefined) throw new InputError('give a file or -i INTERFACE, not both')
+      return this.#live(port)
+    }
+    if (input === undefined)
+      throw new InputError('give a capture file, hex digits, - for standard input, or -i INTERFACE')
+    const stop = () => {
+      this.#stopped = true
+    }
+    process.once('SIGINT', stop).once('SIGTERM', stop)
+    try {
+      await this.#open(input)
+    } finally {
+      process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop)
+    }
+  }
+
+  /** Writes what is left. */
+  finish(): void {
+    this.#out.flush()
+  }
+
+  async #open(input: string): Promise<void> {
+    let source: Source
+    try {
+      source = openSource(input)
+    } catch (e) {
+      const octets = e instanceof InputError ? parseHex(input) : undefined
+      if (octets === undefined) throw e
+      return this.#hex(octets)
+    }
+    try {
+      const got = await source.read(this.#reader.space(READ))
+      this.#reader.filled(got)
+      const begun = this.#reader.unread
+      if (got > 0 && looksLikeHex(begun.subarray(0, 64))) {
+        const octets = await readHex(source, begun.slice())
+        if (octets !== undefined) return this.#hex(octets)
+      }
+      // A pipe may bring the first four octets one by one.
+      if (got >= 4 && capture.identify(begun) === undefined) throw new InputError(`${name(input)} ${whatIsIt(begun)}`)
+      if (got === 0) throw new InputError(`${name(input)} is empty; a pcap or pcapng file, or hex digits, are wanted`)
+      await this.#records(source, input)
+    } finally {
+      source.close()
+    }
+  }
+
+  async #records(source: Source, input: string): Promise<void> {
+    this.#sink = this.#makeSink({})
+    const progress = new Progress(source.size)
+    const reader = this.#reader
+    let turn = performance.now()
+    for (let ended = false; ; ) {
+      if (!this.#drain(input)) break
+      if (ended || this.#out.gone) break
+      if (source.live) this.#out.flush()
+      if (performance.now() - turn > 100) {
+        // A turn of the event loop, so that a signal is heard.
+        await new Promise((resolve) => setImmediate(resolve))
+        if (this.#stopped) break
+        progress.show(reader.offset, this.tally.packets)
+        turn = performance.now()
+      }
+      const room = reader.space(1 << 16)
+      const reading = source.read(room.length > READ ? room.subarray(0, READ) : room)
+      const got = typeof reading === 'number' ? reading : await this.#orStopped(reading)
+      if (this.#stopped) break
+      if (got > 0) reader.filled(got)
+      else {
+        reader.end()
+        ended = true
+      }
+    }
+    progress.clear()
+    this.#end()
+  }
+
+  /** What a stream brings, or nothing more when somebody wants us to stop. */
+  async #orStopped(reading: Promise<number>): Promise<number> {
+    const stopped = new Promise<number>((resolve) => {
+      const check = setInterval(() => {
+        if (!this.#stopped) return
+        clearInterval(check)
+        resolve(0)
+      }, 50)
+      reading.finally(() => clearInterval(check)).catch(() => {})
+    })
+    return Promise.race([reading, stopped])
+  }
+
+  /** Every record that is here; false where no more is wanted. */
+  #drain(input: string): boolean {
+    const reader = this.#reader
+    const { tally } = this
+    const sink = this.#sink!
+    for (let step = reader.next(); step !== 'more'; step = reader.next()) {
+      if (step === 'packet') {
+        tally.packets++
+        this.#packet(reader.frame, sink)
+        this.#out.drain()
+        if (tally.shown >= this.#limit || this.#out.gone) return false
+      } else if (reader.format === undefined) throw new InputError(`${name(input)} is no capture that is read here`)
+      else this.#badRecord(step, sink)
+    }
+    return true
+  }
+
+  #packet(f: capture.Frame, sink: Sink): void {
+    const { tally } = this
+    const c = this.#carried
+    switch (c.find(f)) {
+      case 'icmp':
+        if (c.family === 4) tally.icmp4++
+        else tally.icmp6++
+        if (this.#filter !== undefined && !this.#filter(f.bytes, c)) return
+        tally.shown++
+        sink.icmp(f, c)
+        return
+      case 'other':
+        tally.other++
+        return
+      case 'later-fragment':
+        tally.laterFragments++
+        if (this.#filter === undefined) sink.laterFragment(f, c)
+        return
+      case 'unknown-link':
+        tally.addLinkType(f.linkType)
+        return
+      case 'bad-ip':
+        tally.badIp++
+        if (this.#filter === undefined) sink.badIp(f, c, c.flaw(f))
+    }
+  }
+
+  #badRecord(flaw: Malformed, sink: Sink): void {
+    const { tally } = this
+    tally.badRecords++
+    sink.badRecord(flaw)
+    if (flaw.why === 'truncated') {
+      tally.cut = true
+      this.#say(`the file ends in the middle of a record, at offset ${flaw.at}: it was cut`)
+    } else if (tally.badRecords <= TOLD) {
+      this.#say(`a record can't be read (${flaw.why} at offset ${flaw.at}); going on behind it`)
+    }
+  }
+
+  #hex(octets: Uint8Array): void {
+    const reading = this.#flags.as ?? guess(octets)
+    this.#say(`read as ${READING[reading]}${this.#flags.as === undefined ? ' (--as forces another reading)' : ''}`)
+    const { LinkType } = linkLayer
+    const frame = frameOf(octets, reading === 'ethernet' ? LinkType.ethernet : LinkType.raw)
+    this.#sink = this.#makeSink({ timed: false })
+    this.tally.packets++
+    if (reading === 'icmp4' || reading === 'icmp6') {
+      this.#carried.bare(reading === 'icmp4' ? 4 : 6, 0, octets.length)
+      if (reading === 'icmp4') this.tally.icmp4++
+      else this.tally.icmp6++
+      this.tally.shown++
+      this.#sink.icmp(frame, this.#carried)
+    } else this.#packet(frame, this.#sink)
+    if (this.tally.other > 0) throw new InputError(`${READING[reading]} without ICMP`)
+    this.#end(false)
+  }
+
+  async #live(port: string): Promise<void> {
+    throw new InputError(
+      `-i ${safeText(port)}: live capture needs a door that is not built yet; use tcpdump -i ${safeText(port)} -w - | icmp decode -`,
+    )
+  }
+
+  #makeSink(options: PrinterOptions): Sink {
+    const flags = this.#flags
+    const all: PrinterOptions = { numbered: flags.number === true, ...options }
+    if (flags.utc !== true) all.zone = localZone
+    if (flags.json === true) return new JsonSink(this.#out, this.tally, this.#reader, flags.check === true)
+    if (flags.check === true) return new CheckSink(this.#out, all, this.tally)
+    return new TextSink(this.#out, all)
+  }
+
+  #end(summary = true): void {
+    this.#sink?.end(this.tally)
+    this.#out.flush()
+    // Nobody reads on: `| head` wants no summary either.
+    if (summary && !this.#out.gone) this.#say(this.tally.text(this.#flags.check === true))
+  }
+
+  #say(text: string): void {
+    process.stderr.write(`icmp decode: ${text}\n`)
+  }
+}
+
+function name(input: string): string {
+  return input === '-' ? 'standard input' : safeText(input)
+}
