@@ -7,6 +7,7 @@ interface CommandModule {
 
 const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   ping: () => import('./ping.ts'),
+  demo: () => import('./demo.ts'),
   decode: () => import('./decode.ts'),
 }
 

@@ -1,0 +1,125 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { beforeEach, expect, test } from 'vitest'
+import { type Host, host, needsRoot } from './testnet.ts'
+
+beforeEach(needsRoot)
+
+const ICMP = fileURLToPath(new URL('../../packages/icmpkit/bin/icmp.js', import.meta.url))
+const NOBODY = { uid: 65534, gid: 65534 }
+
+function demo(h: Host, args: string[], user: { uid?: number; gid?: number } = {}): SpawnSyncReturns<string> {
+  const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: '1' }
+  const options = { encoding: 'utf8', timeout: 10_000, env, ...user } as const
+  return h.inside(() => spawnSync(process.execPath, [ICMP, 'demo', ...args], options))
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of the command, fields are what is tested
+function lines(r: SpawnSyncReturns<string>): any[] {
+  expect(r.stderr).toBe('')
+  expect(r.status).toBe(0)
+  return r.stdout
+    .trim()
+    .split('\n')
+    .map((l) => JSON.parse(l))
+}
+
+/** Type, code and MTU of the errors heard. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const errors = (all: any[], family: number) =>
+  all
+    .filter((l) => l.direction === 'heard' && l.family === family && l.part.startsWith('Errors'))
+    .map((l) => [l.icmp.type, l.icmp.code, l.icmp.mtu])
+
+test('as root it pings both loopbacks, and a kernel as router sends each of ten errors', () => {
+  const all = lines(demo(host('demo'), ['--json']))
+  const replies = all
+    .filter((l) => l.direction === 'heard' && l.part.startsWith('Ping'))
+    .map((l) => [l.src, l.icmp.type])
+  expect(replies).toEqual([
+    ['127.0.0.1', 0],
+    ['::1', 129],
+  ])
+  // Closed port, TTL, unreachable, prohibited, too big.
+  expect(errors(all, 4)).toEqual([
+    [3, 3, null],
+    [11, 0, null],
+    [3, 1, null],
+    [3, 13, null],
+    [3, 4, 1280],
+  ])
+  expect(errors(all, 6)).toEqual([
+    [1, 4, null],
+    [3, 0, null],
+    [1, 0, null],
+    [1, 1, null],
+    [2, 0, 1280],
+  ])
+  const heard = all.filter((l) => l.direction === 'heard')
+  expect(heard.filter((l) => l.icmp.checksum !== 'ok')).toEqual([])
+  expect(heard.filter((l) => l.words === '' || l.icmp.name === 'Unassigned')).toEqual([])
+  expect(all.at(-1)).toMatchObject({ kind: 'summary', sent: 12, replies: 2, errors: 10, unanswered: 0, leftOut: 0 })
+})
+
+test('each error quotes the datagram that it is about', () => {
+  const all = lines(demo(host('demo'), ['--json']))
+  const packets = all.filter((l) => l.kind === 'packet' && l.part.startsWith('Errors'))
+  for (let i = 0; i < packets.length; i += 2) {
+    const [sent, heard] = [packets[i], packets[i + 1]]
+    const { ip, transport } = heard.icmp.quote
+    expect([ip.src, ip.dst]).toEqual([sent.src, sent.dst])
+    expect(`UDP ${transport.srcPort} → ${transport.dstPort}`).toBe(sent.what)
+  }
+})
+
+test('no interface is left behind', () => {
+  const h = host('demo')
+  demo(h, [])
+  expect(h.netlink.links().map((l) => l.name)).toEqual(['lo'])
+})
+
+test('without rights it pings where the range is open, hears the closed port, and says what is left out', () => {
+  const h = host('demo')
+  h.sysctl('ipv4.ping_group_range', '0 2147483647')
+  const all = lines(demo(h, ['--json'], NOBODY))
+  expect(all.at(-1)).toMatchObject({ replies: 2, errors: 2, unanswered: 0, leftOut: 4 })
+  expect(errors(all, 4)).toEqual([[3, 3, null]])
+  expect(errors(all, 6)).toEqual([[1, 4, null]])
+  const [left] = all.filter((l) => l.kind === 'left-out')
+  expect(left.what).toContain('time exceeded')
+  expect(left.why).toContain('sudo')
+})
+
+test('without rights and with the range closed it names the sysctl and the capability, and still ends well', () => {
+  const h = host('demo')
+  h.sysctl('ipv4.ping_group_range', '1 0')
+  const all = lines(demo(h, ['--json'], NOBODY))
+  expect(all.at(-1)).toMatchObject({ replies: 0, errors: 2, leftOut: 5 })
+  const ping = all.find((l) => l.kind === 'left-out' && l.what === 'ping')
+  expect(ping.why).toContain('net.ipv4.ping_group_range')
+  expect(ping.why).toContain('CAP_NET_RAW')
+})
+
+test('where IPv6 is off, the ping of ::1 says so and everything else is shown', () => {
+  const h = host('demo')
+  h.sysctl('ipv6.conf.all.disable_ipv6', 1)
+  const all = lines(demo(h, ['--json']))
+  expect(all.at(-1)).toMatchObject({ kind: 'summary', errors: 10 })
+  expect(all.some((l) => l.kind === 'note' && l.part.startsWith('Ping'))).toBe(true)
+})
+
+test('people get a line a packet and its meaning beneath, without colours where this is no terminal', () => {
+  const { stdout, status } = demo(host('demo'), [])
+  expect(status).toBe(0)
+  expect(stdout).not.toContain('\u001b')
+  expect(stdout).toMatch(/← 192\.0\.2\.1 > 192\.0\.2\.2 +Port Unreachable \(type 3, code 3\)/)
+  expect(stdout).toMatch(/it quotes UDP \d+ → 33434, 192\.0\.2\.2 → 192\.0\.2\.1, all of it\n {6}The destination is up/)
+  expect(stdout).toMatch(/Done: 12 packets sent, 2 replies, 10 errors heard and explained\.\n/)
+})
+
+test('it takes no more than a few seconds', () => {
+  const h = host('demo')
+  const before = performance.now()
+  demo(h, [])
+  expect(performance.now() - before).toBeLessThan(5000)
+})
