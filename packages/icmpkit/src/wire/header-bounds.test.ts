@@ -25,6 +25,11 @@ const PARSERS: Record<string, { parse: Parse; fixed: number; seeds: string[] }> 
       '490000260001000040017a7fc0000201c6336409070f080a0000010000000000000000006869',
     ],
   },
+  'quoted ip4': {
+    parse: ip4.parseQuoted,
+    fixed: 20,
+    seeds: ['490000260001000040017a7fc0000201c6336409070f080a0000010000000000000000006869'],
+  },
   'IPv4 options': {
     parse: ip4.parseOptions,
     fixed: 0,

@@ -88,6 +88,17 @@ test('a total length shorter than its own header is malformed: length minus head
   expect(parsed(unhex('45b800141c464000390138a5c0000201c6336409'))).toMatchObject({ payload: 20, end: 20 })
 })
 
+test('a quoted header is read whatever its total length says: old BSDs quote it without the header (or in host byte order)', () => {
+  // The PLAIN header with its total length less 20, as a host with that fault quotes it.
+  const quoted = PLAIN.slice()
+  quoted.set([0, 8], 2)
+  expect(ip4.parse(quoted)).toMatchObject({ why: 'bad-length', at: 2 })
+  expect(ip4.parseQuoted(quoted)).toEqual({ ...parsed(PLAIN), length: 8 })
+  expect(ip4.parseQuoted(PLAIN)).toEqual(parsed(PLAIN))
+  expect(ip4.parseQuoted(PLAIN, 0, 19)).toEqual(ip4.parse(PLAIN, 0, 19))
+  expect(ip4.parseQuoted(unhex(`65${hex(PLAIN, 1)}`))).toMatchObject({ why: 'bad-version' })
+})
+
 test('up to 40 octets of options are found and skipped in any header, whole or quoted (CVE-2022-23093)', () => {
   for (let words = 0; words <= 10; words++) {
     const out = new Uint8Array(80)

@@ -50,36 +50,25 @@ export interface Header {
  */
 export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Header | Malformed {
   const payload = payloadAt(bytes, at, end)
+  return payload < 0 ? whyNot(bytes, at, end) : header(bytes, at, end, payload)
+}
+
+/**
+ * The header of a datagram that an ICMP error quotes. As `parse`, but its total length may say less than the header is
+ * long: old BSDs quote it without the header's octets, others in host byte order.
+ */
+export function parseQuoted(bytes: Uint8Array, at = 0, end: number = bytes.length): Header | Malformed {
+  const payload = behindHeader(bytes, at, end)
   if (payload < 0) return whyNot(bytes, at, end)
-  const length = u16(bytes, at + LENGTH)
-  const flags = bytes[at + FLAGS]!
-  return {
-    kind: 'ip4',
-    tos: bytes[at + TOS]!,
-    length,
-    id: u16(bytes, at + ID),
-    df: (flags & DF) !== 0,
-    mf: (flags & MF) !== 0,
-    reserved: (flags & RESERVED) !== 0,
-    offset: (u16(bytes, at + FLAGS) & 0x1fff) << 3,
-    ttl: bytes[at + TTL]!,
-    protocol: bytes[at + PROTOCOL]!,
-    checksum: u16(bytes, at + CHECKSUM),
-    src: readIp4(bytes, at + SRC),
-    dst: readIp4(bytes, at + DST),
-    options: payload - at === HEADER ? NO_OPTIONS : bytes.subarray(at + HEADER, payload),
-    payload,
-    end: Math.min(at + length, end),
-  }
+  const h = header(bytes, at, end, payload)
+  if (h.end < payload) h.end = end
+  return h
 }
 
 /** Where the payload starts, or -1 where `parse` says malformed: for paths that make no object. */
 export function payloadAt(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < HEADER) return -1
-  const first = bytes[at]!
-  const header = (first & 0x0f) << 2
-  if (first >>> 4 !== 4 || header < HEADER || end - at < header || u16(bytes, at + LENGTH) < header) return -1
-  return at + header
+  const payload = behindHeader(bytes, at, end)
+  return payload < 0 || u16(bytes, at + LENGTH) < payload - at ? -1 : payload
 }
 
 /** The header checksum; `unverifiable` where not all of the header is here. */
@@ -166,6 +155,36 @@ export function swapAddresses(bytes: Uint8Array, at: number): void {
     const octet = bytes[i]!
     bytes[i] = bytes[i + 4]!
     bytes[i + 4] = octet
+  }
+}
+
+/** -1 where the octets are no IPv4 header, whatever its total length. */
+function behindHeader(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at < HEADER) return -1
+  const octets = (bytes[at]! & 0x0f) << 2
+  return bytes[at]! >>> 4 !== 4 || octets < HEADER || end - at < octets ? -1 : at + octets
+}
+
+function header(bytes: Uint8Array, at: number, end: number, payload: number): Header {
+  const length = u16(bytes, at + LENGTH)
+  const flags = bytes[at + FLAGS]!
+  return {
+    kind: 'ip4',
+    tos: bytes[at + TOS]!,
+    length,
+    id: u16(bytes, at + ID),
+    df: (flags & DF) !== 0,
+    mf: (flags & MF) !== 0,
+    reserved: (flags & RESERVED) !== 0,
+    offset: (u16(bytes, at + FLAGS) & 0x1fff) << 3,
+    ttl: bytes[at + TTL]!,
+    protocol: bytes[at + PROTOCOL]!,
+    checksum: u16(bytes, at + CHECKSUM),
+    src: readIp4(bytes, at + SRC),
+    dst: readIp4(bytes, at + DST),
+    options: payload - at === HEADER ? NO_OPTIONS : bytes.subarray(at + HEADER, payload),
+    payload,
+    end: Math.min(at + length, end),
   }
 }
 

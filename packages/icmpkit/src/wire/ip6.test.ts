@@ -367,6 +367,7 @@ function expectSkipAsParse(wire: Uint8Array, at: number, end: number) {
   const skipped = ip6.skip(wire, at, end)
   if (h.kind === 'malformed') {
     expect(skipped).toBe(-1)
+    expect(ip6.upperAt(skipped)).toBeLessThan(0)
     return
   }
   expect([ip6.upperAt(skipped), ip6.upperProtocol(skipped), ip6.upperIsLater(skipped)]).toEqual([

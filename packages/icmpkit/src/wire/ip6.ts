@@ -147,9 +147,9 @@ export function skip(bytes: Uint8Array, at: number, end: number): number {
   return ((i - at) << 8) | protocol
 }
 
-/** Offset of the upper layer from the IPv6 header. */
+/** Offset of the upper layer from the IPv6 header; negative where `skip` found none. */
 export function upperAt(skipped: number): number {
-  return (skipped & ~LATER) >>> 8
+  return (skipped & ~LATER) >> 8
 }
 
 export function upperProtocol(skipped: number): number {
