@@ -27,8 +27,12 @@ export class StampClock {
   /** Steps of the realtime clock seen so far. */
   steps = 0
 
-  constructor() {
-    sys().clock_gettime(CLOCK_REALTIME, this.#bytes)
+  readonly #realtime: (timespec: Uint8Array) => void
+
+  /** `realtime` fills a timespec; a test brings its own. */
+  constructor(realtime: (timespec: Uint8Array) => void = (timespec) => sys().clock_gettime(CLOCK_REALTIME, timespec)) {
+    this.#realtime = realtime
+    realtime(this.#bytes)
     this.#epoch = this.#seconds()
     this.#offset = 0
     this.#doubt = Number.POSITIVE_INFINITY
@@ -67,7 +71,7 @@ export class StampClock {
 
   #reading(): number {
     const before = monotonic()
-    sys().clock_gettime(CLOCK_REALTIME, this.#bytes)
+    this.#realtime(this.#bytes)
     const after = monotonic()
     const real = (this.#seconds() - this.#epoch) * 1000 + this.#timespec.getUint32(8, LITTLE) / 1e6
     this.#width = (after - before) / 2
