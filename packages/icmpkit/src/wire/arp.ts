@@ -27,6 +27,7 @@ export interface Message {
   target: Ip4
 }
 
+/** Structure only; octets behind the addresses are link-layer padding. */
 export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Message | Malformed {
   if (end - at < HEADER) return malformed('truncated', Math.max(end - at, 0))
   if (u16(bytes, at + PROTOCOL) !== EtherType.ip4) return malformed('unknown-format', PROTOCOL)

@@ -39,6 +39,7 @@ export interface Header {
   end: number
 }
 
+/** Structure only; addresses are views into `bytes`. */
 export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Header | Malformed {
   if (end - at < HEADER) return malformed('truncated', Math.max(end - at, 0))
   const tags: VlanTag[] = []

@@ -58,17 +58,20 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): He
  * long: old BSDs quote it without the header's octets, others in host byte order.
  */
 export function parseQuoted(bytes: Uint8Array, at = 0, end: number = bytes.length): Header | Malformed {
-  const payload = behindHeader(bytes, at, end)
-  if (payload < 0) return whyNot(bytes, at, end)
-  const h = header(bytes, at, end, payload)
-  if (h.end < payload) h.end = end
-  return h
+  const h = parse(bytes, at, end)
+  if (h.kind === 'ip4' || h.why !== 'bad-length' || h.at !== LENGTH) return h
+  const quoted = header(bytes, at, end, at + ((bytes[at]! & 0x0f) << 2))
+  quoted.end = end
+  return quoted
 }
 
 /** Where the payload starts, or -1 where `parse` says malformed: for paths that make no object. */
 export function payloadAt(bytes: Uint8Array, at: number, end: number): number {
-  const payload = behindHeader(bytes, at, end)
-  return payload < 0 || u16(bytes, at + LENGTH) < payload - at ? -1 : payload
+  if (end - at < HEADER) return -1
+  const first = bytes[at]!
+  const octets = (first & 0x0f) << 2
+  if (first >>> 4 !== 4 || octets < HEADER || end - at < octets || u16(bytes, at + LENGTH) < octets) return -1
+  return at + octets
 }
 
 /** The header checksum; `unverifiable` where not all of the header is here. */
@@ -156,13 +159,6 @@ export function swapAddresses(bytes: Uint8Array, at: number): void {
     bytes[i] = bytes[i + 4]!
     bytes[i + 4] = octet
   }
-}
-
-/** -1 where the octets are no IPv4 header, whatever its total length. */
-function behindHeader(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < HEADER) return -1
-  const octets = (bytes[at]! & 0x0f) << 2
-  return bytes[at]! >>> 4 !== 4 || octets < HEADER || end - at < octets ? -1 : at + octets
 }
 
 function header(bytes: Uint8Array, at: number, end: number, payload: number): Header {

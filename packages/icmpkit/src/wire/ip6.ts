@@ -152,6 +152,7 @@ export function upperAt(skipped: number): number {
   return (skipped & ~LATER) >> 8
 }
 
+/** The next header value that announces it. */
 export function upperProtocol(skipped: number): number {
   return skipped & 0xff
 }

@@ -62,6 +62,7 @@ export interface Fields {
   dstPort: number
 }
 
+/** Octets of the header that `write` makes. */
 export function size(): number {
   return HEADER
 }
