@@ -18,7 +18,7 @@ Exit code: 0, with --check 1 where a checksum is wrong or a message malformed, 2
 
   icmp decode trace.pcapng --type unreachable --addr 2001:db8::/32
   icmp decode trace.pcap --check
-  icmp decode -v 08007a8a00010001
+  icmp decode -v 0800f7fd00010001
   tcpdump -w - icmp | icmp decode -`,
     )
   const add = (o: Option) => command.addOption(o)

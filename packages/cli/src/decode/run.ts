@@ -10,6 +10,7 @@ import { Progress } from './progress.ts'
 import type { Sink } from './sink.ts'
 import { Tally } from './tally.ts'
 import { TextSink } from './text-sink.ts'
+import { TreeSink } from './tree-sink.ts'
 import { localZone } from './zone.ts'
 
 export interface Flags extends FilterFlags {
@@ -239,6 +240,7 @@ class Decoder {
     if (flags.utc !== true) all.zone = localZone
     if (flags.json === true) return new JsonSink(this.#out, this.tally, this.#reader, flags.check === true)
     if (flags.check === true) return new CheckSink(this.#out, all, this.tally)
+    if (flags.verbose === true) return new TreeSink(this.#out, all, this.tally, this.#reader)
     return new TextSink(this.#out, all)
   }
 
