@@ -1,6 +1,7 @@
-/** `icmp ping`: iputils' letters, text and exit codes. What they do is in ping/run.ts, loaded when it runs. */
+/** `icmp ping`: iputils' letters, text and exit codes. What they do is in ping/run.ts. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from './duration.ts'
+import { type Flags, run } from './ping/run.ts'
 
 /** iputils letters that we do not have, and what to use instead. */
 const REFUSED: Record<string, string> = {
@@ -118,8 +119,7 @@ export function register(program: Command): void {
     )
   }
   command.action(async (targets: string[], options: Record<string, unknown>) => {
-    const { run } = await import('./ping/run.ts')
-    process.exitCode = await run(targets, options as unknown as import('./ping/run.ts').Flags)
+    process.exitCode = await run(targets, options as unknown as Flags)
   })
 }
 

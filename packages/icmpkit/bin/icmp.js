@@ -7,4 +7,5 @@ if (major < 22 || (major === 22 && minor < 18)) {
   )
   process.exit(2)
 }
-await import('../dist/cli/main.js')
+const name = process.argv[2]
+await import(`../dist/cli/${['ping', 'send', 'decode', 'demo'].includes(name) ? name : 'all'}.js`)

@@ -6,14 +6,7 @@ import { type Clock, type ClockSource, type Instant, showTime } from './clock.ts
 import type { LocalDrop } from './door.ts'
 import type { Answer, ErrorEvent, MachineEvent, ReplyEvent, SummaryEvent } from './probe/ping-event.ts'
 import { type Family, type Ip, isLinkLocal, showIp } from './wire/addr.ts'
-import type { Extensions } from './wire/extension.ts'
-import * as icmp4 from './wire/icmp4.ts'
-import * as icmp6 from './wire/icmp6.ts'
 import * as ip4Option from './wire/ip4-option.ts'
-import { toJson } from './wire/json.ts'
-import type { Malformed } from './wire/malformed.ts'
-import * as quote from './wire/quote.ts'
-import * as registry from './wire/registry.ts'
 
 /** Nanoseconds; null where nothing was heard. */
 export interface PingRtt {
@@ -183,7 +176,7 @@ export class PingReporter {
     this.#zone = zone
   }
 
-  report(e: MachineEvent): PingEvent {
+  report(e: Exclude<MachineEvent, ErrorEvent>): PingEvent {
     const about = this.about(e.target, 'at' in e ? e.at : this.#clock.now())
     switch (e.kind) {
       case 'reply':
@@ -195,7 +188,7 @@ export class PingReporter {
         return {
           kind: 'foreign',
           ...about,
-          from: this.#text(e.from, e.port),
+          from: this.text(e.from, e.port),
           id: e.id < 0 ? null : e.id,
           seq: e.seq < 0 ? null : e.seq,
           ttl: e.ttl || null,
@@ -204,8 +197,6 @@ export class PingReporter {
       case 'timeout':
       case 'outstanding':
         return { kind: e.kind, ...about, seq: e.seq }
-      case 'error':
-        return this.#error(about, e)
       case 'local-drop':
         return { kind: 'local-drop', ...about, seq: e.seq, why: e.why, count: 1 }
       case 'summary':
@@ -238,12 +229,13 @@ export class PingReporter {
     const named = this.#named[slot]
     return {
       target: named?.target ?? '',
-      address: named === undefined ? null : this.#text(named.ip, named.port),
+      address: named === undefined ? null : this.text(named.ip, named.port),
       time: showTime(this.#clock.wall(at)),
     }
   }
 
-  #text(ip: Ip, port: number): string {
+  /** The address, with its zone where it has one. */
+  text(ip: Ip, port: number): string {
     return isLinkLocal(ip) && typeof ip === 'bigint' && port > 0 ? showIp(ip, this.#zone(port)) : showIp(ip)
   }
 
@@ -252,7 +244,7 @@ export class PingReporter {
     return {
       kind: e.kind,
       ...about,
-      from: this.#text(e.from, e.port),
+      from: this.text(e.from, e.port),
       seq: e.seq,
       ttl: e.ttl || null,
       tos: e.tos,
@@ -272,41 +264,6 @@ export class PingReporter {
             : e.answer,
     }
   }
-
-  #error(about: About, e: ErrorEvent): PingError {
-    const heard = { mtu: e.mtu, pointer: e.pointer, family: e.family, seq: e.seq }
-    if (e.origin === 'local' || e.type === null || e.code === null || e.message === null) {
-      const [name, meaning] = LOCAL[e.why ?? 'other']
-      return {
-        kind: 'error',
-        ...about,
-        origin: 'local',
-        from: null,
-        type: null,
-        code: null,
-        name,
-        meaning,
-        quote: null,
-        extensions: null,
-        ...heard,
-      }
-    }
-    const entry = registry.lookup(e.family, e.type, e.code)
-    const { quoted, extensions } = readQuote(e.family, e.message)
-    return {
-      kind: 'error',
-      ...about,
-      origin: 'icmp',
-      from: e.from === null ? null : this.#text(e.from, e.port),
-      type: e.type,
-      code: e.code,
-      name: entry.name,
-      meaning: entry.meaning,
-      quote: quoted === undefined ? null : toJson(quoted),
-      extensions: extensions === undefined ? null : toJson(extensions.objects),
-      ...heard,
-    }
-  }
 }
 
 export const NO_RTT: PingRtt = {
@@ -318,27 +275,6 @@ export const NO_RTT: PingRtt = {
   p90: null,
   p99: null,
   jitter: null,
-}
-
-const LOCAL: Record<LocalDrop, readonly [string, string]> = {
-  'too-big': ['Message too long', 'This machine knows that the path takes no packet of this size unfragmented.'],
-  'no-route': ['Network is unreachable', 'This machine has no route to that address.'],
-  'no-buffer': ['No buffer space available', 'The interface could not take more packets just now.'],
-  'not-permitted': ['Operation not permitted', 'A local firewall rule or a missing right stopped the packet.'],
-  'link-down': ['Network is down', 'The interface is down.'],
-  other: ['Local error', 'The kernel refused the packet.'],
-}
-
-function readQuote(
-  family: Family,
-  message: Uint8Array,
-): { quoted: quote.Quote | Malformed | undefined; extensions: Extensions | undefined } {
-  const m = family === 4 ? icmp4.parse(message) : icmp6.parse(message)
-  if (!('quote' in m)) return { quoted: undefined, extensions: undefined }
-  return {
-    quoted: quote.parse(m.quote, 0, m.quote.length, family),
-    extensions: 'extensions' in m ? m.extensions : undefined,
-  }
 }
 
 function readOptions(options: Uint8Array | undefined): Pick<PingReply, 'route' | 'timestamps'> {

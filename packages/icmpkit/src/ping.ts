@@ -1,7 +1,7 @@
 /** Ping: the runner around the machine (probe/ping-machine.ts). Names, doors, and events for the world. */
 import { type Clock, type Instant, showTime } from './clock.ts'
 import type { Arrival, Door, Machine, Slot } from './door.ts'
-import type { DoorChoice, DoorSpec, OsError } from './os/index.ts'
+import * as os from './os/index.ts'
 import {
   type Named,
   NO_RTT,
@@ -12,15 +12,12 @@ import {
   type PingTotal,
 } from './ping-report.ts'
 import { EchoQuestion } from './probe/echo-question.ts'
-import { InterfaceQuestion } from './probe/interface-question.ts'
-import { type NodeInfoAsks, NodeInfoQuestion } from './probe/node-info-question.ts'
+import type { NodeInfoAsks } from './probe/node-info-question.ts'
 import { type PingEventOut, PingMachine, type PingSettings } from './probe/ping-machine.ts'
 import type { Question } from './probe/question.ts'
-import { TimestampQuestion } from './probe/timestamp-question.ts'
 import { type Resolved, resolve } from './resolve.ts'
 import { drive, EventQueue, type Run } from './run.ts'
 import { type Family, familyOf, parseIp } from './wire/addr.ts'
-import { Afi, type InterfaceIdentification } from './wire/interface-identification.ts'
 import * as ip4Option from './wire/ip4-option.ts'
 
 export type PingQuestion =
@@ -158,7 +155,7 @@ class Pinging implements PingRun {
   #clock: Clock | undefined
   #open: Door[] = []
   /** Interface names by index, as they were when the doors opened. */
-  #os: typeof import('./os/index.ts') | undefined
+  #explain: typeof import('./ping-error.ts').explain | undefined
   #failed = 0
   /** Asking a door what it lost costs a system call. */
   #lossDue = 0
@@ -239,12 +236,11 @@ class Pinging implements PingRun {
 
   async #ask(targets: readonly string[]): Promise<PingResult> {
     const o = this.#o
-    if (o.over === undefined) this.#os = await import('./os/index.ts')
     const answers = await Promise.all(targets.map((t) => this.#resolve(t)))
     const found = answers.flatMap((a) => ('why' in a ? [] : a))
-    const question = questionOf(o)
+    const question = await questionOf(o, o.over === undefined ? os.secret(8) : unguarded(8))
     const choices = await this.#openDoors(found, question)
-    const clock = o.over?.clock ?? new this.#os!.RealClock()
+    const clock = o.over?.clock ?? new os.RealClock()
     this.#clock = clock
     const kernelId = (f: Family) => this.#open.some((d) => d.family === f && d.echoId !== undefined)
     const machine = new PingMachine(
@@ -252,7 +248,7 @@ class Pinging implements PingRun {
     )
     this.#machine = machine
     this.#reporter = new PingReporter(clock, this.#named, (port) => this.#zoneName(port))
-    const rights = o.dropRights === true && this.#os !== undefined ? this.#os.dropRights().said : []
+    const rights = o.dropRights === true && o.over === undefined ? os.dropRights().said : []
     this.#told({
       doors: this.#open.map((d, i) => ({
         name: d.name,
@@ -284,30 +280,30 @@ class Pinging implements PingRun {
     return resolve(target, {
       family: o.family ?? onlyFamily(o),
       all: o.allAddresses === true,
-      zoneIndex: (zone) => this.#os?.interfaceIndex(zone, o.netns),
-      port: o.interface === undefined ? 0 : (this.#os?.interfaceIndex(o.interface, o.netns) ?? 0),
+      zoneIndex: (zone) => os.interfaceIndex(zone, o.netns),
+      port: o.interface === undefined ? 0 : (os.interfaceIndex(o.interface, o.netns) ?? 0),
     })
   }
 
   /** All doors open before rights are dropped; with `hold` both families, since targets of both may be added. */
-  async #openDoors(found: readonly Resolved[], question: Question): Promise<DoorChoice[]> {
+  async #openDoors(found: readonly Resolved[], question: Question): Promise<os.DoorChoice[]> {
     const o = this.#o
     if (o.over !== undefined) {
       this.#open = [...o.over.doors]
       return []
     }
     const families = new Set<Family>(found.map((r) => familyOf(r.ip)))
-    const choices: DoorChoice[] = []
-    let refusal: OsError | undefined
+    const choices: os.DoorChoice[] = []
+    let refusal: os.OsError | undefined
     for (const family of [4, 6] as const) {
       const optional = !families.has(family)
       if (optional && o.hold !== true) continue
       try {
-        const choice = await this.#os!.openDoor(doorSpec(o, family, question))
+        const choice = await os.openDoor(doorSpec(o, family, question))
         choices.push(choice)
         this.#open.push(choice.door)
       } catch (e) {
-        if (!(e instanceof this.#os!.OsError) || (!optional && families.size === 1)) throw e
+        if (!(e instanceof os.OsError) || (!optional && families.size === 1)) throw e
         refusal = e
         if (!optional) {
           for (const r of found) if (familyOf(r.ip) === family) this.#unresolved(r.target, e.message)
@@ -326,7 +322,14 @@ class Pinging implements PingRun {
     if (this.#o.broadcast === true) this.#machine!.expectMany(slot)
   }
 
-  #emit(e: PingEventOut): void {
+  #emit(e: PingEventOut): void | Promise<void> {
+    // What explains errors is most of `wire`, and few runs need it.
+    if (e.kind === 'error' && this.#explain === undefined) {
+      return import('./ping-error.ts').then((m) => {
+        this.#explain = m.explain
+        this.#emit(e)
+      })
+    }
     if (e.kind === 'rotate') {
       this.#open.find((d) => d.family === e.family)?.rotateId?.()
       return
@@ -336,7 +339,7 @@ class Pinging implements PingRun {
       this.#tellLocalLoss()
       this.#lossDue = now + LOSS_EVERY_MS
     }
-    const event = this.#reporter!.report(e)
+    const event = e.kind === 'error' ? this.#explain!(e, this.#reporter!) : this.#reporter!.report(e)
     if (event.kind === 'summary') this.#summaries.push(event)
     this.#queue.push(event)
   }
@@ -417,7 +420,7 @@ class Pinging implements PingRun {
   }
 
   #zoneName(port: number): string {
-    return this.#os?.interfaceName(port, this.#o.netns) ?? String(port)
+    return os.interfaceName(port, this.#o.netns) ?? String(port)
   }
 }
 
@@ -467,6 +470,11 @@ class Watched implements Machine<PingEventOut> {
   handleTimeout: PingMachine['handleTimeout'] = (now) => this.#m.handleTimeout(now)
   pollEvent: PingMachine['pollEvent'] = () => this.#m.pollEvent()
   pollTimeout: PingMachine['pollTimeout'] = () => this.#m.pollTimeout()
+}
+
+/** In a lab nobody forges what the seed did not ask for. */
+function unguarded(octets: number): Uint8Array {
+  return Uint8Array.from({ length: octets }, () => Math.floor(Math.random() * 256))
 }
 
 const INTERVAL = 1000
@@ -523,7 +531,7 @@ function settingsOf(
   }
 }
 
-function doorSpec(o: PingOptions, family: Family, question: Question): DoorSpec {
+function doorSpec(o: PingOptions, family: Family, question: Question): os.DoorSpec {
   const ipOptions = family === 4 ? ipOptionsOf(o) : undefined
   // The kernel's ping socket sends echo and extended echo, nothing else.
   const rawOnly = question.name === 'timestamp' || question.name === 'nodeinfo'
@@ -541,33 +549,21 @@ function doorSpec(o: PingOptions, family: Family, question: Question): DoorSpec 
   }
 }
 
-function questionOf(o: PingOptions): Question {
-  const secret = crypto.getRandomValues(new Uint8Array(8))
+/** The rarer questions bring most of `wire` along, so they are loaded when they are asked. */
+async function questionOf(o: PingOptions, secret: Uint8Array): Promise<Question> {
   const q = o.question ?? { kind: 'echo' }
   switch (q.kind) {
     case 'echo':
       return new EchoQuestion(o.size ?? 56, secret, o.pattern)
     case 'timestamp':
-      return new TimestampQuestion()
-    case 'probe':
+      return new (await import('./probe/timestamp-question.ts')).TimestampQuestion()
+    case 'probe': {
+      const { identify, InterfaceQuestion } = await import('./probe/interface-question.ts')
       return new InterfaceQuestion(identify(q.interface), q.neighbor !== true)
+    }
     case 'nodeinfo':
-      return new NodeInfoQuestion(q.asks, secret)
+      return new (await import('./probe/node-info-question.ts')).NodeInfoQuestion(q.asks, secret)
   }
-}
-
-/** An index, an IP address, a MAC, or else a name. */
-function identify(text: string): InterfaceIdentification {
-  if (/^\d+$/.test(text)) return { kind: 'interfaceByIndex', index: Number(text) }
-  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) {
-    const address = Uint8Array.from(text.split(':'), (h) => Number.parseInt(h, 16))
-    return { kind: 'interfaceByAddress', afi: Afi.mac48, address }
-  }
-  const ip = parseIp(text)
-  if (ip !== undefined) {
-    return { kind: 'interfaceByAddress', afi: typeof ip === 'bigint' ? Afi.ip6 : Afi.ip4, address: ip }
-  }
-  return { kind: 'interfaceByName', name: text }
 }
 
 /** The family that the question alone allows. */

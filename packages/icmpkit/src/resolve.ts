@@ -1,5 +1,4 @@
 /** Targets as people write them: an address, an address with a zone, or a name. Names are asked of the system's resolver. */
-import { lookup } from 'node:dns/promises'
 import { type Family, familyOf, type Ip, isLinkLocal, parseIp } from './wire/addr.ts'
 
 export interface Resolved {
@@ -42,6 +41,7 @@ export async function resolve(target: string, s: ResolveSettings): Promise<Resol
   }
   if (!isName(host)) return { target, why: 'is neither an address nor a host name' }
   try {
+    const { lookup } = await import('node:dns/promises')
     const found = await lookup(host, { all: true, order: 'verbatim', family: s.family ?? 0 })
     const wanted: Resolved[] = []
     for (const { address } of s.all ? found : found.slice(0, 1)) {

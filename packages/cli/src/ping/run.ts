@@ -2,7 +2,7 @@
 import { type PingEvent, type PingOptions, type PingQuestion, type PingRun, type PingTotal, ping } from 'icmpkit'
 import { parseIp } from 'icmpkit/wire'
 import { Output } from '../output.ts'
-import { PacketFile } from './packet-file.ts'
+import type { PacketFile } from './packet-file.ts'
 import { PingText } from './text.ts'
 
 /** What commander gives; times in milliseconds. */
@@ -55,7 +55,7 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
   let packets: PacketFile | undefined
   let session: PingRun
   try {
-    packets = flags.pcap === undefined ? undefined : new PacketFile(flags.pcap, say)
+    if (flags.pcap !== undefined) packets = new (await import('./packet-file.ts')).PacketFile(flags.pcap, say)
     session = ping(targets, optionsOf(flags, packets))
   } catch (e) {
     say((e as Error).message.replace(/^ping: /, ''))

@@ -6,8 +6,8 @@
  *  | slot of the target, 32 | extended sequence, 32 |   16 octets, where the payload has room
  *  | pattern …                                      |
  */
-import { type Family, writeIp } from '../wire/addr.ts'
-import { fold, sum } from '../wire/checksum.ts'
+import type { Family, Ip6 } from '../wire/addr.ts'
+import { fold, pseudoSum6, sum } from '../wire/checksum.ts'
 import { put16, put32, u16, u32 } from '../wire/octets.ts'
 import type { Answer } from './ping-event.ts'
 import type { Asked, Question, Seen } from './question.ts'
@@ -62,7 +62,7 @@ export class EchoQuestion implements Question {
       headEnd = data + TOKEN
     }
     let total = sum(out, at, headEnd, this.#tailSum)
-    if (asked.family === 6) total += pseudoSum(asked, end - at)
+    if (asked.family === 6) total += pseudoSum6(asked.src as Ip6, asked.dst as Ip6, 58, end - at)
     put16(out, at + 2, ~fold(total) & 0xffff)
     return end
   }
@@ -101,12 +101,4 @@ export class EchoQuestion implements Question {
   answer(): Answer | undefined {
     return undefined
   }
-}
-
-const addresses = new Uint8Array(32)
-
-/** Sum of the ICMPv6 pseudo-header (RFC 8200 §8.1). */
-function pseudoSum(asked: Asked, length: number): number {
-  const end = writeIp(asked.dst, addresses, writeIp(asked.src, addresses, 0))
-  return sum(addresses, 0, end) + 58 + (length >>> 16) + (length & 0xffff)
 }

@@ -15,6 +15,7 @@ export type {
 } from './ping-event.ts'
 export { type PingEventOut, PingMachine, type PingSettings, type PingTarget } from './ping-machine.ts'
 export type { Asked, Question, Seen } from './question.ts'
+export { answerTypes, SendMachine, type SendMachineEvent, type SendSettings } from './send-machine.ts'
 export { LossBursts, RttStatistics, type RttSummary } from './statistics.ts'
 export { TimerHeap } from './timer-heap.ts'
 export { TimestampQuestion } from './timestamp-question.ts'

@@ -2,11 +2,11 @@
  * Extended echo, PROBE (RFC 8335): is that interface of yours alive? Types 42 and 43, in IPv6 160 and 161. The sequence
  * has eight bits, and there is no room for a token.
  */
-import type { Family, Ip6 } from '../wire/addr.ts'
+import { type Family, type Ip6, parseIp } from '../wire/addr.ts'
 import * as extension from '../wire/extension.ts'
 import * as icmp4 from '../wire/icmp4.ts'
 import * as icmp6 from '../wire/icmp6.ts'
-import type { InterfaceIdentification } from '../wire/interface-identification.ts'
+import { Afi, type InterfaceIdentification } from '../wire/interface-identification.ts'
 import { u16 } from '../wire/octets.ts'
 import type { Answer } from './ping-event.ts'
 import type { Asked, Question, Seen } from './question.ts'
@@ -75,4 +75,18 @@ export class InterfaceQuestion implements Question {
       ipv6: (flags & 1) !== 0,
     }
   }
+}
+
+/** What people call an interface: its index, an IP address, a MAC, or else a name. */
+export function identify(text: string): InterfaceIdentification {
+  if (/^\d+$/.test(text)) return { kind: 'interfaceByIndex', index: Number(text) }
+  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) {
+    const address = Uint8Array.from(text.split(':'), (h) => Number.parseInt(h, 16))
+    return { kind: 'interfaceByAddress', afi: Afi.mac48, address }
+  }
+  const ip = parseIp(text)
+  if (ip !== undefined) {
+    return { kind: 'interfaceByAddress', afi: typeof ip === 'bigint' ? Afi.ip6 : Afi.ip4, address: ip }
+  }
+  return { kind: 'interfaceByName', name: text }
 }

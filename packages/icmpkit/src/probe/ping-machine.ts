@@ -8,8 +8,7 @@
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
 import { ANY4, ANY6, BROADCAST4, type Family, familyOf, type Ip, isMulticast } from '../wire/addr.ts'
-import { holds, sum } from '../wire/checksum.ts'
-import * as icmp6 from '../wire/icmp6.ts'
+import { holds, pseudoSum6, sum } from '../wire/checksum.ts'
 import { IpTable } from '../wire/ip-table.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
@@ -527,7 +526,7 @@ export class PingMachine implements Machine<PingEventOut> {
     const bad =
       a.checksum === 'unknown' &&
       whole &&
-      icmp6.verify(a.bytes, h.payload, h.end, h.end - h.payload, h.src, h.finalDst) === 'bad'
+      !holds(sum(a.bytes, h.payload, h.end, pseudoSum6(h.src, h.finalDst, 58, h.end - h.payload)))
     if (isReply) this.#handleReply(now, a, h.payload, h.end, 6, h.src, h.hopLimit, h.trafficClass, bad, undefined)
     else if (bad) this.ignored++
     else this.#handleError(now, a, h.payload, h.end, 6, h.src)
@@ -761,7 +760,7 @@ export class PingMachine implements Machine<PingEventOut> {
     let inner: number
     let innerEnd: number
     if (family === 4) {
-      const q = ip4.parse(a.bytes, quote, end)
+      const q = ip4.parseQuoted(a.bytes, quote, end)
       if (q.kind === 'malformed' || q.protocol !== 1 || q.offset !== 0) {
         this.ignored++
         return

@@ -3,6 +3,8 @@
  * so that a pseudo-header and a message can be added: `finish(sum(msg, at, end, pseudo))`.
  */
 
+import type { Ip6 } from './addr.ts'
+
 /** Ones'-complement sum, unfolded, of `at…end`; an odd last octet counts as if a zero followed. Add to `start`. */
 export function sum(bytes: Uint8Array, at: number, end: number, start = 0): number {
   let total = start
@@ -42,4 +44,12 @@ export function pseudo4(bytes: Uint8Array, ip: number, protocol: number, length:
 /** Sum of an IPv6 pseudo-header (RFC 8200 §8.1) whose addresses stand in an IPv6 header at `ip`. `length` is the upper layer's. */
 export function pseudo6(bytes: Uint8Array, ip: number, protocol: number, length: number): number {
   return sum(bytes, ip + 8, ip + 40) + protocol + (length >>> 16) + (length & 0xffff)
+}
+
+/**
+ * The same of addresses as values. The words of an address, summed, are that address modulo 2^16 - 1: one division in
+ * place of eight shifts.
+ */
+export function pseudoSum6(src: Ip6, dst: Ip6, protocol: number, length: number): number {
+  return Number(src % 0xffffn) + Number(dst % 0xffffn) + protocol + (length >>> 16) + (length & 0xffff)
 }

@@ -11,7 +11,7 @@
  * stand here; the rest in `nd.ts`, `mld.ts`, `node-info.ts`, `mobile.ts`, `extended-echo.ts`.
  */
 import type { Ip6 } from './addr.ts'
-import { finish, holds, pseudo6, sum } from './checksum.ts'
+import { finish, holds, pseudo6, pseudoSum6, sum } from './checksum.ts'
 import * as extendedEcho from './extended-echo.ts'
 import type { Extensions } from './extension.ts'
 import * as extension from './extension.ts'
@@ -233,7 +233,7 @@ export function parseLegacy(bytes: Uint8Array, at = 0, end: number = bytes.lengt
  */
 export function verify(bytes: Uint8Array, at: number, end: number, length: number, src: Ip6, dst: Ip6): Verdict {
   if (length > end - at) return 'unverifiable'
-  return length >= HEADER && holds(sum(bytes, at, at + length, pseudo(src, dst, length))) ? 'ok' : 'bad'
+  return length >= HEADER && holds(sum(bytes, at, at + length, pseudoSum6(src, dst, PROTOCOL, length))) ? 'ok' : 'bad'
 }
 
 /** `verify` with the addresses read from the IPv6 header at `ip`: for packets without a routing header. */
@@ -296,7 +296,7 @@ export function write(m: Message, out: Uint8Array, at: number, src: Ip6, dst: Ip
   put8(out, at + CODE, m.code)
   put16(out, at + CHECKSUM, 0)
   const end = writeBody(m, out, at)
-  put16(out, at + CHECKSUM, finish(sum(out, at, end, pseudo(src, dst, end - at))))
+  put16(out, at + CHECKSUM, finish(sum(out, at, end, pseudoSum6(src, dst, PROTOCOL, end - at))))
   return end
 }
 
@@ -378,11 +378,6 @@ function writeBody(m: Message, out: Uint8Array, at: number): number {
     default:
       return mld.writeBody(m, out, at)
   }
-}
-
-/** The words of an address, summed, are that address modulo 2^16 - 1: one division in place of eight shifts. */
-function pseudo(src: Ip6, dst: Ip6, length: number): number {
-  return Number(src % 0xffffn) + Number(dst % 0xffffn) + PROTOCOL + (length >>> 16) + (length & 0xffff)
 }
 
 /** The length octet counts words of eight octets (RFC 4884 §4). */

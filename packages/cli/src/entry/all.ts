@@ -1,0 +1,8 @@
+/** No command, `help`, or a word that is none: all commands are loaded, so that help can show them. */
+import * as decode from '../decode.ts'
+import * as demo from '../demo.ts'
+import { main } from '../main.ts'
+import * as ping from '../ping.ts'
+import * as send from '../send.ts'
+
+await main([ping, send, decode, demo])

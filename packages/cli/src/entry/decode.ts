@@ -1,0 +1,4 @@
+import * as decode from '../decode.ts'
+import { main } from '../main.ts'
+
+await main([decode])

@@ -1,0 +1,4 @@
+import { main } from '../main.ts'
+import * as ping from '../ping.ts'
+
+await main([ping])

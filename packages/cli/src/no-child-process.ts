@@ -1,0 +1,2 @@
+/** Stands in for node:child_process in the bundle: `icmp` starts no programs (rolldown.config.ts). */
+export default {}
