@@ -24,3 +24,17 @@ export type {
   PingTotal,
 } from './ping-report.ts'
 export { drive, type Run } from './run.ts'
+export {
+  type Prepared,
+  prepareSend,
+  type SendAnswer,
+  type Sendable,
+  type SendEvent,
+  type SendOptions,
+  type SendRefused,
+  type SendRun,
+  type SendSent,
+  type SendSummary,
+  type SendTimeout,
+  send,
+} from './send.ts'

@@ -48,6 +48,9 @@ export const Type = {
   experiment2: 254,
 } as const
 
+/** The protocol number in front of an ICMPv4 message. */
+export const PROTOCOL = 1
+
 export type Message =
   | Echo
   | Unreachable
