@@ -5,4 +5,4 @@ import { main } from '../main.ts'
 import * as ping from '../ping.ts'
 import * as send from '../send.ts'
 
-await main([ping, send, decode, demo])
+void main([ping, send, decode, demo])

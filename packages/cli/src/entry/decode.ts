@@ -1,4 +1,4 @@
 import * as decode from '../decode.ts'
 import { main } from '../main.ts'
 
-await main([decode])
+void main([decode])

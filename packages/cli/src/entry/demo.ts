@@ -1,4 +1,4 @@
 import * as demo from '../demo.ts'
 import { main } from '../main.ts'
 
-await main([demo])
+void main([demo])

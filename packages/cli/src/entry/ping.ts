@@ -1,4 +1,4 @@
 import { main } from '../main.ts'
 import * as ping from '../ping.ts'
 
-await main([ping])
+void main([ping])

@@ -1,4 +1,4 @@
 import { main } from '../main.ts'
 import * as send from '../send.ts'
 
-await main([send])
+void main([send])
