@@ -203,9 +203,10 @@ class Sending implements SendRun {
         o.over === undefined ? await os!.openDoor(doorSpec(prepared, o)) : { door: o.over.door, why: [] }
       door = choice.door
       const clock = o.over?.clock ?? new os!.RealClock()
+      const zones = os === undefined ? new Map<number, string>() : zonesOf(os, o.netns)
       const rights = o.dropRights === true && os !== undefined ? os.dropRights().said : []
       this.#ready.resolve({ ...prepared, door: door.name, why: [...choice.why, ...rights], cannot: door.cannot })
-      const report = new Report(prepared, clock, (port) => os?.interfaceName(port, o.netns))
+      const report = new Report(prepared, clock, (port) => zones.get(port))
       const machine = new SendMachine({
         ...prepared,
         count: o.count ?? 1,
@@ -309,6 +310,16 @@ class Report {
   #time(at: Instant): string {
     return showTime(this.#clock.wall(at))
   }
+}
+
+/** Interface names by index, read while we still may enter the namespace. */
+function zonesOf(os: typeof import('./os/index.ts'), netns: string | undefined): Map<number, string> {
+  const links = () => {
+    using netlink = os.openNetlink()
+    return netlink.links()
+  }
+  const found = netns === undefined ? links() : os.inNamespace(netns, links)
+  return new Map<number, string>(found.map((l) => [l.index, l.name]))
 }
 
 function verify(
