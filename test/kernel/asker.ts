@@ -24,6 +24,7 @@ export interface Ask {
 
 /** An arrival, copied. */
 export interface Heard {
+  bytes: Uint8Array
   header: ip4.Header | ip6.Header
   message: icmp4.Message | icmp6.Message
   checksum: 'ok' | 'bad' | 'unverifiable'
@@ -105,6 +106,7 @@ export class Asker implements Machine<never> {
     if (message.kind === 'malformed') throw new Error(`a door gave a malformed message: ${message.why}`)
     const length = header.end - header.payload
     this.heard.push({
+      bytes,
       header,
       message,
       checksum: four

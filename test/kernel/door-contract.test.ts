@@ -4,18 +4,22 @@
  */
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Door } from '../../packages/icmpkit/src/door.ts'
+import type { Instant } from '../../packages/icmpkit/src/clock.ts'
+import type { Arrival, Door, LocalDrop, Slot } from '../../packages/icmpkit/src/door.ts'
 import type { DoorSpec } from '../../packages/icmpkit/src/os/door-spec.ts'
 import { openDoor } from '../../packages/icmpkit/src/os/open-door.ts'
 import { OsError } from '../../packages/icmpkit/src/os/os-error.ts'
 import { RealClock } from '../../packages/icmpkit/src/os/real-clock.ts'
-import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import { type Sys, sys } from '../../packages/icmpkit/src/os/sys.ts'
+import { type Ip4, type Ip6, showIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import { fold, sum, update } from '../../packages/icmpkit/src/wire/checksum.ts'
 import * as icmp4 from '../../packages/icmpkit/src/wire/icmp4.ts'
 import * as icmp6 from '../../packages/icmpkit/src/wire/icmp6.ts'
 import * as ip4 from '../../packages/icmpkit/src/wire/ip4.ts'
 import * as ip6 from '../../packages/icmpkit/src/wire/ip6.ts'
-import { Asker } from './asker.ts'
-import { makeHost, needsRoot } from './testnet.ts'
+import { hex, unhex } from '../../packages/icmpkit/src/wire/octets.ts'
+import { Asker, type Heard } from './asker.ts'
+import { ip, makeHost, needsRoot } from './testnet.ts'
 import { CLIENT, NARROW_MTU, ROUTER, SERVER, type ThreeHosts, threeHosts, UNREACHABLE } from './three-hosts.ts'
 
 const root = process.getuid?.() === 0
@@ -248,7 +252,294 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
     expect(most).toBe(3)
     expect(m.answered()).toHaveLength(10)
   })
+
+  it('RFC 4884 extensions behind the quote arrive with the error', async () => {
+    await using router = await open({ kind: 'raw-socket', netns: net.router.name, accept: 'all' })
+    await using door = await open()
+    const asker = new Asker([{ to: ROUTER[family], size: 100 }], idOf(door))
+    await asker.sendOnly(door)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    const onRouter = new Asker([])
+    router.receive(new RealClock().now(), onRouter, 100)
+    const request = onRouter.heard.find((h) => h.message.kind === 'echoRequest')!
+    await sendMessage(router, timeExceededWithLabel(family, request), ROUTER[family], CLIENT[family])
+    await asker.run(door, { limit: 300 })
+    const errors = asker.heard.filter((h) => h.message.kind === 'timeExceeded')
+    expect(errors).toHaveLength(1)
+    const { message, checksum } = errors[0]!
+    expect(checksum).toBe('ok')
+    expect((message as icmp4.TimeExceeded).extensions?.objects).toMatchObject([
+      { kind: 'mpls', entries: [{ label: 16001 }] },
+    ])
+    expect(quoted(family, message)).toMatchObject({ dst: ROUTER[family], id: idOf(door), seq: 1 })
+  })
+
+  it.runIf(family === 4)(
+    'options in the IPv4 header go out, and come back filled (RFC 791 §3.1, record route)',
+    async () => {
+      await using door = await open()
+      const options = unhex('01 07 13 04 00000000 00000000 00000000 00000000')
+      const m = await new Asker([{ to: SERVER[family], options }], idOf(door)).run(door)
+      expect(m.replies()).toHaveLength(1)
+      const { header } = m.replies()[0]!
+      // The client, the router's far side, and the server twice: as it receives and as it answers. Linux leaves out
+      // the no-operation that stood in front.
+      expect(hex((header as ip4.Header).options)).toBe(
+        '071314' + '0a420101' + '0a420202' + '0a420201' + '0a420201' + '00',
+      )
+    },
+  )
+
+  it.runIf(family === 6)('the flow label of the packet goes out with it (RFC 6437)', async () => {
+    await using watcher = await open({ kind: 'raw-socket', netns: net.server.name, accept: 'all' })
+    await using door = await open()
+    const m = await new Asker([{ to: SERVER[family], flowLabel: 0xbeef5 }], idOf(door)).run(door)
+    expect(m.replies()).toHaveLength(1)
+    const watching = new Asker([])
+    watcher.receive(new RealClock().now(), watching, 100)
+    const seen = watching.heard.find((h) => h.message.kind === 'echoRequest')
+    expect((seen!.header as ip6.Header).flowLabel).toBe(0xbeef5)
+  })
+
+  it.runIf(family === 6)('a link-local neighbour is reached through the interface of the slot', async () => {
+    const port = net.client.netlink.index('near')
+    await using door = await open()
+    const m = await new Asker([{ to: 'fe80::2', port }], idOf(door)).run(door)
+    expect(m.replies().map((h) => [h.from, h.port])).toEqual([['fe80::2', port]])
+  })
+
+  it('a group on the link answers from its members', async () => {
+    const port = net.client.netlink.index('near')
+    net.router.sysctl('ipv4.icmp_echo_ignore_broadcasts', 0)
+    await using door = await open({ multicastLoop: false })
+    const to = family === 4 ? '224.0.0.1' : 'ff02::1'
+    const m = await new Asker([{ to, port, ttl: 1 }], idOf(door)).run(door)
+    expect(m.replies().map((h) => h.from)).toEqual([family === 4 ? ROUTER[4] : 'fe80::2'])
+  })
+
+  it.runIf(family === 4)('a broadcast leaves only where the door was opened for it', async () => {
+    net.router.sysctl('ipv4.icmp_echo_ignore_broadcasts', 0)
+    await using shy = await open()
+    const refused = await new Asker([{ to: '10.66.1.255' }], idOf(shy)).run(shy)
+    expect(refused.unsent).toEqual([{ tag: 1, why: 'not-permitted', mtu: 0 }])
+    await using door = await open({ broadcast: true })
+    const m = await new Asker([{ to: '10.66.1.255' }], idOf(door)).run(door)
+    expect(m.replies().map((h) => h.from)).toEqual([ROUTER[4]])
+  })
+
+  it('a mark is set on everything that leaves', async () => {
+    await using door = await open({ mark: 0x1d })
+    const value = new Uint32Array(1)
+    const length = new Uint32Array([4])
+    const fd = (door as unknown as { fd: number }).fd
+    sys().getsockopt(fd, 1, 36, new Uint8Array(value.buffer), new Uint8Array(length.buffer))
+    expect(value[0]).toBe(0x1d)
+  })
+
+  it('where the kernel does not take our numbers for stamps it counts them itself, and each still finds its tag', async () => {
+    await using door = await open()
+    const os = sys() as { sendmmsg: Sys['sendmmsg'] }
+    const { sendmmsg } = os
+    const asks = Array.from({ length: 150 }, (_, i) => ({ to: SERVER[family], ttl: i % 50 === 7 ? 1 : 64 }))
+    const m = new Asker(asks, idOf(door), 1)
+    os.sendmmsg = () => {
+      os.sendmmsg = sendmmsg
+      return -22
+    }
+    await m.run(door, { linger: 20 })
+    expect(m.heard).toHaveLength(150)
+    expect(m.unsent).toEqual([])
+    for (const reply of m.replies()) {
+      const tag = (reply.message as icmp4.Echo).seq
+      const stamps = m.sent.filter((s) => s.tag === tag)
+      expect(stamps.map((s) => s.clock)).toEqual(['user', 'kernel-txrx'])
+      const moments = [stamps[0]!.stamp, stamps[1]!.stamp, reply.stamp, reply.now]
+      expect(moments).toEqual(moments.toSorted((a, b) => a - b))
+    }
+  })
+
+  it.runIf(kind === 'ping-socket')('a ping socket takes another identifier when told to, and asks on', async () => {
+    await using door = await open()
+    const before = door.echoId
+    expect((await new Asker([{ to: SERVER[family] }]).run(door)).replies()).toHaveLength(1)
+    door.rotateId!()
+    expect(door.echoId).not.toBe(before)
+    const m = await new Asker([{ to: SERVER[family] }]).run(door)
+    expect(m.replies().map((h) => (h.message as icmp4.Echo).id)).toEqual([door.echoId])
+  })
 })
+
+describe.each([4, 6] as const)('a raw socket, IPv%i', (family) => {
+  beforeEach((ctx) => needsRoot(ctx))
+
+  const open = async (more: Partial<DoorSpec> = {}): Promise<Door> =>
+    (await openDoor({ kind: 'raw-socket', family, netns: net.client.name, ...more })).door
+
+  it('lets in the answers to its own identifier, and with `all` those to others', async () => {
+    await using mine = await open()
+    await using all = await open({ accept: 'all' })
+    await using other = await open()
+    const first = new Asker([{ to: SERVER[family] }], 0x1111)
+    await first.run(mine)
+    await new Asker([{ to: SERVER[family] }], 0x2222).run(other)
+    mine.receive(new RealClock().now(), first, 100)
+    expect(first.replies().map((h) => (h.message as icmp4.Echo).id)).toEqual([0x1111])
+    const seen = new Asker([])
+    all.receive(new RealClock().now(), seen, 100)
+    expect(seen.replies().map((h) => (h.message as icmp4.Echo).id)).toEqual([0x1111, 0x2222])
+  })
+
+  it('with headers of its own sends what nobody else would: a bad checksum, any TTL and identification', async () => {
+    await using watcher = await open({ netns: net.server.name, accept: 'all' })
+    await using door = await open({ headers: 'ours', accept: 'all' })
+    const bytes = new Uint8Array(128)
+    const src = ip(CLIENT[family])
+    const dst = ip(SERVER[family])
+    const end =
+      family === 4
+        ? icmp4.write(
+            { kind: 'echoRequest', code: 0, id: 7, seq: 9, data: new Uint8Array(8) },
+            bytes,
+            ip4.write({ protocol: 1, src: src as Ip4, dst: dst as Ip4, ttl: 5, id: 0x4242 }, bytes, 0, 16),
+          )
+        : icmp6.write(
+            { kind: 'echoRequest', code: 0, id: 7, seq: 9, data: new Uint8Array(8) },
+            bytes,
+            ip6.write(
+              { protocol: 58, src: src as Ip6, dst: dst as Ip6, hopLimit: 5, flowLabel: 0x12345 },
+              bytes,
+              0,
+              16,
+            ),
+            src as Ip6,
+            dst as Ip6,
+          )
+    await sendPacket(door, bytes.subarray(0, end))
+    bytes[end - 1] = 0xee
+    await sendPacket(door, bytes.subarray(0, end))
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    const watching = new Asker([])
+    watcher.receive(new RealClock().now(), watching, 100)
+    const seen = watching.heard.filter((h) => h.message.kind === 'echoRequest')
+    expect(seen.map((h) => [h.ttl, h.from])).toEqual(
+      // An ICMPv6 message with a bad checksum never reaches a raw socket.
+      family === 4
+        ? [
+            [4, CLIENT[4]],
+            [4, CLIENT[4]],
+          ]
+        : [[4, CLIENT[6]]],
+    )
+    if (family === 4) expect(seen.map((h) => h.checksum)).toEqual(['ok', 'bad'])
+    if (family === 4) expect((seen[0]!.header as ip4.Header).id).toBe(0x4242)
+    const back = new Asker([])
+    door.receive(new RealClock().now(), back, 100)
+    expect(back.replies()).toHaveLength(1)
+  })
+
+  it('sends out what a machine rewrote in place', async () => {
+    const name = family === 4 ? 'ipv4.icmp_echo_ignore_all' : 'ipv6.icmp.echo_ignore_all'
+    net.router.sysctl(name, 1)
+    try {
+      await using responder = await open({ netns: net.router.name, accept: 'all' })
+      await using door = await open()
+      const clock = new RealClock()
+      const stop = new AbortController()
+      const machine = new Responder(family)
+      const answering = (async () => {
+        while (!stop.signal.aborted) {
+          responder.receive(clock.now(), machine, 64)
+          await clock.wait(undefined, [responder], false, stop.signal)
+        }
+      })()
+      const asks = Array.from({ length: 100 }, () => ({ to: ROUTER[family] }))
+      const m = await new Asker(asks, 0x3333).run(door)
+      stop.abort()
+      await answering
+      expect(m.answered()).toEqual(asks.map((_, i) => i + 1))
+      expect(new Set(m.replies().map((h) => h.from))).toEqual(new Set([ROUTER[family]]))
+    } finally {
+      net.router.sysctl(name, 0)
+    }
+  })
+})
+
+/** Answers echo requests in the packet that they came in. */
+class Responder {
+  readonly #family: 4 | 6
+
+  constructor(family: 4 | 6) {
+    this.#family = family
+  }
+
+  handlePacket(_now: Instant, a: Arrival): boolean {
+    const four = this.#family === 4
+    const at = a.at + (four ? 20 : 40)
+    if (a.bytes[at] !== (four ? 8 : 128)) return false
+    if (four) ip4.swapAddresses(a.bytes, a.at)
+    else ip6.swapAddresses(a.bytes, a.at)
+    a.bytes[at] = four ? 0 : 129
+    const sum = (a.bytes[at + 2]! << 8) | a.bytes[at + 3]!
+    const next = update(sum, four ? 0x0800 : 0x8000, four ? 0 : 0x8100)
+    a.bytes[at + 2] = next >> 8
+    a.bytes[at + 3] = next
+    return true
+  }
+
+  handleSent(): void {}
+  handleUnsent(): void {}
+}
+
+/** Sends one packet, IP header included, out of `door`. */
+async function sendPacket(door: Door, packet: Uint8Array): Promise<void> {
+  let left = 1
+  const one = {
+    pollTransmit: (_now: Instant, slot: Slot) => {
+      if (left-- <= 0) return false
+      slot.bytes.set(packet, slot.at)
+      slot.end = slot.at + packet.length
+      slot.tag = 1
+      return true
+    },
+    handleSent: () => {},
+    handleUnsent: (_now: Instant, _tag: number, why: LocalDrop) => {
+      throw new Error(`not sent: ${why}`)
+    },
+  }
+  expect(door.send(new RealClock().now(), one)).toBe(false)
+}
+
+async function sendMessage(door: Door, message: Uint8Array, from: string, to: string): Promise<void> {
+  const src = ip(from)
+  const dst = ip(to)
+  const packet = new Uint8Array(40 + message.length)
+  const at =
+    typeof src === 'bigint'
+      ? ip6.write({ protocol: 58, src, dst: dst as Ip6 }, packet, 0, message.length)
+      : ip4.write({ protocol: 1, src, dst: dst as Ip4 }, packet, 0, message.length)
+  packet.set(message, at)
+  await sendPacket(door, packet.subarray(0, at + message.length))
+}
+
+/** A router's time exceeded about `request`, with an MPLS label stack behind a quote of 128 octets (RFC 4950). */
+function timeExceededWithLabel(family: 4 | 6, request: Heard): Uint8Array {
+  // The request as it was on the wire, its ICMP checksum included; the quote is filled up to what RFC 4884 §5 asks.
+  const quote = new Uint8Array(family === 4 ? 128 : 152)
+  quote.set(request.bytes.subarray(0, quote.length))
+  const head = family === 4 ? [11, 0, 0, 0, 0, quote.length / 4, 0, 0] : [3, 0, 0, 0, quote.length / 8, 0, 0, 0]
+  // Version 2; one object of 8 octets, class 1, type 1: label 16001, bottom of stack, TTL 1.
+  const extensions = unhex('2000 0000 0008 0101 03e81101')
+  const sum2 = ~fold(sum(extensions, 0, extensions.length)) & 0xffff
+  extensions[2] = sum2 >> 8
+  extensions[3] = sum2
+  const message = new Uint8Array([...head, ...quote, ...extensions])
+  if (family === 4) {
+    const check = ~fold(sum(message, 0, message.length)) & 0xffff
+    message[2] = check >> 8
+    message[3] = check
+  }
+  return message
+}
 
 /** What an error says about what we sent. */
 function quoted(

@@ -88,6 +88,26 @@ describe('rights', () => {
   })
 })
 
+describe('rights that are not root', () => {
+  it('an ambient capability is dropped in the thread that asks, and it is said that the others keep theirs', async (ctx) => {
+    const caps = ['--inh-caps', '-all,+net_raw', '--ambient-caps', '-all,+net_raw', '--bounding-set', '-all,+net_raw']
+    const who = ['--reuid', '65534', '--regid', '65534', '--clear-groups', ...caps]
+    const run = promisify(execFile)
+    try {
+      await run('setpriv', ['--version'])
+    } catch {
+      ctx.skip('skipped, because setpriv is not installed (apt-get install util-linux)')
+    }
+    const { stdout } = await run('setpriv', [...who, process.execPath, script('capability')], { timeout: 6000 })
+    const { door, dropped, own } = JSON.parse(stdout)
+    expect(door).toBe('raw-socket')
+    expect(own).toEqual({ before: '0000000000002000', after: '0000000000000000' })
+    expect(dropped.how).toBe('capset')
+    expect(dropped.remaining).toBe(dropped.threads - 1)
+    expect(dropped.said.join()).toMatch(/keep theirs/)
+  })
+})
+
 describe('without any privilege', () => {
   it.each([4, 6] as const)(
     'IPv%i: echo, kernel stamps of both ways, and errors with the address of who sent them',

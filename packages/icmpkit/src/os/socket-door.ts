@@ -64,6 +64,13 @@ export interface SocketKind {
   readonly rotate?: () => number
 }
 
+/** Doors that this thread has open. */
+export function openDoors(): number {
+  return open
+}
+
+let open = 0
+
 export class SocketDoor implements Door, Pollable {
   readonly name: DoorName
   readonly medium = 'ip'
@@ -108,6 +115,7 @@ export class SocketDoor implements Door, Pollable {
   #shortWrites = 0
 
   constructor(kind: SocketKind, socket: Socket, echoId: number | undefined) {
+    open++
     this.#kind = kind
     this.#socket = socket
     this.name = kind.name
@@ -204,6 +212,7 @@ export class SocketDoor implements Door, Pollable {
     if (this.#closed) return
     this.#overflow = drops(this.#socket.fd)
     this.#closed = true
+    open--
     forget(this.#socket.fd)
     this.#socket.close()
     this.#out.release()
@@ -311,6 +320,8 @@ export class SocketDoor implements Door, Pollable {
   #flush(m: Pick<Machine<unknown>, 'handleSent' | 'handleUnsent'>): boolean {
     while (this.#first < this.#count) {
       const end = this.#runEnd()
+      // Where the kernel counts, a refusal costs the stamps that are under way: better not to meet one.
+      if (!this.#ownKeys) this.#socket.get(SOL_SOCKET, SO_ERROR)
       const before = monotonic()
       const key = this.#stamps.next
       for (let i = this.#first; i < end; i++) this.#number(i, this.#stamps.expect(this.#tags[i]!, before))
