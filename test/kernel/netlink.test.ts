@@ -196,6 +196,17 @@ test('links change: down, MTU, MAC, name, address generation, into another names
   expect(b.netlink.link('x1')).toBeUndefined()
 })
 
+test('a link that shall make no link-local address makes none, though it is brought up in the same call', async () => {
+  const a = host('a')
+  a.netlink.addLink({ type: 'veth', name: 'x0', peer: { name: 'x1' } })
+  a.netlink.setLink('x0', { addrGenMode: 'none', up: true })
+  a.netlink.setLink('x1', { up: true })
+  await delay(50)
+  const own = (name: string) => a.netlink.addresses(a.netlink.index(name), 6).map((x) => x.scope)
+  expect(own('x0')).toEqual([])
+  expect(own('x1')).toEqual(['link'])
+})
+
 test('a refusal says in the words of the kernel what is wrong', () => {
   const { a } = pair()
   const { netlink } = a

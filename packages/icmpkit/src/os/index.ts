@@ -1,4 +1,11 @@
 /** Doors to the kernel. Linux only; koffi loads when the first door opens. */
+export {
+  type CaptureCounts,
+  type CaptureOptions,
+  CaptureSocket,
+  type LiveFrame,
+  openCapture,
+} from './capture-socket.ts'
 export type { DoorSpec } from './door-spec.ts'
 export { interfaceIndex, interfaceName } from './interface-name.ts'
 export { createNamespace, inNamespace, type Namespace, type NamespaceRef, openNamespace } from './namespace.ts'

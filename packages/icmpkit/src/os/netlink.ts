@@ -95,7 +95,11 @@ export class Netlink implements Disposable {
 
   setLink(which: number | string, change: LinkChange): void {
     const index = typeof which === 'number' ? which : this.index(which)
-    this.#socket.request(writeLinkChange(this.#writer, index, change), `RTM_NEWLINK ${which}`)
+    const set = (c: LinkChange) => this.#socket.request(writeLinkChange(this.#writer, index, c), `RTM_NEWLINK ${which}`)
+    // In one message the kernel brings the link up first, and it makes its address before it hears that it must not.
+    const { addrGenMode, ...rest } = change
+    if (addrGenMode !== undefined) set({ addrGenMode })
+    if (addrGenMode === undefined || Object.keys(rest).length > 0) set(rest)
   }
 
   removeLink(which: number | string): void {

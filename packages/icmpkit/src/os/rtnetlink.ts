@@ -36,6 +36,7 @@ export const Group = { link: 1, neighbour: 3, address4: 5, route4: 7, address6: 
 export const Hardware = {
   ether: 1,
   ppp: 512,
+  rawIp: 519,
   tunnel4: 768,
   tunnel6: 769,
   loopback: 772,
@@ -362,8 +363,12 @@ export interface LinkChange {
   netns?: { fd: number } | { pid: number }
 }
 
-export type NewLink = LinkChange & { name: string } & (
-    | { type: 'veth'; peer: LinkChange & { name: string } }
+/** For afterwards: the kernel does not heed the one while it makes a link, and fails the other for a veth's second end. */
+type Birth = Omit<LinkChange, 'addrGenMode' | 'up'> & { name: string }
+
+export type NewLink = Birth &
+  (
+    | { type: 'veth'; peer: Birth }
     | { type: 'vlan'; parent: number; id: number }
     | { type: 'vrf'; table: number }
     | { type: 'dummy' | 'bridge' }

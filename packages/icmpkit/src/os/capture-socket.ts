@@ -1,0 +1,416 @@
+/**
+ * What passes an interface, both ways, as a capture has it: AF_PACKET with a ring that the kernel fills (TPACKET_V3), its
+ * stamps in nanoseconds, a VLAN tag that the kernel took out put back. A tap: it owns nothing and stops nothing.
+ *
+ * The ring hands packets over in blocks, up to RETIRE ms late; the stamps are the kernel's, so times stay true. `any`,
+ * and interfaces whose framing nobody knows, come with a Linux cooked header (version 2) in front.
+ */
+import type { Frame } from '../wire/frame.ts'
+import { emptyFrame } from '../wire/frame.ts'
+import { LinkType } from '../wire/link-layer.ts'
+import { put16, put32 } from '../wire/octets.ts'
+import { type Arena, mapping } from './arena.ts'
+import { inNamespace, type NamespaceRef } from './namespace.ts'
+import { openNetlink } from './netlink.ts'
+import { Errno, OsError } from './os-error.ts'
+import { attachFilter, type Instruction, JUMP_EQUAL, RETURN } from './packet-filter.ts'
+import { Hardware, type Link } from './rtnetlink.ts'
+import { SO_ERROR, SOCK_RAW, SOL_SOCKET, Socket } from './socket.ts'
+import { LITTLE, must, sys } from './sys.ts'
+import { forget, waker } from './waker.ts'
+
+export interface CaptureOptions {
+  /** Octets to keep of each packet. All. */
+  snapLength?: number
+  /** Only what is or may carry ICMP: the kernel drops the rest before it reaches us. */
+  icmpOnly?: boolean
+  /** Also what is not for this machine, as far as the interface hears it. */
+  promiscuous?: boolean
+  netns?: NamespaceRef
+}
+
+/** One packet; on loan, like every frame. */
+export interface LiveFrame extends Frame {
+  /** This machine sent it. */
+  outgoing: boolean
+  interfaceIndex: number
+  /** Its transport checksum is not there yet: the interface would have made it. */
+  unfinished: boolean
+}
+
+/** Grows only. */
+export interface CaptureCounts {
+  /** Seen by the filter, those dropped included. */
+  seen: number
+  /** The ring had no room: we were too slow. */
+  dropped: number
+}
+
+/** Opens a capture on the interface `name`, or on `any`. @throws OsError */
+export function openCapture(name: string, options: CaptureOptions = {}): CaptureSocket {
+  const open = () => new CaptureSocket(name === 'any' ? undefined : linkOf(name), options)
+  return options.netns === undefined ? open() : inNamespace(options.netns, open)
+}
+
+function linkOf(name: string): Link {
+  using netlink = openNetlink()
+  return netlink.link(netlink.index(name))!
+}
+
+export class CaptureSocket implements Disposable {
+  readonly fd: number
+  /** LINKTYPE_ number of every frame. */
+  readonly linkType: number
+  /** 'any' for all. */
+  readonly interfaceName: string
+  /** Octets kept of each packet; 0 = all. */
+  readonly snapLength: number
+  readonly #socket: Socket
+  readonly #ring: Arena
+  readonly #words: Int32Array
+  readonly #cooked: boolean
+  readonly #loopback: boolean
+  readonly #frame: LiveFrame
+  readonly #counts = { seen: 0, dropped: 0 }
+  #block = 0
+  /** Packets of the block at hand that are still to be given, and where the next one is. */
+  #left = 0
+  #next = 0
+  #open = true
+
+  /** `link` undefined: all interfaces. @throws OsError */
+  constructor(link: Link | undefined, options: CaptureOptions) {
+    const linkType = link === undefined ? LinkType.linuxSll2 : linkTypeOf(link)
+    this.linkType = linkType
+    this.interfaceName = link?.name ?? 'any'
+    this.snapLength = options.snapLength ?? 0
+    this.#cooked = linkType === LinkType.linuxSll2
+    this.#loopback = link?.loopback ?? false
+    // Protocol 0: nothing arrives before it is bound, so that no packet of another interface gets in.
+    this.#socket = new Socket(DOOR, AF_PACKET, SOCK_RAW, 0, (errno) => (errno === Errno.EPERM ? RIGHT : ''))
+    this.fd = this.#socket.fd
+    try {
+      const socket = this.#socket
+      socket.set(SOL_PACKET, PACKET_VERSION, TPACKET_V3, 'PACKET_VERSION')
+      // Room in front of each packet for the headers that are put back.
+      socket.set(SOL_PACKET, PACKET_RESERVE, RESERVE, 'PACKET_RESERVE')
+      // Stamped when it arrives, not when the ring takes it.
+      socket.set(SOL_SOCKET, SO_TIMESTAMPNS, 1, 'SO_TIMESTAMPNS')
+      attachFilter(socket, program(options))
+      this.#ring = ring(socket)
+      this.#words = new Int32Array(this.#ring.bytes.buffer)
+      bind(socket, link?.index ?? 0)
+      if (options.promiscuous) promiscuous(socket, link?.index ?? 0)
+    } catch (e) {
+      this.#socket.close()
+      throw e
+    }
+    this.#frame = { ...emptyFrame(), outgoing: false, interfaceIndex: 0, unfinished: false }
+    this.#frame.bytes = this.#ring.bytes
+    this.#frame.linkType = linkType
+  }
+
+  /**
+   * Gives `visit` at most `limit` packets that wait; how many it was. The frame is one object, and its octets are the
+   * kernel's again when `visit` returns. @throws OsError ENETDOWN where the interface went down
+   */
+  read(visit: (f: LiveFrame) => void, limit: number = Number.POSITIVE_INFINITY): number {
+    let given = 0
+    while (given < limit && this.#open) {
+      if (this.#left === 0 && !this.#take()) break
+      const at = this.#next
+      const last = --this.#left === 0
+      this.#next = at + this.#word(at)
+      try {
+        if (this.#fill(at)) {
+          given++
+          visit(this.#frame)
+        }
+      } finally {
+        // The visitor may have closed the socket: the ring's memory stays, its view holds it.
+        if (last) this.#release()
+      }
+    }
+    if (given === 0 && this.#open) this.#failIfDown()
+    return given
+  }
+
+  /** Until packets wait, at most to `until` (monotonic ms), or until closed. */
+  async readable(until: number = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.#open) await waker().wait([this], false, until).done
+  }
+
+  /** All packets from now on, until `signal` aborts or the socket is closed. `batch` is called when none waits any more. */
+  async each(visit: (f: LiveFrame) => void, signal?: AbortSignal, batch?: () => void): Promise<void> {
+    const stop = () => this.close()
+    signal?.addEventListener('abort', stop, { once: true })
+    if (signal?.aborted) stop()
+    try {
+      while (this.#open) {
+        if (this.read(visit, BATCH) > 0) continue
+        batch?.()
+        await this.readable()
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  get counts(): CaptureCounts {
+    if (this.#open) this.#count()
+    return { ...this.#counts }
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#count()
+    this.#open = false
+    forget(this.fd)
+    this.#socket.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  // ---- the ring (linux/if_packet.h)
+
+  #word(at: number): number {
+    return this.#words[at >>> 2]!
+  }
+
+  /** The next block, where the kernel has handed it over. */
+  #take(): boolean {
+    const block = this.#block * BLOCK
+    if ((Atomics.load(this.#words, (block + Block.status) >>> 2) & TP_STATUS_USER) === 0) return false
+    this.#left = this.#word(block + Block.packets)
+    this.#next = block + this.#word(block + Block.first)
+    // A block that retired empty by its time-out.
+    if (this.#left === 0) {
+      this.#release()
+      return this.#take()
+    }
+    return true
+  }
+
+  #release(): void {
+    Atomics.store(this.#words, (this.#block * BLOCK + Block.status) >>> 2, TP_STATUS_KERNEL)
+    this.#block = (this.#block + 1) % BLOCKS
+  }
+
+  /** Fills the frame; false for the second sight of a loopback packet. */
+  #fill(at: number): boolean {
+    const { view, bytes } = this.#ring
+    const f = this.#frame
+    const from = at + PACKET_HEADER
+    f.outgoing = view.getUint8(from + From.packetType) === PACKET_OUTGOING
+    if (f.outgoing && this.#loopback) return false
+    const status = this.#word(at + Packet.status)
+    f.index++
+    f.seconds = this.#word(at + Packet.seconds) >>> 0
+    f.nanoseconds = this.#word(at + Packet.nanoseconds)
+    f.interfaceIndex = this.#word(from + From.index)
+    f.unfinished = (status & TP_STATUS_CSUMNOTREADY) !== 0
+    f.at = at + view.getUint16(at + Packet.mac, LITTLE)
+    f.end = f.at + this.#word(at + Packet.snapped)
+    f.length = this.#word(at + Packet.length)
+    const tagged = (status & TP_STATUS_VLAN_VALID) !== 0
+    if (this.#cooked) this.#cook(at, tagged)
+    else if (tagged && f.end - f.at >= 12 && this.linkType === LinkType.ethernet) {
+      bytes.copyWithin(f.at - 4, f.at, f.at + 12)
+      f.at -= 4
+      f.length += 4
+      this.#tag(at, f.at + 12)
+    }
+    return true
+  }
+
+  /**
+   * Puts a cooked header in the link header's place, and the tag behind it. Not by the kernel's own cooking (SOCK_DGRAM):
+   * of a packet with two tags that tells the innermost protocol and leaves a tag in front of it.
+   */
+  #cook(packet: number, tagged: boolean): void {
+    const { view, bytes } = this.#ring
+    const f = this.#frame
+    const from = packet + PACKET_HEADER
+    const hardware = view.getUint16(from + From.hardware, LITTLE)
+    const framed = hardware === Hardware.ether || hardware === Hardware.loopback
+    const header = framed
+      ? ETHERNET
+      : view.getUint16(packet + Packet.network, LITTLE) - view.getUint16(packet + Packet.mac, LITTLE)
+    let protocol = framed ? view.getUint16(f.at + 12) : view.getUint16(from + From.protocol)
+    f.at = Math.min(f.at + header, f.end)
+    f.length -= header
+    if (tagged) {
+      f.at -= 4
+      f.length += 4
+      this.#tag(packet, f.at)
+      // The tag's own type goes into the cooked header, what was there stays behind the tag.
+      const outer = view.getUint16(f.at)
+      put16(bytes, f.at, view.getUint16(f.at + 2))
+      put16(bytes, f.at + 2, protocol)
+      protocol = outer
+    }
+    f.at -= COOKED
+    f.length += COOKED
+    put16(bytes, f.at, protocol)
+    put16(bytes, f.at + 2, 0)
+    put32(bytes, f.at + 4, f.interfaceIndex)
+    put16(bytes, f.at + 8, hardware)
+    bytes[f.at + 10] = view.getUint8(from + From.packetType)
+    bytes[f.at + 11] = view.getUint8(from + From.addressLength)
+    bytes.copyWithin(f.at + 12, from + From.address, from + From.address + 8)
+  }
+
+  #tag(packet: number, to: number): void {
+    const { view, bytes } = this.#ring
+    const named = (this.#word(packet + Packet.status) & TP_STATUS_VLAN_TPID_VALID) !== 0
+    put16(bytes, to, named ? view.getUint16(packet + Packet.tagType, LITTLE) : 0x8100)
+    put16(bytes, to + 2, this.#word(packet + Packet.tag) & 0xffff)
+  }
+
+  /** Reading the kernel's counters sets them to zero. */
+  #count(): void {
+    const stats = new Uint8Array(12)
+    const length = new Uint8Array(4)
+    const view = new DataView(stats.buffer)
+    new DataView(length.buffer).setUint32(0, stats.length, LITTLE)
+    if (sys().getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, stats, length) < 0) return
+    this.#counts.seen += view.getUint32(0, LITTLE)
+    this.#counts.dropped += view.getUint32(4, LITTLE)
+  }
+
+  #failIfDown(): void {
+    const errno = this.#socket.get(SOL_SOCKET, SO_ERROR)
+    if (errno === 0) return
+    const gone = errno === Errno.ENETDOWN ? `The interface ${this.interfaceName} went down` : ''
+    throw new OsError(errno, 'poll', DOOR, gone)
+  }
+}
+
+function linkTypeOf(link: Link): number {
+  switch (link.hardware) {
+    case Hardware.ether:
+    // Loopback has Ethernet headers, all zeros.
+    case Hardware.loopback:
+      return LinkType.ethernet
+    case Hardware.none:
+    case Hardware.rawIp:
+    case Hardware.tunnel4:
+    case Hardware.tunnel6:
+    case Hardware.sit:
+      return LinkType.raw
+  }
+  return LinkType.linuxSll2
+}
+
+/**
+ * The filter's answer is how many octets are kept. It looks at the network layer wherever the link layer ends, so it is
+ * the same for each link type. What may hide ICMP passes: IPv6 with any extension header, a tag inside a tag.
+ */
+function program(options: CaptureOptions): readonly Instruction[] {
+  const keep: Instruction = [RETURN, 0, 0, options.snapLength || ALL]
+  if (!options.icmpOnly) return [keep]
+  return [
+    [LOAD_HALF, 0, 0, AD_PROTOCOL],
+    [JUMP_EQUAL, 0, 2, 0x0800],
+    [LOAD_BYTE, 0, 0, NETWORK + 9],
+    [JUMP_EQUAL, 7, 8, 1],
+    [JUMP_EQUAL, 0, 3, 0x86dd],
+    [LOAD_BYTE, 0, 0, NETWORK + 6],
+    [JUMP_EQUAL, 5, 0, 6],
+    [JUMP_EQUAL, 4, 3, 17],
+    [JUMP_EQUAL, 2, 0, 0x8100],
+    [JUMP_EQUAL, 1, 0, 0x88a8],
+    [JUMP_EQUAL, 0, 1, 0x9100],
+    keep,
+    [RETURN, 0, 0, 0],
+  ]
+}
+
+function ring(socket: Socket): Arena {
+  const request = new Uint32Array([BLOCK, BLOCKS, FRAME, (BLOCK / FRAME) * BLOCKS, RETIRE, 0, 0])
+  socket.setBytes(SOL_PACKET, PACKET_RX_RING, new Uint8Array(request.buffer), 28, 'PACKET_RX_RING')
+  return mapping(socket.fd, BLOCK * BLOCKS, 0, DOOR)
+}
+
+function bind(socket: Socket, index: number): void {
+  const address = new Uint8Array(20)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, AF_PACKET, LITTLE)
+  view.setUint16(2, ETH_P_ALL)
+  view.setInt32(4, index, LITTLE)
+  must(sys().bind(socket.fd, address, address.length), 'bind', DOOR)
+  // An interface that is down binds, and says so here.
+  const errno = socket.get(SOL_SOCKET, SO_ERROR)
+  if (errno !== 0) throw new OsError(errno, 'bind', DOOR, errno === Errno.ENETDOWN ? 'The interface is down' : '')
+}
+
+function promiscuous(socket: Socket, index: number): void {
+  const request = new Uint8Array(16)
+  const view = new DataView(request.buffer)
+  view.setInt32(0, index, LITTLE)
+  view.setUint16(4, PACKET_MR_PROMISC, LITTLE)
+  socket.setBytes(SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length, 'PACKET_ADD_MEMBERSHIP')
+}
+
+const DOOR = 'capture'
+const RIGHT = 'Capturing needs CAP_NET_RAW: run as root (sudo)'
+
+/** Packets between two looks at the clock and the signal. */
+const BATCH = 4096
+
+/** 8 MiB: a second of 100,000 pings. A block holds the longest frame that offloads make (64 KiB) four times. */
+const BLOCK = 1 << 18
+const BLOCKS = 32
+const FRAME = 2048
+/** Milliseconds after which a block that is not full is handed over. */
+const RETIRE = 10
+/** A cooked header and a tag. */
+const RESERVE = 32
+const COOKED = 20
+const ETHERNET = 14
+const ALL = 0x40000
+
+const AF_PACKET = 17
+const ETH_P_ALL = 3
+const SO_TIMESTAMPNS = 35
+const SOL_PACKET = 263
+const PACKET_ADD_MEMBERSHIP = 1
+const PACKET_RX_RING = 5
+const PACKET_STATISTICS = 6
+const PACKET_VERSION = 10
+const PACKET_RESERVE = 12
+const PACKET_MR_PROMISC = 1
+const PACKET_OUTGOING = 4
+const TPACKET_V3 = 2
+
+const TP_STATUS_KERNEL = 0
+const TP_STATUS_USER = 1
+const TP_STATUS_CSUMNOTREADY = 8
+const TP_STATUS_VLAN_VALID = 0x10
+const TP_STATUS_VLAN_TPID_VALID = 0x40
+
+/** struct tpacket_block_desc. */
+const Block = { status: 8, packets: 12, first: 16 } as const
+/** struct tpacket3_hdr; a sockaddr_ll follows. */
+const Packet = {
+  seconds: 4,
+  nanoseconds: 8,
+  snapped: 12,
+  length: 16,
+  status: 20,
+  mac: 24,
+  network: 26,
+  tag: 32,
+  tagType: 36,
+} as const
+const PACKET_HEADER = 48
+/** struct sockaddr_ll; the protocol is in network order. */
+const From = { protocol: 2, index: 4, hardware: 8, packetType: 10, addressLength: 11, address: 12 } as const
+
+/** BPF loads: 16 bits and 8 bits at an absolute offset; the two areas that the kernel adds (linux/filter.h). */
+const LOAD_HALF = 0x28
+const LOAD_BYTE = 0x30
+const AD_PROTOCOL = 0xfffff000
+const NETWORK = 0xfff00000
