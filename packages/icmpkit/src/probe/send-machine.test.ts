@@ -78,6 +78,7 @@ test('an answer with another identifier, sequence or type is none (RFC 792 Echo)
   }
   arrive(m, REQUEST, 1)
   arrive(m, REPLY.subarray(0, 27), 1)
+  m.handleTimeout(at(1))
   expect(events(m)).toEqual([{ kind: 'sent', at: 0, number: 1 }])
 })
 
@@ -90,8 +91,10 @@ test('an error counts only where its quote is the packet (RFC 5927 §4)', () => 
     arrive(m, other, 1)
   }
   arrive(m, ERROR.subarray(0, 55), 1)
+  m.handleTimeout(at(1))
   expect(events(m)).toHaveLength(1)
   arrive(m, ERROR, 1)
+  m.handleTimeout(at(1))
   expect(events(m)[0]).toMatchObject({ kind: 'error', rttNs: 1_000_000 })
 })
 
@@ -144,8 +147,27 @@ test('the better stamp of the transmission counts, and a round trip outside the 
   m.handleSent(at(10), 1, at(10.5), 'kernel-txrx')
   arrive(m, REPLY, 12, 'kernel-rx', 13)
   arrive(m, REPLY, 9, 'kernel-rx', 13)
+  m.handleTimeout(at(13))
   expect(events(m).slice(1)).toMatchObject([
     { rttNs: 1_500_000, clock: 'kernel-txrx' },
     { rttNs: 3_000_000, clock: 'user' },
   ])
+})
+
+test('an answer that overtakes its transmit stamp waits for it, once', () => {
+  const m = machine({ count: 3 })
+  transmit(m, 10)
+  arrive(m, REPLY, 12, 'kernel-rx', 13)
+  m.handleTimeout(at(13))
+  expect(events(m)).toHaveLength(1)
+  expect(m.pollTimeout()).toBe(Number.NEGATIVE_INFINITY)
+  m.handleSent(at(13), 1, at(11), 'kernel-txrx')
+  m.handleTimeout(at(13))
+  expect(events(m)).toMatchObject([{ rttNs: 1_000_000, clock: 'kernel-txrx' }])
+
+  transmit(m, 1010)
+  arrive(m, REPLY, 1012, 'kernel-rx', 1013)
+  m.handleTimeout(at(1013))
+  m.handleTimeout(at(1013))
+  expect(events(m).slice(1)).toMatchObject([{ rttNs: 2_000_000, clock: 'kernel-rx' }])
 })

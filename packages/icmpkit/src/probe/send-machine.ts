@@ -91,12 +91,21 @@ export type SendMachineEvent =
     }
   | { kind: 'timeout'; at: Instant }
 
+/** An answer whose transmit stamp may still lie in the error queue: it waits until both queues were drained once more. */
+interface Held {
+  event: Extract<SendMachineEvent, { kind: 'reply' | 'error' }>
+  stampClock: ClockSource
+  readAt: Instant
+  waited: boolean
+}
+
 export class SendMachine implements Machine<SendMachineEvent> {
   readonly #s: SendSettings
   readonly #pairing: Pairing | undefined
   /** One target may be many. */
   readonly #many: boolean
   readonly #events: SendMachineEvent[] = []
+  #held: Held[] = []
   #polled = 0
   /** Sent or refused. */
   #settled = 0
@@ -122,19 +131,20 @@ export class SendMachine implements Machine<SendMachineEvent> {
     if (h.protocol !== (h.kind === 'ip4' ? icmp4.PROTOCOL : icmp6.PROTOCOL) || h.end - h.payload < 8) return false
     const kind = this.#kindOf(a.bytes, h.payload, h.end)
     if (kind === undefined) return false
-    const trip = this.#roundTrip(now, a)
     this.#answers++
-    this.#events.push({
+    const event: Held['event'] = {
       kind,
       at: a.stamp,
-      ...trip,
+      rttNs: 0,
+      clock: a.clock,
       packet: a.bytes.slice(a.at, a.end),
       icmp: h.payload - a.at,
       end: h.end - a.at,
       length: a.length,
       rebuilt: a.origin === 'rebuilt',
       port: a.port,
-    })
+    }
+    this.#held.push({ event, stampClock: a.clock, readAt: now, waited: false })
     return false
   }
 
@@ -160,7 +170,8 @@ export class SendMachine implements Machine<SendMachineEvent> {
   }
 
   handleTimeout(now: Instant): void {
-    if (this.#done || this.#deadline === undefined) return
+    this.#release()
+    if (this.#done || this.#deadline === undefined || this.#held.length > 0) return
     const answered = this.#answers >= this.#s.count && !this.#many
     if (!answered && now < this.#deadline) return
     this.#done = true
@@ -186,6 +197,7 @@ export class SendMachine implements Machine<SendMachineEvent> {
   }
 
   pollTimeout(): Instant | undefined {
+    if (this.#held.length > 0) return Number.NEGATIVE_INFINITY as Instant
     if (this.#done && this.#events.length === 0) return undefined
     if (this.#polled < this.#s.count) return this.#nextAt ?? (Number.NEGATIVE_INFINITY as Instant)
     if (this.#deadline === undefined) return Number.POSITIVE_INFINITY as Instant
@@ -221,13 +233,23 @@ export class SendMachine implements Machine<SendMachineEvent> {
     return true
   }
 
-  #roundTrip(now: Instant, a: Arrival): { rttNs: number; clock: ClockSource } {
-    const trip = a.stamp - (this.#sentAt ?? a.stamp)
-    const bracket = now - (this.#userAt ?? now)
+  #release(): void {
+    const kept: Held[] = []
+    for (const h of this.#held) {
+      const early = !h.waited && this.#sentClock === 'user' && h.stampClock !== 'user'
+      if (early) kept.push({ ...h, waited: true })
+      else this.#events.push({ ...h.event, ...this.#roundTrip(h) })
+    }
+    this.#held = kept
+  }
+
+  #roundTrip({ event, stampClock, readAt }: Held): { rttNs: number; clock: ClockSource } {
+    const trip = event.at - (this.#sentAt ?? event.at)
+    const bracket = readAt - (this.#userAt ?? readAt)
     // A kernel round trip lies inside the user's; outside it a clock was stepped.
     if (trip < 0 || trip > bracket + 0.001) return { rttNs: Math.max(0, Math.round(bracket * 1e6)), clock: 'user' }
-    const clock =
-      a.clock === 'user' || a.clock === 'virtual' ? a.clock : this.#sentClock === 'user' ? 'kernel-rx' : 'kernel-txrx'
+    const known = stampClock === 'user' || stampClock === 'virtual'
+    const clock = known ? stampClock : this.#sentClock === 'user' ? 'kernel-rx' : 'kernel-txrx'
     return { rttNs: Math.round(trip * 1e6), clock }
   }
 }
