@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { type Change, isInterfaceName, type NetworkWatch, watchNetwork } from '../../packages/icmpkit/src/os/netlink.ts'
@@ -226,6 +226,24 @@ test('a refusal says in the words of the kernel what is wrong', () => {
   expect(thrown(() => netlink.index('none')).message).toContain('There is no interface none')
   expect(thrown(() => netlink.addLink({ type: 'veth', name: 'eth0', peer: { name: 'z' } })).code).toBe('EEXIST')
   expect(() => netlink.addLink({ type: 'dummy', name: 'a/b' })).toThrow(RangeError)
+})
+
+test('without rights everything can be read, and a change is refused with the capability it needs', () => {
+  const library = new URL('../../packages/icmpkit/src/os/', import.meta.url)
+  const script = `
+    import { openCapture } from '${library}capture-socket.ts'
+    import { openNetlink } from '${library}netlink.ts'
+    const netlink = openNetlink()
+    console.log(netlink.link('lo').mtu, netlink.routes().length > 0, netlink.addresses().length > 0)
+    for (const f of [() => netlink.setLink('lo', { mtu: 1500 }), () => openCapture('lo')])
+      try { f() } catch (e) { console.log(e.message) }`
+  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script]
+  const { a } = pair()
+  const run = () => spawnSync(process.execPath, args, { encoding: 'utf8', uid: 65534, gid: 65534 })
+  const [read, change, capture] = a.inside(run).stdout.split('\n')
+  expect(read).toBe('65536 true true')
+  expect(change).toMatch(/EPERM.*CAP_NET_ADMIN/)
+  expect(capture).toMatch(/EPERM.*CAP_NET_RAW/)
 })
 
 test('an interface name is what the kernel takes for one', () => {

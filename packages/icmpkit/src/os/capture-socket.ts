@@ -57,6 +57,7 @@ function linkOf(name: string): Link {
   return netlink.link(netlink.index(name))!
 }
 
+/** An open capture; made by `openCapture`. Read by hand (`read`, `readable`), or let `each` do it. */
 export class CaptureSocket implements Disposable {
   readonly fd: number
   /** LINKTYPE_ number of every frame. */

@@ -56,6 +56,7 @@ export function openNetlink(): Netlink {
   return new Netlink(new NetlinkSocket(Protocol.route))
 }
 
+/** Speaks to the kernel of the namespace in which it was opened, from wherever. Each call may throw an OsError. */
 export class Netlink implements Disposable {
   readonly #socket: NetlinkSocket
   readonly #writer = new MessageWriter()

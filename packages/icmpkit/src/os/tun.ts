@@ -37,6 +37,7 @@ export function openTun(options: TunOptions = {}): Tun {
   }
 }
 
+/** An open TUN or TAP; made by `openTun`. It is pollable: `waker().wait([tun], …)`. */
 export class Tun implements Disposable {
   readonly fd: number
   readonly mode: 'tun' | 'tap'
