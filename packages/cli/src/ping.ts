@@ -110,10 +110,7 @@ export function register(program: Command): void {
   add(new Option('--pcap <file>', 'write all packets to a pcapng file'))
   add(new Option('--json', 'one JSON object a line'))
   for (const letter of Object.keys(REFUSED)) {
-    const refuse = () => {
-      throw new InvalidArgumentError(REFUSED[letter]!)
-    }
-    command.addOption(new Option(`${letter} [value]`, REFUSED[letter]!).argParser(refuse).hideHelp())
+    command.addOption(new Option(`${letter} [value]`, REFUSED[letter]!).hideHelp())
     command.on(`option:${letter.slice(1)}`, () =>
       command.error(`error: icmp ping has no ${letter}: ${REFUSED[letter]}`),
     )

@@ -238,6 +238,10 @@ class Pinging implements PingRun {
     const o = this.#o
     const answers = await Promise.all(targets.map((t) => this.#resolve(t)))
     const found = answers.flatMap((a) => ('why' in a ? [] : a))
+    const room = 65_507 - (ipOptionsOf(o)?.length ?? 0)
+    if ((o.size ?? 0) > room && found.some((r) => familyOf(r.ip) === 4)) {
+      throw new RangeError(`ping: size is ${o.size}; an IPv4 datagram has room for ${room} octets of payload`)
+    }
     const question = await questionOf(o, o.over === undefined ? os.secret(8) : unguarded(8))
     const choices = await this.#openDoors(found, question)
     const clock = o.over?.clock ?? new os.RealClock()
