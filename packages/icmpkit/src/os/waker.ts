@@ -38,6 +38,12 @@ interface Waiter {
   fds: number[]
 }
 
+interface Watched {
+  waiter: Waiter | undefined
+  /** Events that the kernel will report next; 0 once it has. */
+  armed: number
+}
+
 /**
  * This thread's waker, made at the first call. `threadpool`: without libuv's handle, as where koffi has none; a
  * `process.exit` then waits up to a quarter of a second.
@@ -60,8 +66,8 @@ export class Waker {
   readonly #spec = new DataView(new ArrayBuffer(32))
   readonly #specBytes = new Uint8Array(this.#spec.buffer)
   readonly #waiters = new Set<Waiter>()
-  /** By descriptor: who waits for it. Absent: not in the epoll set. */
-  readonly #doors = new Map<number, Waiter | undefined>()
+  /** By descriptor: who waits for it, and what for. Absent: not in the epoll set. */
+  readonly #doors = new Map<number, Watched>()
   #epoll = -1
   #timer = -1
   #armedUntil = Number.POSITIVE_INFINITY
@@ -97,7 +103,7 @@ export class Waker {
 
   /** A door is closing its descriptor, or has changed it. Whoever waits for it is woken. With the last one all is closed. */
   forget(fd: number): void {
-    const waiter = this.#doors.get(fd)
+    const waiter = this.#doors.get(fd)?.waiter
     if (!this.#doors.delete(fd)) return
     this.#os.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#eventBytes)
     if (waiter !== undefined && this.#leave(waiter)) waiter.resolve()
@@ -105,21 +111,25 @@ export class Waker {
   }
 
   #arm(fd: number, events: number, waiter: Waiter): void {
-    const known = this.#doors.has(fd)
+    const door = this.#doors.get(fd)
+    if (door?.armed === events) {
+      door.waiter = waiter
+      return
+    }
     this.#event.setUint32(0, events | EPOLLONESHOT, LITTLE)
     this.#event.setInt32(DATA, fd, LITTLE)
-    must(
-      this.#os.epoll_ctl(this.#epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, this.#eventBytes),
-      'epoll_ctl',
-      'waker',
-    )
-    this.#doors.set(fd, waiter)
+    const operation = door === undefined ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
+    must(this.#os.epoll_ctl(this.#epoll, operation, fd, this.#eventBytes), 'epoll_ctl', 'waker')
+    this.#doors.set(fd, { waiter, armed: events })
   }
 
   /** True where it was still waiting. */
   #leave(waiter: Waiter): boolean {
     if (!this.#waiters.delete(waiter)) return false
-    for (const fd of waiter.fds) if (this.#doors.get(fd) === waiter) this.#doors.set(fd, undefined)
+    for (const fd of waiter.fds) {
+      const door = this.#doors.get(fd)
+      if (door?.waiter === waiter) door.waiter = undefined
+    }
     if (this.#waiters.size === 0) {
       this.#handle?.unref()
       if (this.#doors.size === 0) this.#close()
@@ -160,8 +170,10 @@ export class Waker {
       const fd = this.#events.view.getInt32(i * EPOLL_EVENT + DATA, LITTLE)
       if (fd === this.#timer) this.#armedUntil = Number.POSITIVE_INFINITY
       else {
-        const waiter = this.#doors.get(fd)
-        if (waiter !== undefined) this.#wake(waiter)
+        const door = this.#doors.get(fd)
+        if (door === undefined) continue
+        door.armed = 0
+        if (door.waiter !== undefined) this.#wake(door.waiter)
       }
     }
     const now = monotonic()
