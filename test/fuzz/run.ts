@@ -98,14 +98,16 @@ function replay(name: string, hex: string): number {
 
 function printCoverage(runs: readonly ScriptCoverage[], only: readonly string[]): void {
   const covered = TARGETS.filter((t) => only.length === 0 || only.includes(t.name)).flatMap((t) => t.covers)
+  const leftOut: string[] = []
   process.stdout.write(`${'file'.padEnd(30)} branches   met  share  not met at line\n`)
   for (const file of new Set<string>(covered)) {
-    const { branches, met, missed } = branchCoverage(resolve(WIRE, file), runs)
-    const share = branches === 0 ? 100 : (100 * met) / branches
-    process.stdout.write(
-      `${file.padEnd(30)} ${String(branches).padStart(8)} ${String(met).padStart(5)} ${share.toFixed(0).padStart(5)}%  ${missed.join(' ')}\n`,
-    )
+    const c = branchCoverage(resolve(WIRE, file), runs)
+    const share = c.branches === 0 ? 100 : (100 * c.met) / c.branches
+    const figures = `${String(c.branches).padStart(8)} ${String(c.met).padStart(5)} ${share.toFixed(0).padStart(5)}%`
+    process.stdout.write(`${file.padEnd(30)} ${figures}  ${c.missed.join(' ')}\n`)
+    if (c.leftOut.length > 0) leftOut.push(`${file}: ${c.leftOut.join(', ')}`)
   }
+  process.stdout.write(`\nNot called by anything that parses, and not counted: ${leftOut.join('; ')}\n`)
 }
 
 function tell({ target, what, hex }: Finding): void {

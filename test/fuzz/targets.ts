@@ -1,10 +1,14 @@
 /** The parsers under fire: what each is fed, what it makes of it, and how it writes that back. */
 import { CaptureReader, comments, frameTime, records } from '../../packages/icmpkit/src/wire/capture.ts'
+import { emptyFrame } from '../../packages/icmpkit/src/wire/frame.ts'
 import {
+  AsciiLine,
   arp,
+  Carried,
   dnsName,
   ethernet,
   extension,
+  fromJson,
   type Ip6,
   icmp4,
   icmp6,
@@ -15,8 +19,11 @@ import {
   linkLayer,
   ndOption,
   nodeInfo,
+  PacketPrinter,
+  quote,
   registry,
   tcp,
+  toJson,
   udp,
 } from '../../packages/icmpkit/src/wire/index.ts'
 import {
@@ -138,7 +145,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: 'icmp4',
-    covers: ['icmp4.ts', 'original-datagram.ts', 'extended-echo.ts', 'registry.ts', 'registry4.ts'],
+    covers: ['icmp4.ts', 'original-datagram.ts', 'extended-echo.ts', 'registry.ts'],
     seeds: seeds.ICMP4,
     read(bytes, at, end) {
       const m = icmp4.parse(bytes, at, end)
@@ -157,7 +164,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: 'icmp6',
-    covers: ['icmp6.ts', 'nd.ts', 'mld.ts', 'mobile.ts', 'node-info.ts', 'extended-echo.ts', 'registry6.ts'],
+    covers: ['icmp6.ts', 'nd.ts', 'mld.ts', 'mobile.ts', 'node-info.ts', 'extended-echo.ts'],
     seeds: seeds.ICMP6,
     read(bytes, at, end) {
       const m = icmp6.parse(bytes, at, end)
@@ -283,6 +290,62 @@ export const TARGETS: readonly Target[] = [
     },
   },
   {
+    // The quoted datagram of an error, of the family that its first octet names.
+    name: 'quote',
+    covers: ['quote.ts'],
+    seeds: [...seeds.IP4, ...seeds.IP6],
+    read(bytes, at, end) {
+      const q = quote.parse(bytes, at, end, end > at && bytes[at]! >>> 4 === 6 ? 6 : 4)
+      return [q, toJson(q)]
+    },
+  },
+  {
+    name: 'json4',
+    covers: ['json.ts'],
+    seeds: seeds.ICMP4,
+    read: (bytes, at, end) => toJson(icmp4.parse(bytes, at, end)),
+    rewrite(bytes, at, end, out) {
+      const m = icmp4.parse(bytes, at, end)
+      if (m.kind === 'malformed') return -1
+      const written = icmp4.write(m, out, at)
+      const again = new Uint8Array(written - at)
+      icmp4.write(fromJson(4, JSON.parse(JSON.stringify(toJson(m)))), again, 0)
+      agree('by way of JSON', hexOf(again, 0, again.length), hexOf(out, at, written))
+      return written
+    },
+    repair: repairIcmp4,
+  },
+  {
+    name: 'json6',
+    covers: ['json.ts'],
+    seeds: seeds.ICMP6,
+    read: (bytes, at, end) => toJson(icmp6.parse(bytes, at, end)),
+    rewrite(bytes, at, end, out) {
+      const m = icmp6.parse(bytes, at, end)
+      if (m.kind === 'malformed') return -1
+      const written = icmp6.write(m, out, at, SRC, DST)
+      const again = new Uint8Array(written - at)
+      icmp6.write(fromJson(6, JSON.parse(JSON.stringify(toJson(m)))), again, 0, SRC, DST)
+      agree('by way of JSON', hexOf(again, 0, again.length), hexOf(out, at, written))
+      return written
+    },
+    repair: (bytes, at, end) => repairIcmp6(bytes, at, end, PSEUDO + end - at),
+  },
+  {
+    name: 'print-ip',
+    covers: ['print.ts', 'print-icmp4.ts', 'print-icmp6.ts', 'print-quote.ts', 'print-nd.ts', 'print-mld.ts'],
+    seeds: [...seeds.IP4, ...seeds.IP6],
+    read: (bytes, at, end) => printed(linkLayer.LinkType.raw, bytes, at, end),
+    repair: (bytes, at, end) => (bytes[at]! >>> 4 === 6 ? repairIp6 : repairIp4)(bytes, at, end),
+  },
+  {
+    // The length says which link layer it is read as.
+    name: 'print-frame',
+    covers: ['print.ts', 'carried.ts', 'print-node-info.ts', 'pen.ts'],
+    seeds: [...seeds.ETHERNET, ...seeds.COOKED],
+    read: (bytes, at, end) => printed(LINKS[(end - at) % LINKS.length]!, bytes, at, end),
+  },
+  {
     name: 'capture',
     covers: ['capture.ts', 'capture-window.ts', 'pcap.ts', 'pcapng.ts', 'frame.ts'],
     seeds: seeds.CAPTURES,
@@ -298,6 +361,32 @@ export const TARGETS: readonly Target[] = [
 /** Two ways to the same answer. */
 function agree<T>(what: string, one: T, other: T): void {
   if (one !== other) throw new Error(`${what}: ${one} here, ${other} there`)
+}
+
+function hexOf(bytes: Uint8Array, at: number, end: number): string {
+  return Buffer.from(bytes.subarray(at, end)).toString('hex')
+}
+
+const LINKS = [1, 1, 1, ...Object.values(linkLayer.LinkType)]
+const LINE = new AsciiLine(64)
+const PRINTER = new PacketPrinter(LINE)
+const NUMBERED = new PacketPrinter(LINE, { numbered: true, zone: () => 3600 })
+
+/** The line that `icmp decode` prints, and what it is based on. Nothing but printable ASCII may be in it. */
+function printed(linkType: number, bytes: Uint8Array, at: number, end: number): unknown {
+  const frame = { ...emptyFrame(), bytes, at, end, length: end - at + (end & 1), linkType, digits: (end % 3) * 3 + 3 }
+  const carried = new Carried()
+  LINE.end = 0
+  const printer = linkType === linkLayer.LinkType.raw ? PRINTER : NUMBERED
+  const finding = carried.find(frame)
+  if (finding === 'icmp') printer.packet(frame, carried)
+  else if (finding === 'later-fragment') printer.laterFragment(frame, carried)
+  else if (finding === 'bad-ip') printer.badIp(frame, carried, carried.flaw(frame))
+  for (let i = 0; i < LINE.end; i++) {
+    const octet = LINE.bytes[i]!
+    if ((octet < 0x20 && i + 1 < LINE.end) || octet > 0x7e) throw new Error(`octet ${octet} at ${i} of the line`)
+  }
+  return [finding, LINE.bytes.subarray(0, LINE.end), finding === 'icmp' && carried.verify(bytes)]
 }
 
 function network(linkType: number, bytes: Uint8Array, at: number, end: number): unknown {

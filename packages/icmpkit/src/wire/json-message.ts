@@ -56,7 +56,7 @@ const extensionObject: json.Reader<extension.ExtensionObject> = (value, path) =>
     unknown: { classNum: u8, cType: u8, payload: octets },
     damaged: { classNum: u8, cType: u8, payload: octets, why, at: u16 },
   })(value, path)
-  if (o.kind === 'interfaceByAddress' && o.afi === 0) {
+  if (o.kind === 'interfaceByAddress' && json.object(value, path).afi === undefined) {
     o.afi = typeof o.address === 'number' ? Afi.ip4 : typeof o.address === 'bigint' ? Afi.ip6 : Afi.mac48
   }
   return o
