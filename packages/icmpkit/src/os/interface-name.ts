@@ -8,6 +8,7 @@ export function interfaceIndex(name: string, netns?: string | number): number | 
   return index < 0 ? undefined : index
 }
 
+/** The name of `index`, or undefined where there is no such interface. @throws OsError on a namespace that can't be entered */
 export function interfaceName(index: number, netns?: string | number): string | undefined {
   const name = new Uint8Array(IF_NAMESIZE)
   if (index === 0 || there(netns, () => sys().if_indextoname(index, name)) < 0) return undefined

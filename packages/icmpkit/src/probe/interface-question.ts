@@ -11,6 +11,7 @@ import { u16 } from '../wire/octets.ts'
 import type { Answer } from './ping-event.ts'
 import type { Asked, Question, Seen } from './question.ts'
 
+/** PROBE: asks a host about one of its interfaces, or about a neighbour of it. */
 export class InterfaceQuestion implements Question {
   readonly name = 'probe'
   readonly seqBits = 8

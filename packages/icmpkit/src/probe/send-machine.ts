@@ -99,6 +99,7 @@ interface Held {
   waited: boolean
 }
 
+/** Sends one packet, `count` times, and tells what answers it. */
 export class SendMachine implements Machine<SendMachineEvent> {
   readonly #s: SendSettings
   readonly #pairing: Pairing | undefined

@@ -21,6 +21,7 @@ export interface RttSummary {
   jitter: number
 }
 
+/** Round trips as they come: least, mean, greatest, spread, percentiles and jitter, in constant memory. */
 export class RttStatistics {
   count = 0
   #min = Number.POSITIVE_INFINITY

@@ -87,6 +87,7 @@ export function parseRequest(bytes: Uint8Array, at: number, end: number): Extend
   }
 }
 
+/** The whole message at `at`; the caller has seen to its fixed part. */
 export function parseReply(bytes: Uint8Array, at: number, end: number): ExtendedEchoReply {
   const flags = bytes[at + FLAGS]!
   return {

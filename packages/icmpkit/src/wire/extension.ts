@@ -189,6 +189,7 @@ export function of(...objects: ExtensionObject[]): Extensions {
   return { objects, checksum: 'ok', flaw: undefined }
 }
 
+/** Octets that `write` will fill. */
 export function size(e: Extensions): number {
   if (e.flaw?.length !== undefined) return 0
   if (e.flaw !== undefined && e.flaw.at < HEADER) return e.flaw.octets.length
@@ -219,6 +220,7 @@ export function write(e: Extensions, out: Uint8Array, at: number): number {
   return end
 }
 
+/** Octets of the object, its header included. */
 export function objectSize(o: ExtensionObject): number {
   return OBJECT + payloadSize(o)
 }
@@ -266,6 +268,7 @@ function writeObject(o: ExtensionObject, out: Uint8Array, at: number): number {
   }
 }
 
+/** The Class-Num that `write` gives the object. */
 export function classOf(o: ExtensionObject): number {
   switch (o.kind) {
     case 'mpls':
@@ -284,6 +287,7 @@ export function classOf(o: ExtensionObject): number {
   }
 }
 
+/** The C-Type that `write` gives the object. */
 export function cTypeOf(o: ExtensionObject): number {
   switch (o.kind) {
     case 'mpls':

@@ -384,6 +384,7 @@ export function verify(bytes: Uint8Array, at: number, end: number, length: numbe
   return length >= HEADER && holds(sum(bytes, at, at + length)) ? 'ok' : 'bad'
 }
 
+/** The type octet that `write` gives the message. */
 export function typeOf(m: Message): number {
   return m.kind === 'other' ? m.type : Type[m.kind]
 }

@@ -27,6 +27,7 @@ export function identify(bytes: Uint8Array, at = 0): { littleEndian: boolean; di
   return undefined
 }
 
+/** Takes pcap records from the front of a window. */
 export class PcapFormat implements Format {
   readonly #interfaces: CaptureInterface[]
   #begun = false
@@ -188,6 +189,7 @@ export interface RecordFields {
   length?: number
 }
 
+/** Octets that `writeRecord` will fill. */
 export function recordSize(r: RecordFields): number {
   return RECORD_HEADER + r.data.length
 }
@@ -202,10 +204,12 @@ export function writeRecord(r: RecordFields, out: Uint8Array, at: number, digits
   return at + RECORD_HEADER + r.data.length
 }
 
+/** Unsigned, in little-endian order. */
 export function le32(bytes: Uint8Array, at: number): number {
   return ((bytes[at + 3]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 1]! << 8) | bytes[at]!) >>> 0
 }
 
+/** Unsigned, in network order. */
 export function be32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
 }

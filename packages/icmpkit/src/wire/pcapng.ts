@@ -38,6 +38,7 @@ const MAX_READ = MAX_PACKET + 131_072
 /** Interfaces kept of a section; more is an attack on memory. */
 const MAX_INTERFACES = 65_536
 
+/** Whether the file begins as pcapng does. */
 export function identify(bytes: Uint8Array, at = 0): boolean {
   return be32(bytes, at) === SECTION
 }
@@ -61,6 +62,7 @@ interface InterfaceClock {
   highUnits: number
 }
 
+/** Takes pcapng blocks from the front of a window, and keeps the interfaces that they describe. */
 export class PcapngFormat implements Format {
   readonly #interfaces: CaptureInterface[]
   #clocks: InterfaceClock[] = []

@@ -71,6 +71,7 @@ function describe(family: Family, type: number, code: number): Entry {
   }
 }
 
+/** What is known of a type; without an entry 'Unassigned'. */
 export function typeEntry(family: Family, type: number): TypeEntry {
   return TYPES[family][type] ?? unassigned(family, type)
 }
