@@ -154,6 +154,8 @@ class Pinging implements PingRun {
   #reporter: PingReporter | undefined
   #clock: Clock | undefined
   #open: Door[] = []
+  /** Asks the other namespace for its interfaces: once rights are dropped, nobody enters it any more. */
+  #there: os.Netlink | undefined
   /** Interface names by index, as they were when the doors opened. */
   #explain: typeof import('./ping-error.ts').explain | undefined
   #failed = 0
@@ -231,11 +233,13 @@ class Pinging implements PingRun {
     } finally {
       this.#o.signal?.removeEventListener('abort', stopped)
       for (const d of this.#open) await d[Symbol.asyncDispose]()
+      this.#there?.[Symbol.dispose]()
     }
   }
 
   async #ask(targets: readonly string[]): Promise<PingResult> {
     const o = this.#o
+    if (o.netns !== undefined) this.#there = os.inNamespace(o.netns, () => os.openNetlink())
     const answers = await Promise.all(targets.map((t) => this.#resolve(t)))
     const found = answers.flatMap((a) => ('why' in a ? [] : a))
     const room = 65_507 - (ipOptionsOf(o)?.length ?? 0)
@@ -284,8 +288,8 @@ class Pinging implements PingRun {
     return resolve(target, {
       family: o.family ?? onlyFamily(o),
       all: o.allAddresses === true,
-      zoneIndex: (zone) => os.interfaceIndex(zone, o.netns),
-      port: o.interface === undefined ? 0 : (os.interfaceIndex(o.interface, o.netns) ?? 0),
+      zoneIndex: (zone) => this.#zoneIndex(zone),
+      port: o.interface === undefined ? 0 : (this.#zoneIndex(o.interface) ?? 0),
     })
   }
 
@@ -423,8 +427,14 @@ class Pinging implements PingRun {
     return { ...total, summaries: this.#summaries }
   }
 
+  #zoneIndex(zone: string): number | undefined {
+    if (this.#o.over !== undefined) return undefined
+    return this.#there === undefined ? os.interfaceIndex(zone) : this.#there.link(zone)?.index
+  }
+
   #zoneName(port: number): string {
-    return os.interfaceName(port, this.#o.netns) ?? String(port)
+    const name = this.#there === undefined ? os.interfaceName(port) : this.#there.name(port)
+    return name ?? String(port)
   }
 }
 
