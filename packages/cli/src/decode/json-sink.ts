@@ -14,7 +14,7 @@ import {
 import { count } from './check-sink.ts'
 import { type Judgement, judge, type Message } from './judgement.ts'
 import type { Output } from './output.ts'
-import type { Sink } from './sink.ts'
+import type { PortName, Sink } from './sink.ts'
 import type { Tally } from './tally.ts'
 import { vlans } from './vlan.ts'
 
@@ -23,14 +23,14 @@ const SCHEMA = 'icmpkit.decode.v1'
 export class JsonSink implements Sink {
   readonly #out: Output
   readonly #tally: Tally
-  readonly #reader: capture.CaptureReader
+  readonly #ports: PortName
   /** Only what is wrong. */
   readonly #check: boolean
 
-  constructor(out: Output, tally: Tally, reader: capture.CaptureReader, check: boolean) {
+  constructor(out: Output, tally: Tally, ports: PortName, check: boolean) {
     this.#out = out
     this.#tally = tally
-    this.#reader = reader
+    this.#ports = ports
     this.#check = check
   }
 
@@ -61,7 +61,7 @@ export class JsonSink implements Sink {
       vlan: vlans(f, c),
       fragment: c.fragment,
       cut: j.cut,
-      interface: this.#reader.interfaces[f.port]?.name ?? null,
+      interface: this.#ports(f),
       comments: f.optionsEnd > f.optionsAt ? capture.comments(f) : [],
       message: toJson(j.message ?? null),
       quote: quoteJson(j, c),
@@ -90,7 +90,7 @@ export class JsonSink implements Sink {
       vlan: vlans(f, c),
       fragment: false,
       cut: f.end - f.at < f.length,
-      interface: this.#reader.interfaces[f.port]?.name ?? null,
+      interface: this.#ports(f),
       comments: f.optionsEnd > f.optionsAt ? capture.comments(f) : [],
       message: null,
       quote: null,

@@ -54,6 +54,8 @@ class Decoder {
   readonly #limit: number
   #sink: Sink | undefined
   #stopped = false
+  /** Name of the interface that a packet passed, where it is known. */
+  #ports: (f: capture.Frame) => string | null = (f) => this.#reader.interfaces[f.port]?.name || null
 
   constructor(flags: Flags) {
     this.#flags = flags
@@ -229,18 +231,45 @@ class Decoder {
   }
 
   async #live(port: string): Promise<void> {
-    throw new InputError(
-      `-i ${safeText(port)}: live capture needs a door that is not built yet; use tcpdump -i ${safeText(port)} -w - | icmp decode -`,
-    )
+    const os = await import('icmpkit/os')
+    const { netns } = this.#flags
+    using socket = os.openCapture(port, {
+      icmpOnly: true,
+      ...(netns === undefined ? {} : { netns }),
+    })
+    os.dropRights()
+    this.#ports = () => (port === 'any' ? null : port)
+    const sink = this.#makeSink({})
+    this.#sink = sink
+    const stop = new AbortController()
+    const end = () => stop.abort()
+    process.once('SIGINT', end).once('SIGTERM', end)
+    this.#say(`listening on ${safeText(port)} (link type ${socket.linkType}); Ctrl-C ends`)
+    try {
+      await socket.each(
+        (f) => {
+          this.tally.packets++
+          this.#packet(f, sink)
+          this.#out.drain()
+          if (this.tally.shown >= this.#limit || this.#out.gone) end()
+        },
+        stop.signal,
+        () => this.#out.flush(),
+      )
+    } finally {
+      process.removeListener('SIGINT', end).removeListener('SIGTERM', end)
+      this.#end()
+      if (socket.counts.dropped > 0) this.#say(`${socket.counts.dropped} packets were lost here: they came too fast`)
+    }
   }
 
   #makeSink(options: PrinterOptions): Sink {
     const flags = this.#flags
     const all: PrinterOptions = { numbered: flags.number === true, ...options }
     if (flags.utc !== true) all.zone = localZone
-    if (flags.json === true) return new JsonSink(this.#out, this.tally, this.#reader, flags.check === true)
+    if (flags.json === true) return new JsonSink(this.#out, this.tally, this.#ports, flags.check === true)
     if (flags.check === true) return new CheckSink(this.#out, all, this.tally)
-    if (flags.verbose === true) return new TreeSink(this.#out, all, this.tally, this.#reader)
+    if (flags.verbose === true) return new TreeSink(this.#out, all, this.tally, this.#ports)
     return new TextSink(this.#out, all)
   }
 

@@ -11,3 +11,6 @@ export interface Sink {
   badRecord(flaw: Malformed): void
   end(t: Tally): void
 }
+
+/** Name of the interface that a packet passed; null where nobody knows. */
+export type PortName = (f: capture.Frame) => string | null

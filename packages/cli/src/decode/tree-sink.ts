@@ -18,7 +18,7 @@ import { count, flaws } from './check-sink.ts'
 import { quoted } from './json-sink.ts'
 import { type Judgement, judge } from './judgement.ts'
 import type { Output } from './output.ts'
-import type { Sink } from './sink.ts'
+import type { PortName, Sink } from './sink.ts'
 import type { Tally } from './tally.ts'
 import { commentLines } from './text-sink.ts'
 import { vlans } from './vlan.ts'
@@ -34,13 +34,13 @@ export class TreeSink implements Sink {
   readonly #out: Output
   readonly #printer: PacketPrinter
   readonly #tally: Tally
-  readonly #reader: capture.CaptureReader
+  readonly #ports: PortName
 
-  constructor(out: Output, options: PrinterOptions, tally: Tally, reader: capture.CaptureReader) {
+  constructor(out: Output, options: PrinterOptions, tally: Tally, ports: PortName) {
     this.#out = out
     this.#printer = new PacketPrinter(out.line, options)
     this.#tally = tally
-    this.#reader = reader
+    this.#ports = ports
   }
 
   icmp(f: capture.Frame, c: Carried): void {
@@ -71,7 +71,7 @@ export class TreeSink implements Sink {
 
   #frame(f: capture.Frame, c: Carried): void {
     const captured = f.end - f.at
-    const port = this.#reader.interfaces[f.port]?.name ?? ''
+    const port = this.#ports(f) ?? ''
     this.#branch('frame', [
       `${f.index}`,
       `${f.length} octets${captured < f.length ? `, ${captured} captured` : ''}`,
