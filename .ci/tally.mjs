@@ -14,7 +14,9 @@ try {
       if (status === 'passed') passed++
       else {
         failed++
-        console.error(`${status === 'failed' ? 'failed' : 'skipped'}: ${fullName} ${failureMessages?.[0]?.split('\n')[0] ?? ''}`)
+        console.error(
+          `${status === 'failed' ? 'failed' : 'skipped'}: ${fullName} ${failureMessages?.[0]?.split('\n')[0] ?? ''}`,
+        )
       }
     }
   }
