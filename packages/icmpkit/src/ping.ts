@@ -17,7 +17,7 @@ import { type PingEventOut, PingMachine, type PingSettings } from './probe/ping-
 import type { Question } from './probe/question.ts'
 import { type Resolved, resolve } from './resolve.ts'
 import { drive, EventQueue, type Run } from './run.ts'
-import { type Family, familyOf, parseIp } from './wire/addr.ts'
+import { type Family, familyOf, type Ip, parseIp } from './wire/addr.ts'
 import * as ip4Option from './wire/ip4-option.ts'
 
 export type PingQuestion =
@@ -154,8 +154,8 @@ class Pinging implements PingRun {
   #reporter: PingReporter | undefined
   #clock: Clock | undefined
   #open: Door[] = []
-  /** Asks the other namespace for its interfaces: once rights are dropped, nobody enters it any more. */
-  #there: os.Netlink | undefined
+  /** Asks another namespace for its interfaces (once rights are dropped, nobody enters it any more), and for sources. */
+  #routes: os.Netlink | undefined
   /** Interface names by index, as they were when the doors opened. */
   #explain: typeof import('./ping-error.ts').explain | undefined
   #failed = 0
@@ -233,13 +233,14 @@ class Pinging implements PingRun {
     } finally {
       this.#o.signal?.removeEventListener('abort', stopped)
       for (const d of this.#open) await d[Symbol.asyncDispose]()
-      this.#there?.[Symbol.dispose]()
+      this.#routes?.[Symbol.dispose]()
     }
   }
 
   async #ask(targets: readonly string[]): Promise<PingResult> {
     const o = this.#o
-    if (o.netns !== undefined) this.#there = os.inNamespace(o.netns, () => os.openNetlink())
+    if (o.netns !== undefined) this.#routes = os.inNamespace(o.netns, () => os.openNetlink())
+    else if (o.onPacket !== undefined && o.over === undefined) this.#routes = os.openNetlink()
     const answers = await Promise.all(targets.map((t) => this.#resolve(t)))
     const found = answers.flatMap((a) => ('why' in a ? [] : a))
     const room = 65_507 - (ipOptionsOf(o)?.length ?? 0)
@@ -250,10 +251,8 @@ class Pinging implements PingRun {
     const choices = await this.#openDoors(found, question)
     const clock = o.over?.clock ?? new os.RealClock()
     this.#clock = clock
-    const kernelId = (f: Family) => this.#open.some((d) => d.family === f && d.echoId !== undefined)
-    const machine = new PingMachine(
-      settingsOf(o, question, { 4: kernelId(4), 6: kernelId(6) }, clock, answers.length > 0 && found.length === 0),
-    )
+    const echoId = (f: Family) => this.#open.find((d) => d.family === f)?.echoId
+    const machine = new PingMachine(settingsOf(o, question, echoId, clock, answers.length > 0 && found.length === 0))
     this.#machine = machine
     this.#reporter = new PingReporter(clock, this.#named, (port) => this.#zoneName(port))
     const rights = o.dropRights === true && o.over === undefined ? os.dropRights().said : []
@@ -324,10 +323,17 @@ class Pinging implements PingRun {
 
   #addOne(r: Resolved, at: Instant): void {
     const source = this.#o.source === undefined ? undefined : parseIp(this.#o.source)
-    const usable = source !== undefined && familyOf(source) === familyOf(r.ip) ? source : undefined
+    const usable = source !== undefined && familyOf(source) === familyOf(r.ip) ? source : this.#sourceTo(r)
     this.#named.push({ target: r.target, ip: r.ip, port: r.port })
     const slot = this.#machine!.add(this.#clock!.now(), { ip: r.ip, port: r.port, source: usable }, at)
     if (this.#o.broadcast === true) this.#machine!.expectMany(slot)
+  }
+
+  /** Only a capture needs to know what the kernel will choose: the source, and the ICMPv6 checksum over it. */
+  #sourceTo(r: Resolved): Ip | undefined {
+    if (this.#o.onPacket === undefined || this.#routes === undefined) return undefined
+    const route = this.#routes.route(r.port > 0 ? { dst: r.ip, oif: r.port } : { dst: r.ip })
+    return route.kind === 'route' ? route.prefSrc : undefined
   }
 
   #emit(e: PingEventOut): void | Promise<void> {
@@ -429,11 +435,11 @@ class Pinging implements PingRun {
 
   #zoneIndex(zone: string): number | undefined {
     if (this.#o.over !== undefined) return undefined
-    return this.#there === undefined ? os.interfaceIndex(zone) : this.#there.link(zone)?.index
+    return this.#routes === undefined ? os.interfaceIndex(zone) : this.#routes.link(zone)?.index
   }
 
   #zoneName(port: number): string {
-    const name = this.#there === undefined ? os.interfaceName(port) : this.#there.name(port)
+    const name = this.#routes === undefined ? os.interfaceName(port) : this.#routes.name(port)
     return name ?? String(port)
   }
 }
@@ -515,7 +521,7 @@ const NOTHING = {
 function settingsOf(
   o: PingOptions,
   question: Question,
-  kernelId: Record<Family, boolean>,
+  echoId: PingSettings['echoId'],
   clock: Clock,
   nothingToAsk: boolean,
 ): PingSettings {
@@ -539,7 +545,7 @@ function settingsOf(
     tellOutstanding: o.tellOutstanding === true,
     userClock: o.stamps === 'user',
     hold: o.hold === true && !nothingToAsk,
-    kernelId,
+    echoId,
     midnightOffsetMs: (Number(clock.wall(now) % BigInt(dayMs * 1e6)) / 1e6 - now) % dayMs,
     random: Math.random,
   }

@@ -29,7 +29,7 @@ function settings(more: Partial<PingSettings> = {}): PingSettings {
     tellOutstanding: false,
     userClock: false,
     hold: false,
-    kernelId: { 4: false, 6: false },
+    echoId: () => undefined,
     midnightOffsetMs: 0,
     random: () => {
       r = (r * 16807) % 2147483647
@@ -335,7 +335,7 @@ describe('matching', () => {
   })
 
   it('a kernel that puts its own identifier in is asked for a new one, at most every ten seconds', () => {
-    const events = one({ count: 300, intervalMs: 100, timeoutMs: 50, kernelId: { 4: true, 6: true } }, () => [])
+    const events = one({ count: 300, intervalMs: 100, timeoutMs: 50, echoId: () => 7 }, () => [])
     const rotations = events.filter((e) => e.kind === 'rotate').length
     expect(rotations).toBeGreaterThan(0)
     expect(rotations).toBeLessThanOrEqual(3)

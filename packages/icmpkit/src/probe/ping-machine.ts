@@ -61,8 +61,8 @@ export interface PingSettings {
   userClock: boolean
   /** Stay when all targets are done, since more may be added. */
   hold: boolean
-  /** Families whose door puts its own identifier in: then ids are not compared. */
-  kernelId: Record<Family, boolean>
+  /** The identifier that the door of the family puts in, whatever we write: then ids are not compared. undefined: ours. */
+  echoId: (family: Family) => number | undefined
   /** Added to an Instant it gives milliseconds since midnight UT, modulo a day. */
   midnightOffsetMs: number
   /** Uniform in 0 … 1, for identifiers and the table's seed. */
@@ -392,7 +392,7 @@ export class PingMachine implements Machine<PingEventOut> {
     const probe: Probe = {
       target: t,
       ext: t.ext,
-      id: t.id,
+      id: this.#s.echoId(t.family) ?? t.id,
       tag: this.#nextTag,
       userAt: now,
       sentAt: now,
@@ -716,7 +716,7 @@ export class PingMachine implements Machine<PingEventOut> {
   }
 
   #idFits(probe: Probe, seen: Seen): boolean {
-    return seen.id < 0 || this.#s.kernelId[probe.target.family] || seen.id === probe.id
+    return seen.id < 0 || this.#s.echoId(probe.target.family) !== undefined || seen.id === probe.id
   }
 
   #lowBits(ext: number): number {
@@ -737,7 +737,7 @@ export class PingMachine implements Machine<PingEventOut> {
     const t = this.#targets[slot]
     const claims =
       seen.token === 'ours' ||
-      this.#s.kernelId[family] ||
+      this.#s.echoId(family) !== undefined ||
       (t !== undefined && t.id === seen.id && seen.token !== 'none')
     if (!claims) {
       this.ignored++
@@ -894,7 +894,7 @@ export class PingMachine implements Machine<PingEventOut> {
   #rotateIfStuck(now: Instant, t: Target): void {
     if (t.many || t.bursts.run < t.rotateAfter) return
     t.rotateAfter = t.bursts.run * 2
-    if (!this.#s.kernelId[t.family]) {
+    if (this.#s.echoId(t.family) === undefined) {
       t.id = Math.floor(this.#s.random() * 0x10000)
     } else if (now - this.#rotatedAt[t.family] >= ROTATE_EVERY_MS) {
       this.#rotatedAt[t.family] = now
