@@ -1,6 +1,7 @@
-import { posix } from 'node:path'
+import { existsSync } from 'node:fs'
+import { posix, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { imports, isNode, type Node, parseSource, type Source, sources, walk, workshop } from './source.ts'
+import { imports, isNode, type Node, parseSource, ROOT, type Source, sources, walk, workshop } from './source.ts'
 
 const each = (from: Source[], rule: (s: Source) => string[]) =>
   from.flatMap((s) => rule(s).map((f) => `${s.path}: ${f}`))
@@ -135,4 +136,10 @@ test('each benchmark states the question it answers', () => {
       ? []
       : ['exports no question and run']
   expect(each(benchmarks, rule)).toEqual([])
+})
+
+test('each decision that a comment points to is there', () => {
+  const rule = ({ text }: Source) =>
+    [...text.matchAll(/docs\/decisions\/[\w.-]+\.md/g)].map((m) => m[0]).filter((f) => !existsSync(resolve(ROOT, f)))
+  expect(each([...sources(), ...workshop()], rule)).toEqual([])
 })
