@@ -127,7 +127,12 @@ function bindToInterface(socket: Socket, name: string): void {
   const octets = new TextEncoder().encode(`${name}\0`)
   const result = sys().setsockopt(socket.fd, SOL_SOCKET, SO_BINDTODEVICE, octets, octets.length)
   if (result >= 0) return
-  const cure = result === -Errno.ENODEV ? `There is no interface ${name} here: see \`ip link\`` : ''
+  const cure =
+    result === -Errno.ENODEV
+      ? `There is no interface ${name} here: see \`ip link\``
+      : result === -Errno.EPERM
+        ? 'Before Linux 5.7 this needs CAP_NET_RAW: run as root (sudo)'
+        : ''
   throw new OsError(-result, 'setsockopt SO_BINDTODEVICE', socket.door, cure)
 }
 

@@ -8,14 +8,15 @@
  * again and never charged to its target. `sendmmsg` tells how many left; the rest waits in the table.
  */
 import type { Instant } from '../clock.ts'
-import type { Arrival, Door, DoorLoss, DoorName, LocalDrop, Machine, Slot } from '../door.ts'
+import type { Arrival, Door, DoorLoss, DoorName, Machine, Slot } from '../door.ts'
 import type { Family } from '../wire/addr.ts'
-import { finish, pseudo6, sum } from '../wire/checksum.ts'
 import { u16 } from '../wire/octets.ts'
 import { CMSG_HEADER, Control, cmsgSpace, Origin, putCmsg, putCmsgInt } from './cmsg.ts'
 import { monotonic, StampClock } from './kernel-time.ts'
 import { MessageTable } from './message-table.ts'
 import { Errno, OsError } from './os-error.ts'
+import { rebuildError, rebuildHeader } from './rebuilt-packet.ts'
+import { dropOf, mayBePending } from './send-failure.ts'
 import {
   addressSize,
   IP_MTU_DISCOVER,
@@ -162,7 +163,7 @@ export class SocketDoor implements Door, Pollable {
 
   get loss(): DoorLoss {
     if (!this.#closed) this.#overflow = drops(this.#socket.fd)
-    return { queueOverflow: this.#overflow, stampGaps: this.#stamps.gaps, shortWrites: this.#shortWrites }
+    return { queueOverflow: this.#overflow, stampGaps: this.#stamps.gaps(monotonic()), shortWrites: this.#shortWrites }
   }
 
   send(now: Instant, m: Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>): boolean {
@@ -436,7 +437,7 @@ export class SocketDoor implements Door, Pollable {
       a.at = start
       a.origin = 'wire'
     } else {
-      a.at = this.#header(start, end, c, this.#in.name(i) + (this.family === 4 ? 4 : 8), this.family === 4)
+      a.at = rebuildHeader(this.#in, this.family, c, this.#in.name(i) + (this.family === 4 ? 4 : 8), start, end)
       a.origin = 'rebuilt'
     }
     a.end = end
@@ -490,28 +491,13 @@ export class SocketDoor implements Door, Pollable {
     for (const { tag } of waiting) m.handleUnsent(now, tag, 'too-big', 0)
   }
 
-  /** Rebuilds the error as a packet: outer header, ICMP header, and the quote: our header and the message that we sent. */
   #takeError(now: Instant, m: Pick<Machine<unknown>, 'handlePacket'>, c: Control, i: number, steady: boolean): void {
-    const { bytes, view } = this.#in
-    const four = this.family === 4
     const quoted = this.#room(i)
-    const end = quoted + this.#in.moved(i)
-    const target = this.#in.name(i) + (four ? 4 : 8)
-
-    const quote = quoted - this.#ipSize
-    this.#quoteHeader(quote, end, c.dst, target)
-    const icmp = quote - 8
-    view.setUint32(icmp, (c.type << 24) | (c.code << 16))
-    view.setUint32(icmp + 4, restOfHeader(this.family, c))
-    // RFC 4884: the length of the quote in words of 32 bits (ICMPv4) or 64 (ICMPv6), where extensions follow it.
-    const before = c.data & 0xffff
-    if (before > 0) bytes[icmp + (four ? 5 : 4)] = (this.#ipSize + before) >>> (four ? 2 : 3)
+    const target = this.#in.name(i) + (this.family === 4 ? 4 : 8)
     const a = this.#arrival
-    a.at = this.#header(icmp, end, c, c.offender, false)
-    const pseudo = four ? 0 : pseudo6(bytes, a.at, IPPROTO_ICMPV6, end - icmp)
-    view.setUint16(icmp + 2, finish(sum(bytes, icmp, end, pseudo)))
-    a.end = end
-    a.length = end - a.at
+    a.end = quoted + this.#in.moved(i)
+    a.at = rebuildError(this.#in, this.family, c, target, quoted, a.end)
+    a.length = a.end - a.at
     a.origin = 'rebuilt'
     a.port = c.port
     a.link = 'host'
@@ -531,51 +517,6 @@ export class SocketDoor implements Door, Pollable {
     a.clock = 'kernel-rx'
   }
 
-  /** Writes the IP header that the kernel kept in front of `at`, as far as it told; returns where it begins. */
-  #header(at: number, end: number, c: Control, source: number, withOptions: boolean): number {
-    const { bytes, view } = this.#in
-    if (this.family === 6) {
-      const ip = at - 40
-      view.setUint32(ip, ((0x600 | c.tos) << 20) | c.flowLabel)
-      view.setUint16(ip + 4, end - at)
-      bytes[ip + 6] = IPPROTO_ICMPV6
-      bytes[ip + 7] = c.ttl
-      bytes.copyWithin(ip + 8, source, source + 16)
-      if (c.dst >= 0) bytes.copyWithin(ip + 24, c.dst, c.dst + 16)
-      else bytes.fill(0, ip + 24, ip + 40)
-      return ip
-    }
-    const options = withOptions && c.optionsLength <= 40 ? c.optionsLength & ~3 : 0
-    const ip = at - 20 - options
-    view.setUint32(ip, ((0x45 + options / 4) << 24) | (c.tos << 16) | (end - ip))
-    view.setUint32(ip + 4, 0)
-    view.setUint32(ip + 8, (c.ttl << 24) | (IPPROTO_ICMP << 16))
-    bytes.copyWithin(ip + 12, source, source + 4)
-    view.setUint32(ip + 16, c.dst >= 0 ? view.getUint32(c.dst) : 0)
-    if (options > 0) bytes.copyWithin(ip + 20, c.options, c.options + options)
-    view.setUint16(ip + 10, finish(sum(bytes, ip, at)))
-    return ip
-  }
-
-  /** The header of what we sent, as far as the error queue tells: the addresses and the length that is here. */
-  #quoteHeader(ip: number, end: number, us: number, target: number): void {
-    const { bytes, view } = this.#in
-    if (this.family === 6) {
-      view.setUint32(ip, 0x60000000)
-      view.setUint32(ip + 4, ((end - ip - 40) << 16) | (IPPROTO_ICMPV6 << 8))
-      if (us >= 0) bytes.copyWithin(ip + 8, us, us + 16)
-      else bytes.fill(0, ip + 8, ip + 24)
-      bytes.copyWithin(ip + 24, target, target + 16)
-      return
-    }
-    view.setUint32(ip, 0x45000000 | (end - ip))
-    view.setUint32(ip + 4, 0)
-    view.setUint32(ip + 8, IPPROTO_ICMP << 16)
-    view.setUint32(ip + 12, us >= 0 ? view.getUint32(us) : 0)
-    bytes.copyWithin(ip + 16, target, target + 4)
-    view.setUint16(ip + 10, finish(sum(bytes, ip, ip + 20)))
-  }
-
   /** Sends what a machine rewrote in place. It is copied: the receive table is filled again while it waits. */
   #answer(a: Arrival): void {
     const length = a.end - a.at
@@ -591,14 +532,6 @@ export class SocketDoor implements Door, Pollable {
   }
 }
 
-/** What stands in the ICMP header after the checksum; the error queue tells it in host order, and by type. */
-function restOfHeader(family: Family, c: Control): number {
-  if (family === 6) return c.type === 2 || c.type === 4 ? c.info : 0
-  if (c.type === 3 && c.code === 4) return c.info & 0xffff
-  if (c.type === 5) return c.info
-  return c.type === 12 ? c.info << 24 : 0
-}
-
 function linkOf(bytes: Uint8Array, ip: number, family: Family): Arrival['link'] {
   if (family === 6) return bytes[ip + 24] === 0xff ? 'multicast' : 'host'
   const first = bytes[ip + 16]!
@@ -611,49 +544,6 @@ function linkOf(bytes: Uint8Array, ip: number, family: Family): Arrival['link'] 
 function isLinkLocal6(bytes: Uint8Array, at: number): boolean {
   const first = u16(bytes, at)
   return (first & 0xffc0) === 0xfe80 || ((first & 0xff00) === 0xff00 && (first & 0xf) <= 2)
-}
-
-/** Errors of the network that a later, innocent send is told of (net/ipv4/icmp.c icmp_err_convert, net/ipv6/icmp.c). */
-function mayBePending(errno: number): boolean {
-  switch (errno) {
-    case Errno.EHOSTUNREACH:
-    case Errno.ENETUNREACH:
-    case Errno.ECONNREFUSED:
-    case Errno.EHOSTDOWN:
-    case Errno.EMSGSIZE:
-    case Errno.EACCES:
-    case Errno.EPROTO:
-    case Errno.ENOPROTOOPT:
-    case Errno.EOPNOTSUPP:
-    case Errno.ENONET:
-    case Errno.EREMOTEIO:
-      return true
-    default:
-      return false
-  }
-}
-
-function dropOf(errno: number): LocalDrop {
-  switch (errno) {
-    case Errno.ENOBUFS:
-    case Errno.ENOMEM:
-      return 'no-buffer'
-    case Errno.EMSGSIZE:
-      return 'too-big'
-    case Errno.ENETUNREACH:
-    case Errno.EHOSTUNREACH:
-    case Errno.EADDRNOTAVAIL:
-      return 'no-route'
-    case Errno.EPERM:
-    case Errno.EACCES:
-      return 'not-permitted'
-    case Errno.ENETDOWN:
-    case Errno.ENODEV:
-    case Errno.ENXIO:
-      return 'link-down'
-    default:
-      return 'other'
-  }
 }
 
 /** Arrivals that the socket's queue had no room for, since it was opened. */

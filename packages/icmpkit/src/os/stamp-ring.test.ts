@@ -31,17 +31,28 @@ describe('transmit stamps', () => {
     expect(ring.match(second, at(11), at(12))).toBe(3)
   })
 
-  it('that never come are counted, and the ring keeps its size', () => {
+  it('that do not come within a second are counted once, and belong to nobody any more', () => {
+    const ring = new StampRing()
+    const first = ring.expect(1, at(10))
+    ring.expect(2, at(500))
+    expect(ring.gaps(at(1009))).toBe(0)
+    expect(ring.gaps(at(1011))).toBe(1)
+    expect(ring.match(first, at(1011), at(1012))).toBe(0)
+    expect(ring.gaps(at(1400))).toBe(1)
+    expect(ring.gaps(at(9000))).toBe(2)
+  })
+
+  it('that never come do not make the ring grow', () => {
     const ring = new StampRing()
     for (let i = 1; i <= 20000; i++) ring.expect(i, at(i))
-    expect(ring.gaps).toBe(20000 - 8192)
     expect(ring.match(0, at(20000), at(20000))).toBe(0)
     expect(ring.match(19999, at(20000), at(20000))).toBe(20000)
+    expect(ring.gaps(at(30000))).toBe(19999)
   })
 
   it('of packets without a tag are no gap', () => {
     const ring = new StampRing()
     for (let i = 0; i < 20000; i++) ring.expect(0, at(i))
-    expect(ring.gaps).toBe(0)
+    expect(ring.gaps(at(30000))).toBe(0)
   })
 })

@@ -1,11 +1,11 @@
 /**
  * Who waits for which transmit stamp. The kernel numbers stamps (SOF_TIMESTAMPING_OPT_ID); this ring turns the number
- * back into the tag. Stamps have no drop counter: what is overwritten before it came is counted as a gap.
+ * back into the tag. Stamps have no drop counter: those that do not come are counted here.
  */
 import type { Instant } from '../clock.ts'
 
 export class StampRing {
-  gaps = 0
+  #gaps = 0
   /** Number of the next packet. */
   next = 0
   readonly #tags = new Float64Array(SIZE)
@@ -17,11 +17,21 @@ export class StampRing {
   expect(tag: number, before: Instant): number {
     const key = this.next++
     const i = key & (SIZE - 1)
-    if (this.#tags[i] !== 0) this.gaps++
+    if (this.#tags[i] !== 0) this.#gaps++
     this.#tags[i] = tag
     this.#keys[i] = key
     this.#before[i] = before
     return key
+  }
+
+  /** Stamps that did not come within a second of their packet, up to `now`. */
+  gaps(now: Instant): number {
+    for (let i = 0; i < SIZE; i++) {
+      if (this.#tags[i] === 0 || this.#before[i]! > now - PATIENCE) continue
+      this.#tags[i] = 0
+      this.#gaps++
+    }
+    return this.#gaps
   }
 
   /** The packets from number `key` on did not leave. */
@@ -43,5 +53,7 @@ export class StampRing {
 
 /** More than a receive queue holds of them. */
 const SIZE = 8192
+/** A stamp is taken when the driver has the packet: later than this it was lost, ms. */
+const PATIENCE = 1000
 /** Reading one clock after the other is good to this, ms. */
 const SLACK = 0.01
