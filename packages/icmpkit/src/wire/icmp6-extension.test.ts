@@ -6,6 +6,7 @@ import * as extension from './extension.ts'
 import * as icmp6 from './icmp6.ts'
 import { hex, unhex } from './octets.ts'
 import * as originalDatagram from './original-datagram.ts'
+import { lookup } from './registry.ts'
 
 const ip = (text: string) => parseIp(text) as Ip6
 const SRC = ip('fe80::1')
@@ -368,8 +369,13 @@ describe('extended echo', () => {
     expect(() => written({ ...reply, state: 8 })).toThrow(RangeError)
   })
 
-  test('every code of a reply is read (RFC 8335 §3)', () => {
-    for (const code of [0, 1, 2, 3, 4]) expect(icmp6.parse(unhex(`a10${code}0000 12340700`))).toMatchObject({ code })
+  test('the codes of a reply say what the query found (RFC 8335 §3) [v6-probe-reply-codes]', () => {
+    const names = ['Extended Echo Reply', 'Malformed Query', 'No Such Interface', 'No Such Table Entry']
+    for (const [code, name] of [...names, 'Multiple Interfaces Satisfy Query'].entries()) {
+      expect(icmp6.parse(unhex(`a10${code}0000 12340700`))).toMatchObject({ code })
+      expect(lookup(6, icmp6.Type.extendedEchoReply, code).name).toBe(name)
+    }
+    expect(lookup(6, icmp6.Type.extendedEchoReply, 5).codeName).toBe('Unassigned')
   })
 
   test('a reply may have 8 octets, or the structure and data of the request behind them (RFC 8335 §4) [v6-probe-reply-tail]', () => {

@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Ip6, parseIp, readIp6 } from './addr.ts'
+import { Carried } from './carried.ts'
 import { finish, sum } from './checksum.ts'
 import { of } from './extension.ts'
+import type { Frame } from './frame.ts'
 import * as icmp6 from './icmp6.ts'
 import type { Malformed } from './malformed.ts'
 import * as mld from './mld.ts'
 import type * as ndOption from './nd-option.ts'
 import { hex, u16, unhex } from './octets.ts'
+import * as quote from './quote.ts'
 
 const ip = (text: string) => parseIp(text) as Ip6
 const NOTHING = new Uint8Array(0)
@@ -548,6 +551,20 @@ describe('layout', () => {
       expect(icmp6.typeOf(m)).toBe(type)
       expect(m.kind).not.toBe('other')
     }
+  })
+
+  test('an ICMPv6 message is behind Next Header 58; behind 1 the same octets are none (RFC 4443 §2.1) [v6-format-nexthdr]', () => {
+    const packet = (next: string) =>
+      unhex(
+        `60000000000b${next}40fe800000000000000000000000000001fe8000000000000000000000000000028000ac1712340007616263`,
+      )
+    const transport = (next: string) => (quote.parse(packet(next), 0, 51, 6) as quote.Quote).transport
+    expect(transport('3a')).toMatchObject({ kind: 'icmp6', type: 128, id: 0x1234, seq: 7 })
+    expect(transport('01')).toMatchObject({ kind: 'other', protocol: 1 })
+    const carried = new Carried()
+    const find = (next: string) =>
+      carried.find({ bytes: packet(next), at: 0, end: 51, length: 51, linkType: 229 } as Frame)
+    expect([find('3a'), find('01')]).toEqual(['icmp', 'other'])
   })
 
   test('octets called unused are ignored on receipt and sent as zero (RFC 4443 §3.1, §3.3) [v6-format-unused]', () => {

@@ -111,7 +111,7 @@ describe('extensions', () => {
     expect(refusal(unreachable(8, mpls))).toMatch('RFC 8883')
   })
 
-  test('of an extended echo request are one identification, by address where L is clear (RFC 8335 §2)', () => {
+  test('of an extended echo request are one identification, by address where L is clear (RFC 8335 §2) [v6-probe-lclear-address]', () => {
     expect(refusal(request(true, byName))).toBeUndefined()
     expect(refusal(request(false, byAddress))).toBeUndefined()
     expect(refusal(request(false, byName))).toMatch('by address')
