@@ -678,6 +678,22 @@ describe('bugs of others', () => {
     }
   })
 
+  test('CVE-2023-23415, Windows: an error that quotes a fragment says so and takes none of its octets for a transport header', () => {
+    const quoted = (offset: string) =>
+      `6000000000182c4020010db800000000000000000000000120010db8000000000000000000000002 1100${offset}deadbeef ${'35'.repeat(16)}`
+    for (const type of ['01', '02', '03', '04']) {
+      const later = icmp6.parse(unhex(`${type}000000 00000000 ${quoted('00b9')}`)) as icmp6.Unreachable
+      expect(quote.parse(later.quote, 0, later.quote.length, 6)).toMatchObject({
+        ip: { fragment: { offset: 184, more: true, id: 0xdeadbeef } },
+        transport: { kind: 'fragment', protocol: 17 },
+      })
+      const first = icmp6.parse(unhex(`${type}000000 00000000 ${quoted('0001')}`)) as icmp6.Unreachable
+      expect(quote.parse(first.quote, 0, first.quote.length, 6)).toMatchObject({
+        transport: { kind: 'udp', srcPort: 0x3535 },
+      })
+    }
+  })
+
   test('CVE-2020-22283, lwIP: an error is as large as its quote and is never built into less room', () => {
     const quote = new Uint8Array(1500)
     const m: icmp6.Message = { kind: 'unreachable', code: 4, quote, extensions: undefined }
