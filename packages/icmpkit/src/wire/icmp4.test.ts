@@ -4,6 +4,7 @@ import { type Ip4, parseIp } from './addr.ts'
 import { update } from './checksum.ts'
 import { type Extensions, of } from './extension.ts'
 import * as icmp4 from './icmp4.ts'
+import * as ip4 from './ip4.ts'
 import type { Malformed } from './malformed.ts'
 import { hex, u16, unhex } from './octets.ts'
 
@@ -345,6 +346,18 @@ describe('the checksum', () => {
   })
 })
 
+test('each message stands right behind an IPv4 header of protocol 1: type, code, checksum (RFC 792) [v4-format-proto-1]', () => {
+  for (const [name, octets, m] of PACKETS) {
+    const datagram = new Uint8Array(20 + icmp4.size(m))
+    const fields = { protocol: icmp4.PROTOCOL, src: ip('192.0.2.1'), dst: ip('198.51.100.9') }
+    icmp4.write(m, datagram, ip4.write(fields, datagram, 0, icmp4.size(m)))
+    expect(datagram[9], name).toBe(1)
+    const header = ip4.parse(datagram) as ip4.Header
+    expect(icmp4.parse(datagram, header.payload, header.end), name).toEqual(m)
+    expect(hex(datagram, header.payload, header.payload + 4), name).toBe(octets.slice(0, 8))
+  }
+})
+
 describe('reserved octets', () => {
   test('are written as zero over whatever stood there (RFC 792) [v4-format-unused-zero] [v4-du-format] [v4-te-format]', () => {
     for (const [name, octets, m] of PACKETS) {
@@ -544,7 +557,7 @@ describe('extensions', () => {
 })
 
 describe('extended echo', () => {
-  test('a request has its L bit in the lowest bit of octet 7, and ignores the seven above (RFC 8335 §2) [v4-probe-request-format] [v4-probe-request-code]', () => {
+  test('a request has its L bit in the lowest bit of octet 7, and ignores the seven above (RFC 8335 §2) [v4-probe-request-format]', () => {
     const plain = parsed('2a00bcca123407012000dcee0008030200000007')
     const dirty = parsed('2a07bcca123407ff2000dcee0008030200000007')
     expect(dirty).toEqual({ ...plain, code: 7 })
@@ -558,7 +571,7 @@ describe('extended echo', () => {
     expect(parsed('2b000000123407e1')).toMatchObject({ state: 7, active: false, ipv4: false, ipv6: true })
   })
 
-  test('a reply may return the structure of the request, or be eight octets [v4-probe-reply-body]', () => {
+  test('a reply may return the structure of the request, or be eight octets', () => {
     const body = '2000dcee0008030200000007000102'
     expect(parsed(`2b00000012340704${body}`)).toMatchObject({ data: unhex(body) })
     expect(parsed('2b00000012340704')).toMatchObject({ data: NOTHING })

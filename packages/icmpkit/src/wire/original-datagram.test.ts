@@ -81,7 +81,7 @@ describe('a quote in front of extensions', () => {
 })
 
 describe('an error', () => {
-  test('without extensions quotes as much as fits into 576 octets, and no more than there is (RFC 1812 §4.3.2.3)', () => {
+  test('without extensions quotes as much as fits into 576 octets, and no more than there is (RFC 1812 §4.3.2.3) [v4-quote-576]', () => {
     expect(total(fit(datagram(1500), [], room4))).toBe(576)
     expect(total(fit(datagram(100), [], room4))).toBe(128)
     expect(fit(datagram(23), [], room4).quote.length).toBe(23)
@@ -132,7 +132,7 @@ describe('an error', () => {
     expect(originalDatagram.lengthOctet(fitted.quote, fitted.extensions, 4)).toBe(255)
   })
 
-  test('quotes the octets that were received, none of them changed [v4-quote-unchanged]', () => {
+  test('quotes the octets that were received, none of them changed', () => {
     const original = datagram(300)
     const out = new Uint8Array(576)
     const end = icmp4.write({ kind: 'timeExceeded', code: 0, ...fit(original, [one], room4) }, out, 0)

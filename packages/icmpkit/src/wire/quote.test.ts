@@ -113,6 +113,19 @@ describe('a quoted header', () => {
     })
   })
 
+  test('whose total length leaves out the header, or has its octets swapped, is read all the same: old stacks quote such', () => {
+    for (const length of ['0010', '0000', '0013']) {
+      const bytes = unhex(DATAGRAMS.udp.replace('45000024', `4500${length}`))
+      expect(quote.parse(bytes, 0, 28, 4)).toMatchObject({
+        ip: { length: Number.parseInt(length, 16), end: 28 },
+        transport: { kind: 'udp', srcPort: 40000, dstPort: 33434 },
+        missing: ['payload'],
+      })
+    }
+    const swapped = unhex(DATAGRAMS.udp.replace('45000024', '45002400'))
+    expect(quote.parse(swapped, 0, 28, 4)).toMatchObject({ transport: { dstPort: 33434 }, missing: ['payload'] })
+  })
+
   test('followed by its IPv6 chain leads to the transport behind it', () => {
     const q = read('chain')
     expect(q.ip).toMatchObject({

@@ -69,7 +69,7 @@ export interface None {
 
 /** Quoted datagram at `at`; malformed where not even its IP header is whole and sound. */
 export function parse(bytes: Uint8Array, at: number, end: number, family: Family): Quote | Malformed {
-  const ip = family === 4 ? ip4.parse(bytes, at, end) : ip6.parse(bytes, at, end)
+  const ip = family === 4 ? ip4.parseQuoted(bytes, at, end) : ip6.parse(bytes, at, end)
   if (ip.kind === 'malformed') return ip
   if (ip.kind === 'ip6' && isExtension(ip.protocol) && !isLaterFragment(ip)) {
     return { ip, transport: { kind: 'none', protocol: ip.protocol }, missing: CHAIN_CUT }
@@ -135,9 +135,9 @@ function missingOf(transport: Transport, ip: ip4.Header | ip6.Header, at: number
   }
 }
 
-/** Where the original ended, had it been quoted in full. */
+/** Where the original ended, had it been quoted in full. A total length that leaves out its own header says nothing. */
 function originalEnd(ip: ip4.Header | ip6.Header, at: number): number {
-  if (ip.kind === 'ip4') return at + ip.length
+  if (ip.kind === 'ip4') return at + ip.length < ip.payload ? Number.POSITIVE_INFINITY : at + ip.length
   const first = ip.extensions[0]
   if (ip.payloadLength === 0 && first?.kind === 'hopByHop') {
     for (const o of first.options) if (o.kind === 'jumbo') return at + ip6.HEADER + o.length
