@@ -31,8 +31,13 @@ Exit code: 0, with --check 1 where a checksum is wrong or a message malformed, 2
   )
   add(new Option('-4, --ipv4', 'ICMPv4 only').conflicts('ipv6'))
   add(new Option('-6, --ipv6', 'ICMPv6 only'))
-  add(new Option('--type <type...>', 'only these types: numbers, or names as in echo-request').argParser(typeList))
-  add(new Option('--code <code...>', 'only these codes').argParser(codeList))
+  add(
+    new Option(
+      '--type <types>',
+      'only these types: numbers, or names as in echo-request, separated by commas',
+    ).argParser(typeList),
+  )
+  add(new Option('--code <codes>', 'only these codes, separated by commas').argParser(codeList))
   add(new Option('--addr <address>', 'only from or to this address or prefix (192.0.2.0/24)'))
   add(new Option('-c, --count <n>', 'stop after so many messages').argParser(positive))
   add(new Option('-#, --number', "each packet's number in front, from 1 as Wireshark counts"))

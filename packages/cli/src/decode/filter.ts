@@ -48,6 +48,7 @@ function addressRule(text: string): Filter {
     return (length & 7) === 0 || (bytes[at + whole]! ^ wanted[whole]!) >> (8 - (length & 7)) === 0
   }
   return (bytes, c) =>
+    c.ip >= 0 &&
     c.family === family &&
     (family === 4
       ? inside(bytes, c.ip + 12) || inside(bytes, c.ip + 16)

@@ -245,10 +245,10 @@ const UNREACHABLE: readonly Literal[] = [
   'beyond scope ',
   'unreachable address ',
   'unreachable port, ',
-  'source address failed policy, ',
-  'reject route to ',
-  'error in source routing header to ',
-  'headers too long to ',
+  'code 5, source address failed policy, ',
+  'code 6, reject route to ',
+  'code 7, error in source routing header to ',
+  'code 8, headers too long to ',
 ].map((t) => literal(`ICMP6, destination unreachable, ${t}`))
 const UNREACHABLE_CODE = literal('ICMP6, destination unreachable, unknown unreach code (')
 /** By code; the pointer follows. */
@@ -257,13 +257,13 @@ const PROBLEM: readonly Literal[] = [
   'next header',
   'option',
   'incomplete header chain',
-  'SR upper-layer header error',
-  'unrecognized next header at intermediate node',
-  'extension header too big',
-  'extension header chain too long',
-  'too many extension headers',
-  'too many options in extension header',
-  'option too big',
+  'code-#4, SR upper-layer header error',
+  'code-#5, unrecognized next header at intermediate node',
+  'code-#6, extension header too big',
+  'code-#7, extension header chain too long',
+  'code-#8, too many extension headers',
+  'code-#9, too many options in extension header',
+  'code-#10, option too big',
 ].map((t) => literal(`ICMP6, parameter problem, ${t} - octet `))
 const PROBLEM_CODE = literal('ICMP6, parameter problem, code-#')
 const OCTET = literal(' - octet ')
