@@ -13,7 +13,8 @@ export type {
   SummaryEvent,
   TimeoutEvent,
 } from './ping-event.ts'
-export { type PingEventOut, PingMachine, type PingSettings, type PingTarget } from './ping-machine.ts'
+export { type PingEventOut, PingMachine, type PingSettings } from './ping-machine.ts'
+export type { PingTarget } from './ping-target.ts'
 export type { Asked, Question, Seen } from './question.ts'
 export { answerTypes, SendMachine, type SendMachineEvent, type SendSettings } from './send-machine.ts'
 export { LossBursts, RttStatistics, type RttSummary } from './statistics.ts'

@@ -7,25 +7,29 @@
  */
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
-import { ANY4, ANY6, BROADCAST4, type Family, familyOf, type Ip, isMulticast } from '../wire/addr.ts'
+import { ANY4, ANY6, type Family, type Ip } from '../wire/addr.ts'
 import { holds, pseudoSum6, sum } from '../wire/checksum.ts'
 import { IpTable } from '../wire/ip-table.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
-import { u16, u32 } from '../wire/octets.ts'
 import type { ErrorEvent, MachineEvent, SummaryEvent } from './ping-event.ts'
+import {
+  newTarget,
+  type PingTarget,
+  type Probe,
+  type ProbeState,
+  ROTATE_AFTER,
+  summarize,
+  type Target,
+} from './ping-target.ts'
+import { ProbeMemory } from './probe-memory.ts'
 import { type Asked, extend, type Question, type Seen } from './question.ts'
-import { LossBursts, RttStatistics } from './statistics.ts'
+import { locateQuoted, mtuOf, noQuote, pointerOf, type Quoted } from './quoted-message.ts'
+import { RttStatistics } from './statistics.ts'
 import { TimerHeap } from './timer-heap.ts'
 
-/** A reply later than this after its probe is foreign: nothing is kept for ever. */
-const MEMORY_MS = 60_000
-/** Probes kept for late replies and duplicates; the oldest settled ones go first. */
-const MEMORY_PROBES = 1 << 17
 /** Responders told apart for one multicast probe. */
 const MAX_RESPONDERS = 4096
-/** Losses in a row after which the identifier is changed: a firewall can stay stuck on the old one for ever. */
-const ROTATE_AFTER = 10
 /** A kernel identifier is changed at most this often: other targets share it. */
 const ROTATE_EVERY_MS = 10_000
 
@@ -69,63 +73,6 @@ export interface PingSettings {
   random: () => number
 }
 
-/** `port`: the interface, for link-local and multicast; 0 = by the route. */
-export interface PingTarget {
-  ip: Ip
-  port: number
-  source: Ip | undefined
-}
-
-type ProbeState = 'flying' | 'answered' | 'lost' | 'failed' | 'unsent'
-
-interface Probe {
-  target: Target
-  ext: number
-  id: number
-  tag: number
-  /** The moment before the send call, by the user clock. */
-  userAt: Instant
-  sentAt: Instant
-  sentClock: ClockSource
-  midnightMs: number
-  state: ProbeState
-  /** Who answered already; only kept for targets that many may answer. */
-  responders: IpTable | undefined
-}
-
-interface Target {
-  slot: number
-  ip: Ip
-  family: Family
-  port: number
-  source: Ip | undefined
-  many: boolean
-  id: number
-  phase: 'asking' | 'draining' | 'done'
-  dueAt: Instant
-  ready: boolean
-  preloadLeft: number
-  /** Extended sequence of the last probe; the first is 1. */
-  ext: number
-  flying: number
-  probes: Map<number, Probe>
-  startedAt: Instant | undefined
-  endedAt: Instant
-  highestAnswered: number
-  rotateAfter: number
-  sent: number
-  received: number
-  late: number
-  duplicates: number
-  corrupt: number
-  foreign: number
-  reordered: number
-  errors: number
-  localDrops: number
-  rtt: RttStatistics
-  bursts: LossBursts
-}
-
 /** A reply whose transmit stamp may still lie in the error queue: it waits until both queues were drained once. */
 interface Held {
   probe: Probe
@@ -158,19 +105,17 @@ export class PingMachine implements Machine<PingEventOut> {
   readonly #ready: Record<Family, Target[]> = { 4: [], 6: [] }
   readonly #events: PingEventOut[] = []
   #eventsHead = 0
-  /** All probes in the order they left; the first `#settled` have timed out or ended, the first `#forgotten` are gone. */
-  readonly #order: (Probe | undefined)[] = []
-  #settled = 0
-  #forgotten = 0
-  readonly #byTag = new Map<number, Probe>()
-  #nextTag = 1
+  readonly #memory = new ProbeMemory()
   #held: Held[] = []
   #left = 0
   #spacedUntil: Instant = Number.NEGATIVE_INFINITY as Instant
   #deadline: Instant | undefined
   #asking = 0
   #holding: boolean
+  /** Of targets that are over and forgotten. */
+  readonly #past = new RttStatistics()
   #rotatedAt: Record<Family, number> = { 4: Number.NEGATIVE_INFINITY, 6: Number.NEGATIVE_INFINITY }
+  readonly #quoted: Quoted = noQuote()
   readonly #seen: Seen = { id: -1, seq: -1, token: 'none', slot: -1, ext: -1 }
 
   constructor(settings: PingSettings) {
@@ -183,37 +128,7 @@ export class PingMachine implements Machine<PingEventOut> {
   /** Begins to ask `target` at `at` (not before now); returns its slot, which every event names. */
   add(now: Instant, target: PingTarget, at: Instant = now): number {
     const slot = this.#targets.length
-    const t: Target = {
-      slot,
-      ip: target.ip,
-      family: familyOf(target.ip),
-      port: target.port,
-      source: target.source,
-      many: isMulticast(target.ip) || target.ip === BROADCAST4,
-      id: this.#id,
-      phase: 'asking',
-      dueAt: at,
-      ready: false,
-      preloadLeft: Math.max(0, this.#s.preload - 1),
-      ext: 0,
-      flying: 0,
-      probes: new Map(),
-      startedAt: undefined,
-      endedAt: now,
-      highestAnswered: 0,
-      rotateAfter: ROTATE_AFTER,
-      sent: 0,
-      received: 0,
-      late: 0,
-      duplicates: 0,
-      corrupt: 0,
-      foreign: 0,
-      reordered: 0,
-      errors: 0,
-      localDrops: 0,
-      rtt: new RttStatistics(),
-      bursts: new LossBursts(),
-    }
+    const t = newTarget(slot, target, this.#id, this.#s.preload, now, at)
     this.#targets.push(t)
     if (!t.many && this.#byIp.get(t.ip) < 0) this.#byIp.set(t.ip, slot)
     this.#asking++
@@ -252,6 +167,7 @@ export class PingMachine implements Machine<PingEventOut> {
   /** Statistics of all targets together. */
   total(): RttStatistics {
     const all = new RttStatistics()
+    all.merge(this.#past)
     for (const t of this.#targets) if (t !== undefined) all.merge(t.rtt)
     return all
   }
@@ -263,7 +179,7 @@ export class PingMachine implements Machine<PingEventOut> {
       return
     }
     this.#settle(now)
-    this.#forget(now)
+    this.#memory.forget(now, this.#gone)
     for (let t = this.#due.pop(now); t !== undefined; t = this.#due.pop(now)) {
       // An entry of the past: the target was asked to come earlier or later since.
       if (t.phase !== 'asking' || t.ready || t.dueAt > now) continue
@@ -291,7 +207,7 @@ export class PingMachine implements Machine<PingEventOut> {
   }
 
   handleSent(_now: Instant, tag: number, stamp: Instant, clock: ClockSource): void {
-    const probe = this.#byTag.get(tag)
+    const probe = this.#memory.byTag(tag)
     if (probe === undefined || (this.#s.userClock && clock !== 'user')) return
     if (clock === 'user' && probe.sentClock === 'user') {
       probe.userAt = stamp
@@ -303,7 +219,7 @@ export class PingMachine implements Machine<PingEventOut> {
   }
 
   handleUnsent(now: Instant, tag: number, why: LocalDrop, mtu: number): void {
-    const probe = this.#byTag.get(tag)
+    const probe = this.#memory.byTag(tag)
     if (probe === undefined || probe.state !== 'flying') return
     const t = probe.target
     const seq = probe.ext
@@ -364,7 +280,7 @@ export class PingMachine implements Machine<PingEventOut> {
     }
     let next = this.#due.next ?? (Number.POSITIVE_INFINITY as Instant)
     if (this.#ready[4].length + this.#ready[6].length > 0 && this.#spacedUntil < next) next = this.#spacedUntil
-    const oldest = this.#oldestFlying()
+    const oldest = this.#memory.oldestFlying()
     if (oldest !== undefined && oldest.userAt + this.#s.timeoutMs < next) {
       next = (oldest.userAt + this.#s.timeoutMs) as Instant
     }
@@ -389,23 +305,7 @@ export class PingMachine implements Machine<PingEventOut> {
     t.flying++
     t.startedAt ??= now
     this.#left++
-    const probe: Probe = {
-      target: t,
-      ext: t.ext,
-      id: this.#s.echoId(t.family) ?? t.id,
-      tag: this.#nextTag,
-      userAt: now,
-      sentAt: now,
-      sentClock: 'user',
-      midnightMs: midnight(now, this.#s.midnightOffsetMs),
-      state: 'flying',
-      responders: undefined,
-    }
-    this.#nextTag = this.#nextTag === 0x7fffffff ? 1 : this.#nextTag + 1
-    this.#byTag.set(probe.tag, probe)
-    t.probes.set(probe.ext, probe)
-    this.#order.push(probe)
-    return probe
+    return this.#memory.launch(t, now, this.#s.echoId(t.family) ?? t.id, midnight(now, this.#s.midnightOffsetMs))
   }
 
   #writePacket(probe: Probe, slot: Slot): void {
@@ -761,35 +661,13 @@ export class PingMachine implements Machine<PingEventOut> {
   #handleError(now: Instant, a: Arrival, at: number, end: number, family: Family, from: Ip): void {
     const { question } = this.#s
     const type = a.bytes[at]!
-    const quote = at + 8
     const seen = this.#seen
-    let to: Ip
-    let inner: number
-    let innerEnd: number
-    if (family === 4) {
-      const q = ip4.parseQuoted(a.bytes, quote, end)
-      if (q.kind === 'malformed' || q.protocol !== 1 || q.offset !== 0) {
-        this.ignored++
-        return
-      }
-      to = q.dst
-      inner = q.payload
-      innerEnd = q.end
-    } else {
-      const q = ip6.parse(a.bytes, quote, end)
-      if (q.kind === 'malformed' || q.protocol !== 58) {
-        this.ignored++
-        return
-      }
-      to = q.finalDst
-      inner = q.payload
-      innerEnd = q.end
-    }
+    const q = this.#quoted
     const probe =
-      innerEnd > inner &&
-      a.bytes[inner] === question.requestType(family) &&
-      question.read(a.bytes, inner, innerEnd, family, seen)
-        ? this.#probeOfQuote(seen, family, to)
+      locateQuoted(a.bytes, at + 8, end, family, q) &&
+      a.bytes[q.at] === question.requestType(family) &&
+      question.read(a.bytes, q.at, q.end, family, seen)
+        ? this.#probeOfQuote(seen, family, q.to)
         : undefined
     if (probe === undefined) {
       this.ignored++
@@ -849,17 +727,8 @@ export class PingMachine implements Machine<PingEventOut> {
     probe.target.endedAt = now
   }
 
-  #oldestFlying(): Probe | undefined {
-    while (this.#settled < this.#order.length) {
-      const probe = this.#order[this.#settled]
-      if (probe !== undefined && probe.state === 'flying') return probe
-      this.#settled++
-    }
-    return undefined
-  }
-
   #settle(now: Instant): void {
-    for (let p = this.#oldestFlying(); p !== undefined; p = this.#oldestFlying()) {
+    for (let p = this.#memory.oldestFlying(); p !== undefined; p = this.#memory.oldestFlying()) {
       if (p.userAt + this.#s.timeoutMs > now) return
       const t = p.target
       if (p.responders !== undefined && p.responders.size > 0) {
@@ -872,22 +741,6 @@ export class PingMachine implements Machine<PingEventOut> {
       this.#emit({ kind: 'timeout', target: t.slot, seq: p.ext, at: now })
       this.#rotateIfStuck(now, t)
       this.#finishIfDrained(t, now)
-    }
-  }
-
-  #forget(now: Instant): void {
-    while (this.#forgotten < this.#settled) {
-      const probe = this.#order[this.#forgotten]!
-      const kept = this.#order.length - this.#forgotten
-      if (kept <= MEMORY_PROBES && now - probe.userAt < MEMORY_MS) break
-      probe.target.probes.delete(probe.ext)
-      this.#byTag.delete(probe.tag)
-      this.#order[this.#forgotten++] = undefined
-    }
-    if (this.#forgotten > 4096 && this.#forgotten * 2 > this.#order.length) {
-      this.#order.splice(0, this.#forgotten)
-      this.#settled -= this.#forgotten
-      this.#forgotten = 0
     }
   }
 
@@ -920,41 +773,16 @@ export class PingMachine implements Machine<PingEventOut> {
     this.#emit(summarize(t, t.flying > 0 ? now : t.endedAt))
   }
 
+  /** A run that targets come to and leave for weeks must not grow: what is over goes into the total. */
+  readonly #gone = (t: Target): void => {
+    this.#past.merge(t.rtt)
+    this.#targets[t.slot] = undefined
+    if (this.#byIp.get(t.ip) === t.slot) this.#byIp.delete(t.ip)
+  }
+
   #emit(e: PingEventOut): void {
     this.#events.push(e)
   }
-}
-
-function summarize(t: Target, end: Instant): SummaryEvent {
-  return {
-    kind: 'summary',
-    target: t.slot,
-    sent: t.sent,
-    received: t.received,
-    lost: t.sent - t.received,
-    late: t.late,
-    duplicates: t.duplicates,
-    corrupt: t.corrupt,
-    foreign: t.foreign,
-    reordered: t.reordered,
-    errors: t.errors,
-    localDrops: t.localDrops,
-    rtt: t.rtt.summary(),
-    bursts: t.bursts.count,
-    longestBurst: t.bursts.longest,
-    elapsedNs: t.startedAt === undefined ? 0 : Math.max(0, Math.round((end - t.startedAt) * 1e6)),
-  }
-}
-
-/** Next-hop MTU of RFC 1191 §4 (0 from a router that predates it: unknown) and RFC 4443 §3.2. */
-function mtuOf(family: Family, type: number, code: number, bytes: Uint8Array, at: number): number | null {
-  if (family === 4) return type === 3 && code === 4 ? u16(bytes, at + 6) || null : null
-  return type === 2 ? u32(bytes, at + 4) : null
-}
-
-function pointerOf(family: Family, type: number, bytes: Uint8Array, at: number): number | null {
-  if (family === 4) return type === 12 ? bytes[at + 4]! : null
-  return type === 4 ? u32(bytes, at + 4) : null
 }
 
 /** Milliseconds since midnight UT. */
