@@ -38,6 +38,8 @@ export default defineConfig([
     },
     platform: 'node',
     external: ['koffi'],
+    // Node 22 knows no `using` yet.
+    transform: { target: 'es2024' },
     resolve,
     output: { dir: 'packages/icmpkit/dist', chunkFileNames: 'chunk/[name]-[hash].js', cleanDir: true },
   },
@@ -48,7 +50,7 @@ export default defineConfig([
     external: ['koffi'],
     plugins: [builtins],
     treeshake: { propertyReadSideEffects: false as const },
-    transform: { define: { __VERSION__: JSON.stringify(version) } },
+    transform: { target: 'es2024' as const, define: { __VERSION__: JSON.stringify(version) } },
     resolve,
     // Else what a lazy chunk shares with the command becomes files of its own, each read at every start.
     preserveEntrySignatures: 'allow-extension' as const,

@@ -553,6 +553,7 @@ function settingsOf(
 
 function doorSpec(o: PingOptions, family: Family, question: Question): os.DoorSpec {
   const ipOptions = family === 4 ? ipOptionsOf(o) : undefined
+  const source = o.source === undefined ? undefined : parseIp(o.source)
   // The kernel's ping socket sends echo and extended echo, nothing else.
   const rawOnly = question.name === 'timestamp' || question.name === 'nodeinfo'
   return {
@@ -562,7 +563,7 @@ function doorSpec(o: PingOptions, family: Family, question: Question): os.DoorSp
     ...(o.netns === undefined ? {} : { netns: o.netns }),
     ...(o.interface === undefined ? {} : { interface: o.interface }),
     ...(o.mark === undefined ? {} : { mark: o.mark }),
-    ...(o.source === undefined ? {} : { source: o.source }),
+    ...(source === undefined || familyOf(source) !== family ? {} : { source }),
     ...(o.dontFragment === undefined ? {} : { dontFragment: o.dontFragment }),
     ...(o.broadcast === undefined ? {} : { broadcast: o.broadcast }),
     ...(ipOptions === undefined ? {} : { ipOptions }),
