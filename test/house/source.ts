@@ -22,15 +22,21 @@ export interface Source {
 
 /** Sources that users get, tests left out. */
 export function sources(): Source[] {
-  return parsed(globSync('packages/*/src/**/*.ts', { cwd: ROOT }).filter((f) => !f.endsWith('.test.ts')))
+  users ??= parsed(globSync('packages/*/src/**/*.ts', { cwd: ROOT }).filter((f) => !f.endsWith('.test.ts')))
+  return users
 }
 
 /** Tests, and everything that only this repository runs. */
 export function workshop(): Source[] {
-  return parsed(
+  ours ??= parsed(
     globSync(['packages/*/src/**/*.test.ts', '{test,bench,examples,conformance}/**/*.ts', '*.ts'], { cwd: ROOT }),
   )
+  return ours
 }
+
+/** Parsed once for all rules of a file. */
+let users: Source[] | undefined
+let ours: Source[] | undefined
 
 export function parseSource(path: string, text: string): Source {
   return { path, text, tree: parseAst(text, { lang: 'ts', sourceType: 'module' }) as unknown as Node }

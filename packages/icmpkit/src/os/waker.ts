@@ -145,7 +145,8 @@ export class Waker {
     this.#woken.push(waiter)
     this.#immediate ??= setImmediate(() => {
       this.#immediate = undefined
-      const woken = this.#woken
+      // After a late wake-up several are due: the earliest first.
+      const woken = this.#woken.sort((a, b) => a.until - b.until)
       this.#woken = []
       for (const w of woken) if (this.#leave(w)) w.resolve()
     })

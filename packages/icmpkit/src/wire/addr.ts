@@ -52,11 +52,11 @@ export function writeIp(ip: Ip, out: Uint8Array, at: number): number {
   return at + 16
 }
 
-/** 224.0.0.0/4 and ff00::/8. */
 /** An address passes between octets and bigint through here: shifting bigints takes twice and twenty times as long. */
 const HALVES = new DataView(new ArrayBuffer(16))
 const LAST6 = (1n << 128n) - 1n
 
+/** 224.0.0.0/4 and ff00::/8. */
 export function isMulticast(ip: Ip): boolean {
   return typeof ip === 'bigint' ? ip >> 120n === 0xffn : ip >>> 28 === 0xe
 }
