@@ -1,5 +1,5 @@
 /** A packet of ours as `icmp decode` shows it: the line, or the tree. */
-import { Carried, capture, linkLayer } from 'icmpkit/wire'
+import { Carried, linkLayer } from 'icmpkit/wire'
 import { frameOf } from '../decode/hex-frame.ts'
 import { Output } from '../decode/output.ts'
 import type { Sink } from '../decode/sink.ts'
@@ -15,9 +15,7 @@ export class PacketText {
 
   constructor(tree: boolean) {
     const options = { zone: localZone }
-    this.#sink = tree
-      ? new TreeSink(this.#out, options, new Tally(), new capture.CaptureReader(0))
-      : new TextSink(this.#out, options)
+    this.#sink = tree ? new TreeSink(this.#out, options, new Tally(), () => null) : new TextSink(this.#out, options)
   }
 
   /** `time` in seconds with nine digits after the point; `length` octets on the wire. */
