@@ -17,6 +17,7 @@ test('a name is labels with a length each and a zero octet (RFC 1035 §3.1)', ()
 test('dots, backslashes and octets beyond printable ASCII are escaped (RFC 1035 §5.1)', () => {
   expect(show('06612e625c1bff00')).toEqual({ text: 'a\\.b\\\\\\027\\255', end: 8 })
   expect(write('a\\.b\\\\\\027\\255')).toBe('06612e625c1bff00')
+  expect(write('a\\.')).toBe('02612e00')
 })
 
 test('a name of 255 octets is read and written, one of 256 is not (RFC 1035 §2.3.4)', () => {

@@ -94,6 +94,14 @@ describe('fromJson', () => {
     })
   })
 
+  test('a 64-bit number is a decimal string or a small number', () => {
+    const nonce = (value: unknown) => (fromJson(6, { kind: 'nodeInfoQuery', nonce: value }) as { nonce: bigint }).nonce
+    expect(['0', '18446744073709551615', 0, 7, undefined].map(nonce)).toEqual([0n, (1n << 64n) - 1n, 0n, 7n, 0n])
+    for (const wrong of ['-1', '1e3', '0x10', '', ' 1', -1, 1.5, 2 ** 53, Number.NaN, true, '1'.repeat(21)]) {
+      expect(() => nonce(wrong), String(wrong)).toThrow(TypeError)
+    }
+  })
+
   test('extensions are made sound: a checksum will be written, and a family number is found by the address', () => {
     const m = fromJson(6, {
       kind: 'extendedEchoRequest',

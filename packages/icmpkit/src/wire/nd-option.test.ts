@@ -235,8 +235,11 @@ function read(octets: string): unknown {
   return ndOption.parse(bytes, 0, bytes.length)
 }
 
+/** Between neighbours that must stay as they are. */
 function write(options: ndOption.Option[]): string {
-  const out = new Uint8Array(ndOption.size(options)).fill(0xee)
-  expect(ndOption.write(options, out, 0)).toBe(out.length)
-  return hex(out)
+  const end = 5 + ndOption.size(options)
+  const out = new Uint8Array(end + 20).fill(0xee)
+  expect(ndOption.write(options, out, 5)).toBe(end)
+  expect(hex(out, 0, 5) + hex(out, end)).toBe('ee'.repeat(25))
+  return hex(out, 5, end)
 }
