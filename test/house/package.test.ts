@@ -56,6 +56,11 @@ test('importing the library loads no koffi: a door does', () => {
   expect(out).toBe('0\n')
 })
 
+test('the koffi that the system calls look for is the one that package.json pins', () => {
+  const source = readFileSync(resolve(PACKAGE, 'src/os/sys.ts'), 'utf8')
+  expect(/KOFFI = '(.*)'/.exec(source)?.[1]).toBe(manifest.dependencies.koffi)
+})
+
 test('the published package holds the command, the build and the licence, and no tests', () => {
   const out = execFileSync('npm', ['pack', '--dry-run', '--json', '--silent'], {
     cwd: PACKAGE,

@@ -82,13 +82,14 @@ export function must(result: number, syscall: string, door: string, cure = ''): 
 }
 
 const ENOSYS = 38
+/** The version that package.json pins. */
+const KOFFI = '3.3.4'
 
 function load(): Sys {
   if (process.platform !== 'linux') {
     throw new OsError(ENOSYS, 'load', 'os', `icmpkit opens sockets on Linux only; this is ${process.platform}`)
   }
-  // A bundler must not pull koffi in, and its native part must not load before a door opens.
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi
+  const koffi = loadKoffi()
   if (koffi.sizeof('void *') !== 8) {
     throw new OsError(ENOSYS, 'load', 'os', 'The structures here are those of 64-bit Linux: use a 64-bit Node')
   }
@@ -191,6 +192,21 @@ function load(): Sys {
       return result === null || result === 0n ? -koffi.errno() : 0
     },
   }
+}
+
+/**
+ * koffi's own loader has Node build the public faces of fs, util and module, 7 ms of each start, and ends at this one
+ * file. Where the file is elsewhere (musl, another layout of node_modules) or of another version, that loader finds it.
+ */
+function loadKoffi(): Koffi {
+  // A bundler must not pull koffi in, and its native part must not load before a door opens.
+  const require = createRequire(import.meta.url)
+  const { arch } = process
+  try {
+    const native = require(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`) as Koffi
+    if (native.version === KOFFI) return native
+  } catch {}
+  return require('koffi') as Koffi
 }
 
 /** mmap fails with all ones, not with null. */
