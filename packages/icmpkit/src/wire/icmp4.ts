@@ -264,7 +264,7 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
     case Type.routerAdvertisement:
       return parseAdvertisement(bytes, at, end, code)
     case Type.routerSolicitation:
-      return { kind: 'routerSolicitation', code, trailing: bytes.subarray(at + BODY, end) }
+      return { kind: 'routerSolicitation', code, trailing: rest(bytes, at + BODY, end) }
     case Type.timestampRequest:
     case Type.timestampReply:
       return {
@@ -275,7 +275,7 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
         originate: u32(bytes, at + ORIGINATE),
         receive: u32(bytes, at + RECEIVE),
         transmit: u32(bytes, at + TRANSMIT),
-        trailing: bytes.subarray(at + TIMESTAMP_LENGTH, end),
+        trailing: rest(bytes, at + TIMESTAMP_LENGTH, end),
       }
     case Type.informationRequest:
     case Type.informationReply:
@@ -284,7 +284,7 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
         code,
         id: u16(bytes, at + ID),
         seq: u16(bytes, at + SEQ),
-        trailing: bytes.subarray(at + BODY, end),
+        trailing: rest(bytes, at + BODY, end),
       }
     case Type.addressMaskRequest:
     case Type.addressMaskReply:
@@ -294,7 +294,7 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
         id: u16(bytes, at + ID),
         seq: u16(bytes, at + SEQ),
         mask: readIp4(bytes, at + MASK),
-        trailing: bytes.subarray(at + ADDRESS_MASK_LENGTH, end),
+        trailing: rest(bytes, at + ADDRESS_MASK_LENGTH, end),
       }
     case Type.traceroute:
       return {
@@ -305,7 +305,7 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
         returnHopCount: u16(bytes, at + RETURN_HOP_COUNT),
         outputLinkSpeed: u32(bytes, at + OUTPUT_LINK_SPEED),
         outputLinkMtu: u32(bytes, at + OUTPUT_LINK_MTU),
-        trailing: bytes.subarray(at + TRACEROUTE_LENGTH, end),
+        trailing: rest(bytes, at + TRACEROUTE_LENGTH, end),
       }
     case Type.photuris:
       return {
@@ -345,6 +345,11 @@ export function parseLegacy(bytes: Uint8Array, at = 0, end: number = bytes.lengt
   return { ...m, quote: bytes.subarray(at + BODY, begin), extensions: extension.parse(bytes, begin, end) }
 }
 
+/** Mostly there is none, and a view of nothing costs as much as any other. */
+function rest(bytes: Uint8Array, at: number, end: number): Uint8Array {
+  return at === end ? NOTHING : bytes.subarray(at, end)
+}
+
 function quoteOf(bytes: Uint8Array, at: number, end: number): Uint8Array {
   const begin = originalDatagram.locate(at + BODY, end, bytes[at + LENGTH]!, UNIT)
   return bytes.subarray(at + BODY, begin < 0 ? end : begin)
@@ -365,7 +370,7 @@ function parseAdvertisement(bytes: Uint8Array, at: number, end: number, code: nu
     entries.push({
       address: readIp4(bytes, i),
       preference: i32(bytes, i + 4),
-      more: bytes.subarray(i + 8, i + entrySize * 4),
+      more: rest(bytes, i + 8, i + entrySize * 4),
     })
   }
   return {
@@ -374,7 +379,7 @@ function parseAdvertisement(bytes: Uint8Array, at: number, end: number, code: nu
     lifetimeSeconds: u16(bytes, at + LIFETIME),
     entrySize,
     entries,
-    trailing: bytes.subarray(entriesEnd, end),
+    trailing: rest(bytes, entriesEnd, end),
   }
 }
 
@@ -535,6 +540,8 @@ function putQuoted(m: Unreachable | TimeExceeded | ParameterProblem, out: Uint8A
   put8(out, at + LENGTH, originalDatagram.lengthOctet(m.quote, m.extensions, UNIT))
   return originalDatagram.write(m.quote, m.extensions, UNIT, out, at + BODY)
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** The length octet counts words of four octets (RFC 4884 §4). */
 const UNIT = 4
