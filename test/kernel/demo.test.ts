@@ -104,8 +104,8 @@ test('where IPv6 is off, the ping of ::1 says so and everything else is shown', 
   const h = host('demo')
   h.sysctl('ipv6.conf.all.disable_ipv6', 1)
   const all = lines(demo(h, ['--json']))
-  expect(all.at(-1)).toMatchObject({ kind: 'summary', errors: 10 })
-  expect(all.some((l) => l.kind === 'note' && l.part.startsWith('Ping'))).toBe(true)
+  expect(all.at(-1)).toMatchObject({ kind: 'summary', sent: 11, replies: 1, errors: 10, unanswered: 1 })
+  expect(all.some((l) => l.kind === 'note' && l.text.startsWith('not sent: Network is unreachable'))).toBe(true)
 })
 
 test('people get a line a packet and its meaning beneath, without colours where this is no terminal', () => {

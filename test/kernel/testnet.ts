@@ -63,7 +63,7 @@ export function makeHost(label: string): Host {
 }
 
 /**
- * Joins two hosts by a cable. Ends are named after the other side's label unless told, are up, have fixed MACs
+ * Joins two hosts by a cable. Ends are named after the other side's label unless told, are up with a carrier, have fixed MACs
  * (02:00:00:00:NN:01 and :02, NN counting cables), and make no link-local address of their own.
  */
 export function cable(a: Host, b: Host, nameA = 'eth0', nameB = 'eth0', mtu = 1500): void {
@@ -78,7 +78,24 @@ export function cable(a: Host, b: Host, nameA = 'eth0', nameB = 'eth0', mtu = 15
   })
   a.netlink.setLink(nameA, { addrGenMode: 'none', up: true })
   b.netlink.setLink(nameB, { addrGenMode: 'none', up: true })
+  for (const [h, name] of [
+    [a, nameA],
+    [b, nameB],
+  ] as const) {
+    awaitUp(h, name)
+  }
 }
+
+/** Until the kernel has told the queues that there is a carrier: what is sent before is dropped, and asked for a second later. */
+function awaitUp(h: Host, name: string): void {
+  for (let i = 0; i < 2000; i++) {
+    if (h.netlink.link(name)?.operState === 'up') return
+    Atomics.wait(SLEEP, 0, 0, 1)
+  }
+  throw new Error(`${h.name}: ${name} has no carrier after two seconds`)
+}
+
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 /** Two hosts, one cable: 192.0.2.1/24 and .2, 2001:db8::1/64 and ::2 on `eth0`. The commonest test network. */
 export function pair(): { a: Host; b: Host } {
@@ -127,6 +144,7 @@ class TestHost implements Host {
     const index = this.netlink.index(link)
     const a: NewAddress = { index, address: ip(text!), prefixLength: Number(length), noDad: true }
     this.netlink.addAddress(a)
+    if (!this.netlink.awaitAddress(a.address)) throw new Error(`${this.name}: ${prefix} does not come up`)
     return a
   }
 

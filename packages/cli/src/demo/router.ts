@@ -107,6 +107,7 @@ function build(namespace: Namespace): Router {
         set('ipv6/conf/all/forwarding', 1)
         set('ipv6/icmp/ratelimit', 0)
         netlink.addAddress({ index, address: PLACES[6].router, prefixLength: 64, noDad: true })
+        netlink.awaitAddress(PLACES[6].router)
         netlink.addRoute({ dst: ip('2001:db8:2::'), prefixLength: 48, oif })
         netlink.addRoute({ dst: ip('2001:db8:3::'), prefixLength: 48, type: 'unreachable' })
         netlink.addRoute({ dst: ip('2001:db8:4::'), prefixLength: 48, type: 'prohibit' })

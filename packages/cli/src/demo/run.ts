@@ -56,7 +56,8 @@ async function pings(show: Show, count: Summary): Promise<void> {
   for (const [i, target] of targets.entries()) {
     const door = doors.find((d) => d.family === (i === 0 ? 4 : 6))
     show.scene(`${target}, by ${door?.why.at(-1) ?? 'no door'}`)
-    for (const p of packets) {
+    const refused = events.find((e) => e.kind === 'error' && e.origin === 'local' && e.target === target)
+    for (const p of refused ? [] : packets) {
       if (p.packet.icmp === null || ![p.packet.src, p.packet.dst].includes(target)) continue
       if (p.direction === 'sent') count.sent++
       const reply = p.direction === 'heard' ? events.find((e) => e.kind === 'reply' && e.address === target) : undefined
@@ -73,7 +74,8 @@ async function pings(show: Show, count: Summary): Promise<void> {
 function unanswered(show: Show, count: Summary, events: readonly PingEvent[], target: string): void {
   const error = events.find((e) => e.kind === 'error' && e.target === target)
   count.unanswered++
-  show.say(error?.kind === 'error' ? `${error.name}: ${error.meaning}` : 'no answer within a second')
+  const words = error?.kind === 'error' ? `${error.name}: ${error.meaning}` : 'no answer within a second'
+  show.say(error?.kind === 'error' && error.origin === 'local' ? `not sent: ${words}` : words)
 }
 
 const CLOCKS = {

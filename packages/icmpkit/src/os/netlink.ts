@@ -115,8 +115,22 @@ export class Netlink implements Disposable {
     )
   }
 
+  /** An IPv6 address works a moment later, even without duplicate detection: see `awaitAddress`. */
   addAddress(a: NewAddress): void {
     this.#socket.request(writeAddress(this.#writer, 'add', a), 'RTM_NEWADDR')
+  }
+
+  /**
+   * Blocks until an address just added works, at most `limit` ms; false where it does not by then. The kernel joins the
+   * solicited-node group and makes the local route on a thread of its own: a packet that comes before is not for us.
+   */
+  awaitAddress(address: Ip, limit = 1000): boolean {
+    for (let i = 0; i <= limit; i++) {
+      const route = this.route({ dst: address })
+      if (route.kind === 'route' && route.type === 'local') return true
+      Atomics.wait(SLEEP, 0, 0, 1)
+    }
+    return false
   }
 
   removeAddress(a: NewAddress): void {
@@ -294,6 +308,9 @@ export class NetworkWatch implements AsyncIterableIterator<Change, void, void>, 
     this.#socket.close()
   }
 }
+
+/** Nobody wakes it: a sleep of a millisecond on this thread. */
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 function changesIn(r: MessageReader, end: number): Change[] {
   const changes: Change[] = []
