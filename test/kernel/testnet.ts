@@ -2,7 +2,7 @@
  * Networks to test in: namespaces joined by veth pairs, made through our own netlink client, without a child process.
  * Names carry the process id, so that runs side by side do not meet; all is removed when the test ends, failed or not.
  */
-import { writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { onTestFinished, type TestContext } from 'vitest'
 import {
   addNamespace,
@@ -47,6 +47,7 @@ export function host(label: string): Host {
 
 /** The same, for a suite: the caller removes it in `afterAll`. */
 export function makeHost(label: string): Host {
+  if (made === 0) removeOrphans()
   const name = `ik-${process.pid}-${label}${++made}`
   addNamespace(name)
   let namespace: Namespace | undefined
@@ -119,6 +120,20 @@ export function ip(text: string): Ip {
   return address
 }
 
+/** What a killed run left behind: namespaces that carry the id of a process that is gone. */
+function removeOrphans(): void {
+  const names = existsSync(RUN) ? readdirSync(RUN) : []
+  for (const name of names) {
+    const pid = /^ik-(\d+)-/.exec(name)?.[1]
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    try {
+      removeNamespace(name)
+    } catch {
+      // Another test process was faster; what really cannot be removed shows in `ip netns list`.
+    }
+  }
+}
+
 class TestHost implements Host {
   readonly name: string
   readonly namespace: Namespace
@@ -161,5 +176,6 @@ class TestHost implements Host {
   }
 }
 
+const RUN = '/run/netns'
 let made = 0
 let cables = 0
