@@ -21,6 +21,7 @@ export interface InterfaceInformation {
   /** ifIndex: an opaque token of the sender (RFC 5837 §3.1). */
   index: number | undefined
   address: Ip | undefined
+  /** Written with as little padding as whole words need, also where it was read with more. */
   name: string | undefined
   mtu: number | undefined
   /** Octets behind the announced items; a receiver ignores them (RFC 5837 §4.1). */
