@@ -15,7 +15,7 @@ import { EchoQuestion } from './probe/echo-question.ts'
 import type { NodeInfoAsks } from './probe/node-info-question.ts'
 import { type PingEventOut, PingMachine, type PingSettings } from './probe/ping-machine.ts'
 import type { Question } from './probe/question.ts'
-import { type Resolved, resolve } from './resolve.ts'
+import { type Resolved, resolve, type Unresolved } from './resolve.ts'
 import { drive, EventQueue, type Run } from './run.ts'
 import { type Family, familyOf, type Ip, parseIp } from './wire/addr.ts'
 import * as ip4Option from './wire/ip4-option.ts'
@@ -154,6 +154,8 @@ class Pinging implements PingRun {
   #reporter: PingReporter | undefined
   #clock: Clock | undefined
   #open: Door[] = []
+  /** What the kernel said to the door of a family. */
+  readonly #refusals: Partial<Record<Family, string>> = {}
   /** Asks another namespace for its interfaces (once rights are dropped, nobody enters it any more), and for sources. */
   #routes: os.Netlink | undefined
   /** Interface names by index, as they were when the doors opened. */
@@ -198,7 +200,8 @@ class Pinging implements PingRun {
   async add(target: string): Promise<void> {
     await this.doors
     const found = await this.#resolve(target)
-    if ('why' in found) throw new TypeError(`${target}: ${found.why}`)
+    const why = 'why' in found ? found.why : found.map((r) => this.#noDoor(r)).find((w) => w !== undefined)
+    if ('why' in found || why !== undefined) throw new TypeError(`${target}: ${why}`)
     for (const r of found) this.#addOne(r, this.#clock!.now())
     this.#clock!.wake()
   }
@@ -242,13 +245,11 @@ class Pinging implements PingRun {
     if (o.netns !== undefined) this.#routes = os.inNamespace(o.netns, () => os.openNetlink())
     else if (o.onPacket !== undefined && o.over === undefined) this.#routes = os.openNetlink()
     const answers = await Promise.all(targets.map((t) => this.#resolve(t)))
-    const found = answers.flatMap((a) => ('why' in a ? [] : a))
-    const room = 65_507 - (ipOptionsOf(o)?.length ?? 0)
-    if ((o.size ?? 0) > room && found.some((r) => familyOf(r.ip) === 4)) {
-      throw new RangeError(`ping: size is ${o.size}; an IPv4 datagram has room for ${room} octets of payload`)
-    }
+    const located = answers.flatMap((a) => ('why' in a ? [] : a))
     const question = await questionOf(o, o.over === undefined ? os.secret(8) : unguarded(8))
-    const choices = await this.#openDoors(found, question)
+    const choices = await this.#openDoors(located, question)
+    // A target whose family has no door would be due for ever.
+    const found = located.filter((r) => this.#noDoor(r) === undefined)
     const clock = o.over?.clock ?? new os.RealClock()
     this.#clock = clock
     const echoId = (f: Family) => this.#open.find((d) => d.family === f)?.echoId
@@ -267,6 +268,10 @@ class Pinging implements PingRun {
       token: question.hasToken,
     })
     for (const a of answers) if ('why' in a) this.#unresolved(a.target, a.why)
+    for (const r of located) {
+      const why = this.#noDoor(r)
+      if (why !== undefined) this.#unresolved(r.target, why)
+    }
     // Spread over the first interval: a burst of a thousand would overflow our own queues.
     const step = found.length > 1 ? Math.min(1, (o.interval ?? INTERVAL) / found.length) : 0
     const start = clock.now()
@@ -282,14 +287,25 @@ class Pinging implements PingRun {
     return this.#end(start)
   }
 
-  #resolve(target: string) {
+  async #resolve(target: string): Promise<Resolved[] | Unresolved> {
     const o = this.#o
-    return resolve(target, {
-      family: o.family ?? onlyFamily(o),
+    const found = await resolve(target, {
+      family: onlyFamily(o),
       all: o.allAddresses === true,
       zoneIndex: (zone) => this.#zoneIndex(zone),
       port: o.interface === undefined ? 0 : (this.#zoneIndex(o.interface) ?? 0),
     })
+    if ('why' in found) return found
+    const room = roomIn4(o)
+    if ((o.size ?? 0) <= room || !found.some((r) => familyOf(r.ip) === 4)) return found
+    return { target, why: `an IPv4 datagram has room for ${room} octets of payload, not ${o.size}` }
+  }
+
+  /** Why this target can't be asked by the doors that are open; undefined where it can. */
+  #noDoor(r: Resolved): string | undefined {
+    const family = familyOf(r.ip)
+    if (this.#open.some((d) => d.family === undefined || d.family === family)) return undefined
+    return this.#refusals[family] ?? `this run has no door for IPv${family}: begin it with a target of that family`
   }
 
   /** All doors open before rights are dropped; with `hold` both families, since targets of both may be added. */
@@ -301,20 +317,20 @@ class Pinging implements PingRun {
     }
     const families = new Set<Family>(found.map((r) => familyOf(r.ip)))
     const choices: os.DoorChoice[] = []
+    // The zone of a link-local source is that of whom it asks.
+    const sourcePort = found.find((r) => r.port > 0)?.port ?? 0
     let refusal: os.OsError | undefined
     for (const family of [4, 6] as const) {
       const optional = !families.has(family)
       if (optional && o.hold !== true) continue
       try {
-        const choice = await os.openDoor(doorSpec(o, family, question))
+        const choice = await os.openDoor({ ...doorSpec(o, family, question), sourcePort })
         choices.push(choice)
         this.#open.push(choice.door)
       } catch (e) {
         if (!(e instanceof os.OsError) || (!optional && families.size === 1)) throw e
         refusal = e
-        if (!optional) {
-          for (const r of found) if (familyOf(r.ip) === family) this.#unresolved(r.target, e.message)
-        }
+        this.#refusals[family] = e.message
       }
     }
     if (choices.length === 0 && refusal !== undefined) throw refusal
@@ -587,11 +603,25 @@ async function questionOf(o: PingOptions, secret: Uint8Array): Promise<Question>
   }
 }
 
-/** The family that the question alone allows. */
+/** The one family that what is asked for allows, the source's among it. @throws TypeError where no family does */
 function onlyFamily(o: PingOptions): Family | undefined {
-  if (o.question?.kind === 'timestamp' || o.recordRoute === true || o.timestampOption !== undefined) return 4
-  if (o.question?.kind === 'nodeinfo') return 6
-  return undefined
+  const source = o.source === undefined ? undefined : parseIp(o.source)
+  const wishes: [string, Family | undefined][] = [
+    ['the family asked for', o.family],
+    ['the source', source === undefined ? undefined : familyOf(source)],
+    ['the question', o.question?.kind === 'timestamp' ? 4 : o.question?.kind === 'nodeinfo' ? 6 : undefined],
+    ['record route', o.recordRoute === true ? 4 : undefined],
+    ['the timestamp option', o.timestampOption === undefined ? undefined : 4],
+  ]
+  const [first, ...others] = wishes.filter(([, family]) => family !== undefined)
+  const other = others.find(([, family]) => family !== first![1])
+  if (other !== undefined) throw new TypeError(`ping: ${first![0]} is IPv${first![1]}, ${other[0]} is IPv${other[1]}`)
+  return first?.[1]
+}
+
+/** The largest IPv4 datagram less 20 octets of header, the options, and 8 of ICMP. */
+function roomIn4(o: PingOptions): number {
+  return 65_507 - (ipOptionsOf(o)?.length ?? 0)
 }
 
 /** Record route with nine slots, or the timestamp option (RFC 791 §3.1), padded to words. */
@@ -628,8 +658,8 @@ function check(o: PingOptions): void {
   between('interval', o.interval, 0, week, false)
   between('timeout', o.timeout, 0.001, week, false)
   between('deadline', o.deadline, 0.001, 365 * 86_400_000, false)
-  // The largest IPv4 datagram less 20 octets of header and 8 of ICMP; IPv6 counts its header apart (RFC 8200 §3).
-  between('size', o.size, 0, o.family === 4 ? 65_507 : 65_527)
+  // IPv6 counts its header apart (RFC 8200 §3).
+  between('size', o.size, 0, o.family === 4 ? roomIn4(o) : 65_527)
   between('ttl', o.ttl, 1, 255)
   between('tos', o.tos, 0, 255)
   between('flowLabel', o.flowLabel, 0, 0xfffff)
@@ -644,4 +674,5 @@ function check(o: PingOptions): void {
     if (hosts.length < 1 || hosts.length > 4) throw new RangeError('ping: the timestamp option names one to four hosts')
     for (const h of hosts) if (typeof parseIp(h) !== 'number') throw new TypeError(`ping: not an IPv4 address: ${h}`)
   }
+  onlyFamily(o)
 }

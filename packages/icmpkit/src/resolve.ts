@@ -1,5 +1,5 @@
 /** Targets as people write them: an address, an address with a zone, or a name. Names are asked of the system's resolver. */
-import { type Family, familyOf, type Ip, isLinkLocal, parseIp } from './wire/addr.ts'
+import { ANY4, ANY6, type Family, familyOf, type Ip, isLinkLocal, parseIp } from './wire/addr.ts'
 
 export interface Resolved {
   /** As it was written. */
@@ -33,7 +33,8 @@ export async function resolve(target: string, s: ResolveSettings): Promise<Resol
     if (s.family !== undefined && familyOf(literal) !== s.family) {
       return { target, why: `is not an IPv${s.family} address` }
     }
-    return located(target, literal, zone, s)
+    const unfit = standsForAnother(literal)
+    return unfit === undefined ? located(target, literal, zone, s) : { target, why: unfit }
   }
   // Like inet_aton, resolvers take 0177.1 or 2130706433 for an address; that reading has opened allow lists (CVE-2021-28918).
   if (/^(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]*))*$/i.test(host)) {
@@ -56,6 +57,15 @@ export async function resolve(target: string, s: ResolveSettings): Promise<Resol
   } catch (e) {
     return { target, why: describe((e as NodeJS.ErrnoException).code) }
   }
+}
+
+/** No packet carries these to a host, and no host answers from them. */
+function standsForAnother(ip: Ip): string | undefined {
+  if (ip === ANY4) return 'stands for no address: 127.0.0.1 is this machine'
+  if (ip === ANY6) return 'stands for no address: ::1 is this machine'
+  // RFC 4291 §2.5.5.2
+  if (typeof ip === 'bigint' && ip >> 32n === 0xffffn) return 'is an IPv4 address in IPv6 writing: write it as IPv4'
+  return undefined
 }
 
 function located(target: string, ip: Ip, zone: string | undefined, s: ResolveSettings): Resolved[] | Unresolved {

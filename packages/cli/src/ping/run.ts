@@ -1,5 +1,13 @@
 /** Runs `icmp ping`: options to the library, events to text or NDJSON, signals, exit code. */
-import { type PingEvent, type PingOptions, type PingQuestion, type PingRun, type PingTotal, ping } from 'icmpkit'
+import {
+  type PingEvent,
+  type PingOptions,
+  type PingQuestion,
+  type PingRun,
+  type PingSummary,
+  type PingTotal,
+  ping,
+} from 'icmpkit'
 import { parseIp } from 'icmpkit/wire'
 import { Output } from '../output.ts'
 import type { PacketFile } from './packet-file.ts'
@@ -134,7 +142,9 @@ class LocalRefusals {
 
 function exitCode(result: Awaited<PingRun['done']>, flags: Flags, local: LocalRefusals): number {
   if (result.unasked > 0) return 2
-  if (result.summaries.some((s) => s.received === 0 && s.sent > 0 && local.of(s.target, s.address) === s.sent)) return 2
+  const neverAsked = (s: PingSummary) =>
+    s.received === 0 && s.sent + s.localDrops > 0 && s.sent === local.of(s.target, s.address)
+  if (result.summaries.some(neverAsked)) return 2
   if (result.answered < result.targets) return 1
   // iputils: with -c and -w, fewer replies than asked for is a failure.
   const few = flags.count !== undefined && flags.deadline !== undefined
@@ -142,7 +152,9 @@ function exitCode(result: Awaited<PingRun['done']>, flags: Flags, local: LocalRe
 }
 
 function optionsOf(flags: Flags, packets: PacketFile | undefined): PingOptions {
-  const isSource = flags.interface !== undefined && parseIp(flags.interface) !== undefined
+  // iputils' -I: an interface, an address, or an address with its zone.
+  const [first, zone] = flags.interface?.split('%') ?? []
+  const isSource = first !== undefined && parseIp(first) !== undefined
   const flood = flags.flood === true
   const bounded = flags.count !== undefined || flags.deadline !== undefined
   const options: { [K in keyof PingOptions]: PingOptions[K] | undefined } = {
@@ -156,8 +168,8 @@ function optionsOf(flags: Flags, packets: PacketFile | undefined): PingOptions {
     tos: flags.tos ?? flags.dscp,
     flowLabel: flags.flowlabel,
     dontFragment: flags.pmtudisc,
-    source: isSource ? flags.interface : undefined,
-    interface: isSource ? undefined : flags.interface,
+    source: isSource ? first : undefined,
+    interface: isSource ? zone : flags.interface,
     mark: flags.mark,
     family: flags.ipv4 === true ? 4 : flags.ipv6 === true ? 6 : undefined,
     allAddresses: flags.allAddresses,

@@ -241,7 +241,7 @@ function time(ns: number): string {
 
 const DROP: Record<string, string> = {
   'no-buffer': 'no buffer space for a packet',
-  'not-permitted': 'a local rule or a missing right stopped a packet',
+  'not-permitted': 'a local rule or a missing right stopped a packet (a broadcast address needs -b)',
   'link-down': 'the interface is down',
   'receive-queue': 'the receive queue was full: replies were lost on this machine',
   'short-write': 'the kernel took less than a packet',
