@@ -147,6 +147,7 @@ export class PingMachine implements Machine<PingEventOut> {
 
   /** Stops asking; its summary follows. Unknown or ended slots are none of our business. */
   remove(now: Instant, slot: number): void {
+    this.#release()
     const t = this.#targets[slot]
     if (t !== undefined && t.phase !== 'done') this.#finish(t, now)
   }
@@ -220,7 +221,7 @@ export class PingMachine implements Machine<PingEventOut> {
 
   handleUnsent(now: Instant, tag: number, why: LocalDrop, mtu: number): void {
     const probe = this.#memory.byTag(tag)
-    if (probe === undefined || probe.state !== 'flying') return
+    if (probe === undefined || probe.state !== 'flying' || probe.target.phase === 'done') return
     const t = probe.target
     const seq = probe.ext
     if (why === 'too-big' || why === 'no-route') {
@@ -457,6 +458,11 @@ export class PingMachine implements Machine<PingEventOut> {
       return
     }
     const t = probe.target
+    // Nothing about a target follows its summary.
+    if (t.phase === 'done') {
+      this.ignored++
+      return
+    }
     t.endedAt = a.stamp
     // A token that is not ours, on a probe that matches all else: somebody changed the payload under way.
     const differsAt = badSum
@@ -644,6 +650,10 @@ export class PingMachine implements Machine<PingEventOut> {
       return
     }
     const about = t ?? this.#targets[seen.token === 'ours' ? seen.slot : -1]
+    if (about?.phase === 'done') {
+      this.ignored++
+      return
+    }
     if (about !== undefined) about.foreign++
     this.#emit({
       kind: 'foreign',
@@ -669,7 +679,7 @@ export class PingMachine implements Machine<PingEventOut> {
       question.read(a.bytes, q.at, q.end, family, seen)
         ? this.#probeOfQuote(seen, family, q.to)
         : undefined
-    if (probe === undefined) {
+    if (probe === undefined || probe.target.phase === 'done') {
       this.ignored++
       return
     }
