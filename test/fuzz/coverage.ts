@@ -31,8 +31,8 @@ export function branchCoverage(file: string, runs: readonly ScriptCoverage[]): F
   const met = (offset: number) => scripts.some((s) => countAt(s, offset) > 0)
   let branches = 0
   const isLeftOut = (f: Node) => {
-    const name = String((f.id as Node).name)
-    if (PARSES.test(name) || met((f.body as Node).start)) return false
+    const name = String(((f.id ?? f.key) as Node).name)
+    if (PARSES.test(name) || met(((f.body ?? (f.value as Node).body) as Node).start)) return false
     leftOut.push(name)
     return true
   }
@@ -63,12 +63,15 @@ function countAt(script: ScriptCoverage, offset: number): number {
 function* branchesOf(tree: Node, isLeftOut: (f: Node) => boolean): Generator<number> {
   const out = new Set<Node>()
   for (const [node, around] of walk(tree)) {
-    if (node.type === 'FunctionDeclaration' && isLeftOut(node)) out.add(node)
+    if (/^(FunctionDeclaration|MethodDefinition)$/.test(node.type) && isLeftOut(node)) out.add(node)
     if (out.has(node) || around.some((n) => out.has(n))) continue
     const arm = (field: string) => (isNode(node[field]) ? [(node[field] as Node).start] : [])
     switch (node.type) {
       case 'FunctionDeclaration':
         yield* arm('body')
+        break
+      case 'MethodDefinition':
+        yield ((node.value as Node).body as Node).start
         break
       case 'IfStatement':
       case 'ConditionalExpression':

@@ -191,6 +191,27 @@ for packet, name in [
 ]:
     show("ip6", packet, name)
 
+ECHO6 = ICMPv6EchoRequest(id=1, seq=2, data=b"0123456789abcdef")
+EXTENDED = {
+    "jumbogram": IPv6(plen=0, **SIX) / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=32)]) / ECHO6,
+    "first fragment": IPv6(**SIX) / IPv6ExtHdrFragment(offset=0, m=1, id=9) / ECHO6,
+    "later fragment": IPv6(**SIX) / IPv6ExtHdrFragment(offset=2, m=0, id=9, nh=58) / Raw(b"0123456789abcdef"),
+    "authentication header": IPv6(nh=51, **SIX) / Raw(bytes([58, 4, 0, 0]) + bytes(20) + bytes(ECHO6)),
+    "authentication header, too short": IPv6(nh=51, **SIX) / Raw(bytes([58, 0, 0, 0]) + bytes(20)),
+    "routing header": IPv6(**SIX) / IPv6ExtHdrRouting(type=2, addresses=["2001:db8::9"], segleft=1) / ECHO6,
+    "many extension headers": IPv6(nh=60, **SIX) / Raw(bytes([60, 0, 1, 4, 0, 0, 0, 0]) * 70),
+}
+for name, packet in EXTENDED.items():
+    show("ip6", packet, name)
+    show("ethernet", Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet, f"ethernet, {name}")
+ICMP_FRAGMENTS = [
+    IP(flags="MF", proto=1, **FOUR) / Raw(bytes(ICMP(id=1, seq=2) / Raw(b"x" * 16))),
+    IP(frag=3, proto=1, **FOUR) / Raw(b"the rest"),
+]
+for packet in ICMP_FRAGMENTS:
+    show("ip4", packet, "fragment of an ICMP message")
+    show("ethernet", Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet, "ethernet, fragment")
+
 MACS = dict(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 PING4 = IP(**FOUR) / ICMP(id=1, seq=2) / Raw(b"ping" * 4)
 PING6 = IPv6(**SIX) / ICMPv6EchoRequest(id=1, seq=2, data=b"ping" * 4)

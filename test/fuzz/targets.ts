@@ -346,6 +346,20 @@ export const TARGETS: readonly Target[] = [
     read: (bytes, at, end) => printed(LINKS[(end - at) % LINKS.length]!, bytes, at, end),
   },
   {
+    // A message without its packet, of the family that its length says.
+    name: 'print-bare',
+    covers: ['print.ts'],
+    seeds: [...seeds.ICMP4, ...seeds.ICMP6],
+    read(bytes, at, end) {
+      const frame = { ...emptyFrame(), bytes, at, end, length: end - at, digits: 0 }
+      const carried = new Carried()
+      carried.bare((end - at) % 2 === 0 ? 4 : 6, at, end)
+      LINE.end = 0
+      PRINTER.packet(frame, carried)
+      return [printable(), carried.verify(bytes)]
+    },
+  },
+  {
     name: 'capture',
     covers: ['capture.ts', 'capture-window.ts', 'pcap.ts', 'pcapng.ts', 'frame.ts'],
     seeds: seeds.CAPTURES,
@@ -367,12 +381,12 @@ function hexOf(bytes: Uint8Array, at: number, end: number): string {
   return Buffer.from(bytes.subarray(at, end)).toString('hex')
 }
 
-const LINKS = [1, 1, 1, ...Object.values(linkLayer.LinkType)]
+const LINKS = [1, 1, 1, ...Object.values(linkLayer.LinkType), 999]
 const LINE = new AsciiLine(64)
 const PRINTER = new PacketPrinter(LINE)
 const NUMBERED = new PacketPrinter(LINE, { numbered: true, zone: () => 3600 })
 
-/** The line that `icmp decode` prints, and what it is based on. Nothing but printable ASCII may be in it. */
+/** The line that `icmp decode` prints, and what it is based on. */
 function printed(linkType: number, bytes: Uint8Array, at: number, end: number): unknown {
   const frame = { ...emptyFrame(), bytes, at, end, length: end - at + (end & 1), linkType, digits: (end % 3) * 3 + 3 }
   const carried = new Carried()
@@ -382,11 +396,23 @@ function printed(linkType: number, bytes: Uint8Array, at: number, end: number): 
   if (finding === 'icmp') printer.packet(frame, carried)
   else if (finding === 'later-fragment') printer.laterFragment(frame, carried)
   else if (finding === 'bad-ip') printer.badIp(frame, carried, carried.flaw(frame))
+  const verdict = finding === 'icmp' ? carried.verify(bytes) : undefined
+  if (verdict !== undefined && verdict !== 'unverifiable' && carried.length >= 8) {
+    const field = (bytes[carried.at + 2]! << 8) | bytes[carried.at + 3]!
+    const right = carried.rightChecksum(bytes)
+    // A sum of all ones may stand as either of the two zeros of ones' complement.
+    agree('rightChecksum', field === right || (field === 0xffff && right === 0), verdict === 'ok')
+  }
+  return [finding, printable(), verdict]
+}
+
+/** What was printed: ASCII that no terminal takes for anything else. */
+function printable(): Uint8Array {
   for (let i = 0; i < LINE.end; i++) {
     const octet = LINE.bytes[i]!
     if ((octet < 0x20 && i + 1 < LINE.end) || octet > 0x7e) throw new Error(`octet ${octet} at ${i} of the line`)
   }
-  return [finding, LINE.bytes.subarray(0, LINE.end), finding === 'icmp' && carried.verify(bytes)]
+  return LINE.bytes.subarray(0, LINE.end)
 }
 
 function network(linkType: number, bytes: Uint8Array, at: number, end: number): unknown {

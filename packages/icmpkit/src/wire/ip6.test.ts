@@ -327,6 +327,19 @@ test('values too wide for their fields are refused, not cut', () => {
   expect(() => ip6.write(f, out, 61, 0)).toThrow(RangeError)
 })
 
+test('a jumbo option that tells less than stands here does not hide the length (RFC 2675 §3)', () => {
+  // Found by the fuzz run: IPv6(plen=24) / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=9)]) / 16 octets
+  const packet = new Uint8Array([
+    ...unhex('6000000000180040 20010db8000000000000000000000001 20010db8000000000000000000000002 3b00c20400000009'),
+    ...new Uint8Array(16),
+  ])
+  const h = ip6.parse(packet)
+  if (h.kind !== 'ip6') throw new Error(h.why)
+  const out = new Uint8Array(packet.length)
+  expect(ip6.write(h, out, 0, h.end - h.payload)).toBe(48)
+  expect(out).toEqual(packet)
+})
+
 test('the largest payload is 65,535 octets without a jumbo option (iputils 20240905: sizes 65527 and 65528)', () => {
   const out = new Uint8Array(100)
   const f = { protocol: 58, src: SRC, dst: DST }

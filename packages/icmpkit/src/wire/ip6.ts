@@ -184,7 +184,7 @@ export function size(f: Fields): number {
 
 /**
  * Writes the header and its extension headers for an upper layer of `payloadLength` octets; returns where that starts.
- * With a jumbo option in front, the payload length field is 0.
+ * With a jumbo option in front that tells no less than this, the payload length field is 0 (RFC 2675 §3).
  * @throws RangeError on a value too wide for its field
  */
 export function write(f: Fields, out: Uint8Array, at: number, payloadLength: number): number {
@@ -196,14 +196,14 @@ export function write(f: Fields, out: Uint8Array, at: number, payloadLength: num
   if (trafficClass < 0 || trafficClass > 0xff || !Number.isInteger(trafficClass)) throw tooWide(trafficClass, 8)
   if (flowLabel < 0 || flowLabel > 0xfffff || !Number.isInteger(flowLabel)) throw tooWide(flowLabel, 20)
   const length = payload - at - HEADER + payloadLength
-  const jumbo = extensions.length > 0 && jumboLength(extensions[0]!) !== undefined
+  const jumbo = extensions.length > 0 ? (jumboLength(extensions[0]!) ?? -1) : -1
   let i = at + HEADER
   for (const [n, e] of extensions.entries()) {
     const next = extensions[n + 1]
     i = extension.write(e, next === undefined ? f.protocol : extension.typeOf(next), out, i)
   }
   put32(out, at, ((6 << 28) | (trafficClass << 20) | flowLabel) >>> 0)
-  put16(out, at + PAYLOAD_LENGTH, jumbo ? 0 : length)
+  put16(out, at + PAYLOAD_LENGTH, jumbo >= length ? 0 : length)
   put8(out, at + NEXT_HEADER, extensions.length === 0 ? f.protocol : extension.typeOf(extensions[0]!))
   put8(out, at + HOP_LIMIT, f.hopLimit ?? 64)
   writeIp(f.src, out, at + SRC)
