@@ -100,6 +100,18 @@ test('an error message draws nothing, is not waited for in vain, and that is no 
   expect(events.at(-1)).toMatchObject({ kind: 'summary', sent: 1, answerable: false })
 })
 
+test('half a message leaves as it is given', () => {
+  for (const [family, octets] of [
+    [4, '08'],
+    [6, '8000ab'],
+  ] as const) {
+    const { status, events } = icmpSend(SERVER[family], '--hex', octets, '-W', '100ms')
+    expect(status).toBe(1)
+    expect(events[0]).toMatchObject({ kind: 'sent', octets: expect.stringMatching(new RegExp(`${octets}$`)) })
+    expect(events.at(-1)).toMatchObject({ sent: 1, replies: 0, errors: 0, localDrops: 0 })
+  }
+})
+
 test('--count sends the same message so many times, and each answer is told', () => {
   const { status, events } = icmpSend(SERVER[4], '-c', '3', '-i', '50ms')
   expect(status).toBe(0)

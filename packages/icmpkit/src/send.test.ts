@@ -71,7 +71,8 @@ test('a checksum is made right, made wrong, or left as it is', async () => {
 
 test('octets shorter than a message leave as they are', async () => {
   for (const length of [0, 1, 3]) {
-    const { packet, icmp } = await prepared(4, new Uint8Array(length).fill(8))
+    const { packet, icmp, ownHeader } = await prepared(4, new Uint8Array(length).fill(8))
+    expect(ownHeader).toBe(true)
     expect(packet.length).toBe(20 + length)
     expect(hex(packet, icmp)).toBe('08'.repeat(length))
   }

@@ -357,8 +357,8 @@ function makePacket(
     const packet = new Uint8Array(ip4.size(f) + message.length)
     const icmp = ip4.write(f, packet, 0, message.length)
     packet.set(message, icmp)
-    // The kernel reads a TTL of zero as "the default".
-    return { packet, icmp, ownHeader: ttl === 0 }
+    // The kernel reads a TTL of zero as "the default", and refuses a message without room for its header.
+    return { packet, icmp, ownHeader: ttl === 0 || message.length < 8 }
   }
   const f = {
     protocol: icmp6.PROTOCOL,
