@@ -46,7 +46,7 @@ test('compression is followed backwards only, so that it ends (RFC 1035 §4.1.4)
 })
 
 test('text that is no name is a TypeError', () => {
-  for (const text of ['a..b', '.a', 'a..', `${'a'.repeat(64)}`, 'ü', 'a b', 'a\\', 'a\\999', 'a\n']) {
+  for (const text of ['a..b', '.a', 'a..', `${'a'.repeat(64)}`, 'ü', 'a b', 'a\\', 'a\\999', 'a\n', 'a\x7f']) {
     expect(() => dnsName.size(text), text).toThrow(TypeError)
   }
 })

@@ -65,6 +65,9 @@ const OPTIONS: [octets: string, option: ndOption.Option][] = [
     '1f040000000004b0076578616d706c65036e657400026c610000000000000000',
     { kind: 'dnsSearchList', lifetimeSeconds: 1200, names: ['example.net', 'la'], length: 4 },
   ],
+  // Without padding: the next octet is another option's.
+  ['1f020000000000010661626364656600', { kind: 'dnsSearchList', lifetimeSeconds: 1, names: ['abcdef'], length: 2 }],
+  ['2501613a62632f64', { kind: 'captivePortal', uri: 'a:bc/d', length: 1 }],
   [
     '2504' + '68747470733a2f2f706f7274616c2e6578616d706c652f617069' + '00000000',
     { kind: 'captivePortal', uri: 'https://portal.example/api', length: 4 },

@@ -134,6 +134,7 @@ test('a reply to extended echo has a state with code 0, and families with an act
     data: NOTHING,
   } as const
   expect(refusal(reply)).toBeUndefined()
+  expect(refusal({ ...reply, state: 2 })).toBeUndefined()
   expect(refusal({ ...reply, active: false })).toMatch('active interface')
   expect(refusal({ ...reply, code: 2, active: false, ipv4: false, ipv6: false, state: 2 })).toMatch('a state')
 })
