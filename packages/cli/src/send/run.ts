@@ -40,7 +40,7 @@ export async function run(target: string, flags: Flags): Promise<number> {
     }
     return await converse(target, what, options, flags, text)
   } catch (e) {
-    process.stderr.write(`icmp send: ${e instanceof Error ? e.message : String(e)}\n`)
+    process.stderr.write(`icmp send: ${safeText(e instanceof Error ? e.message : String(e))}\n`)
     return 2
   } finally {
     text.flush()
