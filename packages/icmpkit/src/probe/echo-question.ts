@@ -92,7 +92,7 @@ export class EchoQuestion implements Question {
     const payload = this.#payload
     const data = at + HEADER
     const here = end - data
-    for (let i = this.hasToken ? TOKEN : 0; i < payload.length; i++) {
+    for (let i = this.hasToken ? Math.min(TOKEN, here) : 0; i < payload.length; i++) {
       if (i >= here || bytes[data + i] !== payload[i]) return HEADER + i
     }
     return here > payload.length ? HEADER + payload.length : -1

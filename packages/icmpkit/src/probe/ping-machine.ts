@@ -618,7 +618,7 @@ export class PingMachine implements Machine<PingEventOut> {
   }
 
   #extOf(seen: Seen, t: Target): number {
-    return seen.ext >= 0 ? seen.ext : extend(seen.seq, t.ext, this.#s.question.seqBits)
+    return seen.ext >= 0 ? extend(seen.ext, t.ext, 32) : extend(seen.seq, t.ext, this.#s.question.seqBits)
   }
 
   #idFits(probe: Probe, seen: Seen): boolean {

@@ -16,7 +16,7 @@ export interface Seen {
    */
   token: 'ours' | 'alien' | 'none'
   slot: number
-  /** Extended sequence, or -1 where the token has no room for more than `seq`. */
+  /** The low 32 bits of the extended sequence, or -1 where the token has no room for more than `seq`. */
   ext: number
 }
 
@@ -58,9 +58,9 @@ export interface Question {
   ): Answer | undefined
 }
 
-/** The next extended sequence at or below `newest` whose low `bits` are `seq`. */
-export function extend(seq: number, newest: number, bits: 16 | 8): number {
-  const span = 1 << bits
+/** The extended sequence at or below `newest` whose low `bits` are `seq`: the field that tells it wraps, we do not. */
+export function extend(seq: number, newest: number, bits: 32 | 16 | 8): number {
+  const span = 2 ** bits
   const ext = Math.floor(newest / span) * span + seq
   return ext > newest ? ext - span : ext
 }
