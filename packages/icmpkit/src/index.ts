@@ -1,15 +1,14 @@
 /** icmpkit: ICMP for TypeScript. The five-line API; the parts are in `icmpkit/wire`, `icmpkit/probe`, `icmpkit/os`. */
 export { type Clock, type ClockSource, type Instant, showTime } from './clock.ts'
 export type { Arrival, Door, DoorLoss, DoorName, LocalDrop, Machine, Slot } from './door.ts'
+export type { PacketSeen } from './packet-tap.ts'
 export {
   type DoorReport,
-  type PacketSeen,
-  type PingOptions,
-  type PingQuestion,
   type PingResult,
   type PingRun,
   ping,
 } from './ping.ts'
+export type { PingOptions, PingQuestion } from './ping-options.ts'
 export type {
   PingAnswer,
   PingError,
