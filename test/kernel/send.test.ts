@@ -15,6 +15,9 @@ beforeAll(() => {
 afterAll(() => hosts?.[Symbol.dispose]())
 beforeEach(needsRoot)
 
+/** Answer within 100 ms: a general query (RFC 3810 §5.1). */
+const MLD_QUERY = '{"kind":"mldv2Query","group":"::","maxResponseDelayMs":100}'
+
 interface Event {
   kind: string
   [field: string]: unknown
@@ -98,6 +101,17 @@ test('an error message draws nothing, is not waited for in vain, and that is no 
   const { status, events } = icmpSend(SERVER[4], '--type', 'unreachable', '--code', 'port', '-W', '0')
   expect(status).toBe(0)
   expect(events.at(-1)).toMatchObject({ kind: 'summary', sent: 1, answerable: false })
+})
+
+test('an MLD query leaves as its RFC asks, hop limit 1 and router alert: the kernel there reports (RFC 3810 §5, §6.2)', () => {
+  const reports = () => {
+    const text = hosts!.router.inside(() => readFileSync('/proc/net/snmp6', 'utf8'))
+    return Number(/^Icmp6OutMLDv2Reports\s+(\d+)/m.exec(text)![1])
+  }
+  const before = reports()
+  // Reports go to a group that this machine does not listen to: the other kernel's counter tells.
+  icmpSend('ff02::1%near', '--json-message', MLD_QUERY, '-W', '1500ms')
+  expect(reports()).toBeGreaterThan(before)
 })
 
 test('half a message leaves as it is given', () => {

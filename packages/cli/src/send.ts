@@ -57,6 +57,7 @@ Exit code: 0 a reply or an error came, or nothing answers such a message; 1 noth
   add(new Option('-t, --ttl <n>', 'TTL or hop limit (what the RFC asks for, else 64)').argParser(number(255)))
   add(new Option('-Q, --tos <n>', 'TOS or traffic class octet').argParser(number(255)))
   add(new Option('-F, --flow-label <n>', 'IPv6 flow label').argParser(number(0xfffff)))
+  add(new Option('--router-alert', 'with the router alert option (MLD has it anyway)'))
   add(new Option('--src <address>', 'source, an address of this machine'))
   add(new Option('-I, --interface <name>', 'leave by this interface or VRF'))
   add(new Option('-m, --mark <n>', 'SO_MARK, for policy routing').argParser(number(0xffffffff)))

@@ -10,7 +10,9 @@ import * as checksum from './wire/checksum.ts'
 import * as icmp4 from './wire/icmp4.ts'
 import * as icmp6 from './wire/icmp6.ts'
 import * as ip4 from './wire/ip4.ts'
+import * as ip4Option from './wire/ip4-option.ts'
 import * as ip6 from './wire/ip6.ts'
+import type * as ip6Extension from './wire/ip6-extension.ts'
 import { type Json, toJson } from './wire/json.ts'
 import type { Verdict } from './wire/malformed.ts'
 import { put16, u16 } from './wire/octets.ts'
@@ -31,6 +33,8 @@ export interface SendOptions {
   ttl?: number
   tos?: number
   flowLabel?: number
+  /** Ask each router on the way to look (RFC 2113, RFC 2711). As its RFC asks for: MLD has it, the rest does not. */
+  routerAlert?: boolean
   /** `right`: made right; `wrong`: made wrong; `given`: octets leave as they are. */
   checksum?: 'right' | 'wrong' | 'given'
   family?: Family
@@ -353,14 +357,17 @@ function makePacket(
   if (o.checksum === 'wrong' && message.length >= 4) put16(message, 2, ~right & 0xffff)
   const ttl = o.ttl ?? usualTtl(familyOf(dst), message[0])
   if (typeof dst === 'number') {
-    const f = { protocol: icmp4.PROTOCOL, src: src as typeof dst, dst, ttl, tos: o.tos ?? 0 }
+    const options = ip4Option.writeOptions(o.routerAlert === true ? [{ kind: 'routerAlert', value: 0 }] : [])
+    const f = { protocol: icmp4.PROTOCOL, src: src as typeof dst, dst, ttl, tos: o.tos ?? 0, options }
     const packet = new Uint8Array(ip4.size(f) + message.length)
     const icmp = ip4.write(f, packet, 0, message.length)
     packet.set(message, icmp)
     // The kernel reads a TTL of zero as "the default", and refuses a message without room for its header.
     return { packet, icmp, ownHeader: ttl === 0 || message.length < 8 }
   }
+  const extensions = (o.routerAlert ?? isMld(message[0])) ? [ROUTER_ALERT] : []
   const f = {
+    extensions,
     protocol: icmp6.PROTOCOL,
     src: src as typeof dst,
     dst,
@@ -373,7 +380,16 @@ function makePacket(
   packet.set(message, icmp)
   // The kernel makes the checksum of ICMPv6 right, whatever it was, and refuses what has no room for one.
   const kept = message.length >= 4 && icmp6.verify(packet, icmp, packet.length, message.length, f.src, dst) === 'ok'
-  return { packet, icmp, ownHeader: !kept || ttl === 0 }
+  return { packet, icmp, ownHeader: !kept || ttl === 0 || extensions.length > 0 }
+}
+
+/** Padded to eight octets. */
+const ROUTER_ALERT: ip6Extension.Extension = {
+  kind: 'hopByHop',
+  options: [
+    { kind: 'routerAlert', value: 0 },
+    { kind: 'padN', length: 0 },
+  ],
 }
 
 function write(m: icmp4.Message | icmp6.Message, src: Ip, dst: Ip): Uint8Array {
@@ -396,11 +412,16 @@ function seal(message: Uint8Array, src: Ip, dst: Ip): void {
   put16(message, 2, checksum.finish(checksum.sum(message, 0, message.length, pseudo)))
 }
 
+/** RFC 2710 §3, RFC 3810 §5: queries without the option are dropped. */
+function isMld(type: number | undefined): boolean {
+  return type !== undefined && ((type >= 130 && type <= 132) || type === 143)
+}
+
 /** RFC 4861 §6.1, RFC 2710 §3, RFC 4286 §2: who gets another hop limit drops the message. */
 function usualTtl(family: Family, type: number | undefined): number {
   if (family === 4 || type === undefined) return 64
   if ((type >= 133 && type <= 137) || type === 141 || type === 142) return 255
-  return (type >= 130 && type <= 132) || type === 143 || (type >= 151 && type <= 153) ? 1 : 64
+  return isMld(type) || (type >= 151 && type <= 153) ? 1 : 64
 }
 
 function doorSpec(p: Prepared, o: SendOptions) {

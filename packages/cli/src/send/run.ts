@@ -1,6 +1,7 @@
 /** Runs `icmp send`: flags to the library, events to text or NDJSON, exit code. */
 import { type Prepared, prepareSend, type SendAnswer, type SendEvent, type SendOptions, send, showTime } from 'icmpkit'
 import { hex, icmp4, icmp6, registry, safeText, toJson } from 'icmpkit/wire'
+import { remark } from '../output.ts'
 import { type MessageFlags, makeMessage } from './message.ts'
 import { PacketText } from './packet-text.ts'
 
@@ -11,6 +12,7 @@ export interface Flags extends MessageFlags {
   ttl?: number
   tos?: number
   flowLabel?: number
+  routerAlert?: true
   src?: string
   interface?: string
   mark?: number
@@ -40,7 +42,7 @@ export async function run(target: string, flags: Flags): Promise<number> {
     }
     return await converse(target, what, options, flags, text)
   } catch (e) {
-    process.stderr.write(`icmp send: ${safeText(e instanceof Error ? e.message : String(e))}\n`)
+    remark(`icmp send: ${safeText(e instanceof Error ? e.message : String(e))}\n`)
     return 2
   } finally {
     text.flush()
@@ -60,8 +62,8 @@ async function converse(
   let next = events.next()
   const prepared = await session.prepared
   if (flags.verbose === true) {
-    process.stderr.write(`icmp send: ${prepared.door}: ${prepared.why.join('; ')}\n`)
-    if (prepared.cannot.length > 0) process.stderr.write(`icmp send: it cannot: ${prepared.cannot.join(', ')}\n`)
+    remark(`icmp send: ${prepared.door}: ${prepared.why.join('; ')}\n`)
+    if (prepared.cannot.length > 0) remark(`icmp send: it cannot: ${prepared.cannot.join(', ')}\n`)
   }
   for (let e = await next; !e.done; e = await next) {
     next = events.next()
@@ -89,7 +91,7 @@ function tell(e: SendEvent, prepared: Prepared, text: PacketText, flags: Flags):
       return
     case 'local-drop':
       text.flush()
-      process.stderr.write(`icmp send: ${safeText(e.target)}: ${REFUSED[e.why]}${e.mtu ? ` (MTU ${e.mtu})` : ''}\n`)
+      remark(`icmp send: ${safeText(e.target)}: ${REFUSED[e.why]}${e.mtu ? ` (MTU ${e.mtu})` : ''}\n`)
       return
     case 'summary':
       if (e.replies + e.errors > 0 || e.sent === 0 || flags.wait === 0) return
@@ -155,6 +157,7 @@ function optionsOf(flags: Flags, signal: AbortSignal): SendOptions {
     ttl: flags.ttl,
     tos: flags.tos,
     flowLabel: flags.flowLabel,
+    routerAlert: flags.routerAlert,
     checksum:
       flags.badChecksum === true ? 'wrong' : flags.hex !== undefined && sumIsZero(flags.hex) ? 'right' : 'given',
     family: flags.ipv4 === true ? 4 : flags.ipv6 === true ? 6 : undefined,
