@@ -71,7 +71,7 @@ test('the published package holds the command, the build and the licence, and no
   expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'bin/icmp.js', 'dist/wire.js']))
   expect(files).toEqual(expect.arrayContaining(['dist/wire/index.d.ts', 'dist/cli/ping.js']))
   expect(files.filter((f) => !/^(bin|dist|src)\/|^(LICENSE|README\.md|package\.json)$/.test(f))).toEqual([])
-  expect(files.filter((f) => /\.test\.|\.tsbuildinfo$|fixture|\.pcap/.test(f))).toEqual([])
+  expect(files.filter((f) => /\.test\.|\.tsbuildinfo$|fixture|\.pcap|\.cache$/.test(f))).toEqual([])
 })
 
 /** npm 12 answers with an object by package name, older ones with a list. */

@@ -29,7 +29,7 @@ export function sources(): Source[] {
 /** Tests, and everything that only this repository runs. */
 export function workshop(): Source[] {
   ours ??= parsed(
-    globSync(['packages/*/src/**/*.test.ts', '{test,bench,examples,conformance}/**/*.ts', '*.ts'], { cwd: ROOT }),
+    globSync(['packages/*/src/**/*.test.ts', '{test,bench,examples,conformance,build}/**/*.ts', '*.ts'], { cwd: ROOT }),
   )
   return ours
 }
