@@ -10,7 +10,9 @@ import { LITTLE, sys } from './sys.ts'
 
 /** CLOCK_MONOTONIC in milliseconds: the same in each thread and process of this machine. */
 export function monotonic(): Instant {
-  return (performance.now() + origin) as Instant
+  // performance.now() would do as well, but perf_hooks takes a millisecond to load.
+  const [seconds, nanoseconds] = hrtime()
+  return (seconds * 1000 + nanoseconds / 1e6) as Instant
 }
 
 export class StampClock {
@@ -83,21 +85,7 @@ export class StampClock {
   }
 }
 
-/** performance.now() counts from the start of this thread; this is that start on CLOCK_MONOTONIC. */
-const origin = ((): number => {
-  let best = 0
-  let width = Number.POSITIVE_INFINITY
-  for (let i = 0; i < 8; i++) {
-    const before = process.hrtime.bigint()
-    const here = performance.now()
-    const after = process.hrtime.bigint()
-    if (Number(after - before) >= width) continue
-    width = Number(after - before)
-    best = Number(before + after) / 2e6 - here
-  }
-  return best
-})()
-
+const { hrtime } = process
 const CLOCK_REALTIME = 0
 /** Doubles of this size are good to a few ns. */
 const ROUNDING = 0.0001

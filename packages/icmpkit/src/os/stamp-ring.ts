@@ -8,6 +8,8 @@ export class StampRing {
   #gaps = 0
   /** Number of the next packet. */
   next = 0
+  /** What became of the stamps of all packets before this one is known. */
+  #judged = 0
   readonly #tags = new Float64Array(SIZE)
   readonly #keys = new Float64Array(SIZE)
   /** User clock before the send call. */
@@ -26,10 +28,15 @@ export class StampRing {
 
   /** Stamps that did not come within a second of their packet, up to `now`. */
   gaps(now: Instant): number {
-    for (let i = 0; i < SIZE; i++) {
-      if (this.#tags[i] === 0 || this.#before[i]! > now - PATIENCE) continue
-      this.#tags[i] = 0
-      this.#gaps++
+    // In the order in which they left: where one has still time, those behind it have too.
+    for (let key = Math.max(this.#judged, this.next - SIZE); key < this.next; key++) {
+      const i = key & (SIZE - 1)
+      if (this.#tags[i] !== 0) {
+        if (this.#before[i]! > now - PATIENCE) break
+        this.#tags[i] = 0
+        this.#gaps++
+      }
+      this.#judged = key + 1
     }
     return this.#gaps
   }

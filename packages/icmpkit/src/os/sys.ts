@@ -5,7 +5,6 @@
  * koffi is loaded when `sys()` is first called, never on import: `icmpkit/wire`, `/stack` and `/lab` work without it.
  */
 import { createRequire } from 'node:module'
-import { endianness } from 'node:os'
 import { OsError } from './os-error.ts'
 
 /**
@@ -65,7 +64,7 @@ export interface Sys {
 }
 
 /** Byte order of the kernel's structures, for DataView. */
-export const LITTLE: boolean = endianness() === 'LE'
+export const LITTLE: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 let loaded: Sys | undefined
 
@@ -195,8 +194,8 @@ function load(): Sys {
 }
 
 /**
- * koffi's own loader has Node build the public faces of fs, util and module, 7 ms of each start, and ends at this one
- * file. Where the file is elsewhere (musl, another layout of node_modules) or of another version, that loader finds it.
+ * koffi's own loader reads each property of fs and util, getters that load streams and workers among them: 7 ms of each
+ * start, to end at this one file. Where it is elsewhere (musl, another layout of node_modules), that loader finds it.
  */
 function loadKoffi(): Koffi {
   // A bundler must not pull koffi in, and its native part must not load before a door opens.
