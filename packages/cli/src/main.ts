@@ -1,5 +1,6 @@
 /** `icmp`: one file a command, and one bundle a command (entry/), since each file read is a millisecond of start-up. */
 import { Command, CommanderError } from 'commander'
+import { put, remark } from './output.ts'
 
 export interface CommandModule {
   register(program: Command): void
@@ -12,6 +13,7 @@ export async function main(commands: readonly CommandModule[]): Promise<never> {
     .version(__VERSION__, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'show how a command is used')
     .showHelpAfterError('(icmp help shows the commands)')
+    .configureOutput({ writeOut: (text) => put(1, Buffer.from(text)), writeErr: remark })
     .exitOverride()
     .enablePositionalOptions()
   for (const c of commands) c.register(program)
@@ -22,22 +24,12 @@ export async function main(commands: readonly CommandModule[]): Promise<never> {
       // Help and version are answers; everything else commander throws is a wrong call.
       process.exitCode = e.exitCode === 0 ? 0 : 2
     } else {
-      process.stderr.write(`icmp: ${e instanceof Error ? e.message : String(e)}\n`)
+      remark(`icmp: ${e instanceof Error ? e.message : String(e)}\n`)
       process.exitCode = 2
     }
   }
-  await written(process.stdout)
-  await written(process.stderr)
   // Everything is closed and written; taking the heap apart first would cost 5 ms.
   process.exit()
-}
-
-/** When all that was written to it has left, or its reader has gone. */
-function written(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableLength === 0) resolve()
-    else stream.write('', () => resolve())
-  })
 }
 
 /** Put in by the bundler. */

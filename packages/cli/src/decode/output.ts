@@ -1,6 +1,6 @@
 /** Standard output in big pieces, written at once: a million lines pass here. */
-import { writeSync } from 'node:fs'
 import { AsciiLine } from 'icmpkit/wire'
+import { put } from '../output.ts'
 
 /** Octets gathered before they are written. */
 const PIECE = 1 << 18
@@ -22,16 +22,7 @@ export class Output {
 
   flush(): void {
     const { line } = this
-    for (let at = 0; at < line.end && !this.gone; ) {
-      try {
-        at += writeSync(this.#fd, line.bytes, at, line.end - at)
-      } catch (e) {
-        const { code } = e as NodeJS.ErrnoException
-        if (code === 'EPIPE') this.gone = true
-        else if (code === 'EAGAIN') pause()
-        else throw e
-      }
-    }
+    if (!this.gone) this.gone = !put(this.#fd, line.bytes, 0, line.end)
     line.end = 0
   }
 
@@ -42,9 +33,3 @@ export class Output {
 }
 
 const encoder = new TextEncoder()
-const never = new Int32Array(new SharedArrayBuffer(4))
-
-/** A pipe that somebody made non-blocking is full: its reader needs a moment. */
-function pause(): void {
-  Atomics.wait(never, 0, 0, 2)
-}

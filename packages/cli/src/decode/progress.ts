@@ -1,6 +1,6 @@
 /** How far a long run is, on standard error, where a person waits for output that goes elsewhere. */
-
 import { isatty } from 'node:tty'
+import { remark } from '../output.ts'
 
 /** Milliseconds before anything is shown, and between two looks. */
 const PATIENCE = 2000
@@ -22,10 +22,10 @@ export class Progress {
     this.#next = now + INTERVAL
     this.#shown = true
     const part = this.#size === undefined || this.#size === 0 ? '' : `${Math.floor((100 * offset) / this.#size)} %, `
-    process.stderr.write(`\r${part}${packets.toLocaleString('en')} packets`)
+    remark(`\r${part}${packets.toLocaleString('en')} packets`)
   }
 
   clear(): void {
-    if (this.#shown) process.stderr.write('\r\u001b[K')
+    if (this.#shown) remark('\r\u001b[K')
   }
 }

@@ -1,5 +1,6 @@
 /** `icmp decode` at work: takes packets from the input, gives those with ICMP to a sink, counts the rest. */
 import { Carried, capture, linkLayer, type Malformed, type PrinterOptions, safeText } from 'icmpkit/wire'
+import { remark } from '../output.ts'
 import { CheckSink } from './check-sink.ts'
 import { type Filter, type FilterFlags, makeFilter } from './filter.ts'
 import { frameOf, guess, READING, type Reading } from './hex-frame.ts'
@@ -38,7 +39,7 @@ export async function run(input: string | undefined, flags: Flags): Promise<numb
   } catch (e) {
     if (!(e instanceof InputError || e instanceof TypeError || (e as NodeJS.ErrnoException).code !== undefined)) throw e
     decoder.finish()
-    process.stderr.write(`icmp decode: ${(e as Error).message}\n`)
+    remark(`icmp decode: ${(e as Error).message}\n`)
     return 2
   }
   return flags.check === true && decoder.tally.wrong ? 1 : 0
@@ -281,7 +282,7 @@ class Decoder {
   }
 
   #say(text: string): void {
-    process.stderr.write(`icmp decode: ${text}\n`)
+    remark(`icmp decode: ${text}\n`)
   }
 }
 

@@ -71,7 +71,7 @@ export function forPeople(): Show {
       ]
       out.write(`\n${bold('Done:')} ${parts.join(', ')}.\n`)
       out.write('Next: `npx icmp ping HOST`, `npx icmp decode FILE`, `npx icmp help`.\n')
-      await out.end()
+      out.flush()
     },
   }
 }
@@ -98,7 +98,7 @@ export function asJson(): Show {
     say: (text) => line({ kind: 'note', part, text }),
     async end(summary) {
       line({ kind: 'summary', ...summary })
-      await out.end()
+      out.flush()
     },
   }
 }

@@ -9,7 +9,7 @@ import {
   ping,
 } from 'icmpkit'
 import { parseIp } from 'icmpkit/wire'
-import { Output } from '../output.ts'
+import { Output, remark } from '../output.ts'
 import type { PacketFile } from './packet-file.ts'
 import { PingText } from './text.ts'
 
@@ -59,7 +59,7 @@ const FLOOD_BUDGET = 100_000
 
 /** Returns the exit code: 0 every target answered, 1 the network said no, 2 we could not ask. */
 export async function run(targets: readonly string[], flags: Flags): Promise<number> {
-  const say = (line: string) => process.stderr.write(`icmp: ${line}\n`)
+  const say = (line: string) => remark(`icmp: ${line}\n`)
   let packets: PacketFile | undefined
   let session: PingRun
   try {
@@ -70,14 +70,14 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
     return 2
   }
   const out = new Output(() => session.stop())
-  const text = new PingText(flags, (line) => process.stderr.write(line))
+  const text = new PingText(flags, remark)
   const local = new LocalRefusals()
   if (flags.flood === true && flags.count === undefined && flags.deadline === undefined && flags.budget === undefined) {
     say(`flood stops after ${FLOOD_BUDGET} packets; --budget, -c or -w says otherwise`)
   }
 
   const stop = () => session.stop()
-  const interim = () => process.stderr.write(text.interim(session.snapshot()))
+  const interim = () => remark(text.interim(session.snapshot()))
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
   process.on('SIGQUIT', interim)
@@ -110,11 +110,11 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
     }
     const result = await session.done
     if (session.dropped > 0) say(`${session.dropped} events were not printed: standard output was too slow`)
-    await out.end()
+    out.flush()
     const failed = packets?.close() === false
     return failed && total !== undefined ? Math.max(2, exitCode(result, flags, local)) : exitCode(result, flags, local)
   } catch (e) {
-    await out.end()
+    out.flush()
     packets?.close()
     say((e as Error).message)
     return 2
