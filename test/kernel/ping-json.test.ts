@@ -1,10 +1,11 @@
 /** The contract of `icmp ping --json`, which programs read: kinds, fields, units, and what is on which stream. */
-import { beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Answer, error, hostile, type Question, reply } from './hostile-host.ts'
 import { events, icmp, start } from './icmp-command.ts'
-import { ip, needsRoot, pair } from './testnet.ts'
+import { sharedPair } from './shared-pair.ts'
+import { ip } from './testnet.ts'
 
-beforeEach(needsRoot)
+const net = sharedPair()
 
 const ABOUT = ['schema', 'kind', 'target', 'address', 'time']
 const REPLY = [
@@ -54,8 +55,7 @@ function checkContract(e: any): void {
 }
 
 test('each kind of event has its fields and no others, durations are whole nanoseconds, moments decimal strings', async () => {
-  const { a, b } = pair()
-  b.address('eth0', '192.0.2.3/24')
+  const { a, b } = net
   const answers: ((q: Question) => Answer[])[] = [
     (q) => [{ after: 0, packet: reply(q) }],
     (q) => [{ after: 300, packet: reply(q) }],
@@ -102,7 +102,7 @@ test('each kind of event has its fields and no others, durations are whole nanos
 })
 
 test('a local refusal is an error too, with nobody it came from', async () => {
-  const { a } = pair()
+  const { a } = net
   const done = await icmp(a, ['ping', '--json', '-c1', '203.0.113.1', '2001:db8:1::1'])
   const all = events(done)
   all.forEach(checkContract)
@@ -116,7 +116,7 @@ test('a local refusal is an error too, with nobody it came from', async () => {
 })
 
 test('there is one summary a target and one total, last', async () => {
-  const { a } = pair()
+  const { a } = net
   const targets = ['192.0.2.2', '2001:db8::2', '192.0.2.77', 'not a name']
   const all = events(await icmp(a, ['ping', '--json', '-c2', '-i0.05', '-W0.1', ...targets]))
   const summaries = all.filter((e) => e.kind === 'summary')
@@ -132,7 +132,7 @@ test('there is one summary a target and one total, last', async () => {
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s ends the run with its summaries and total', async (signal) => {
-  const { a } = pair()
+  const { a } = net
   const run = start(a, ['ping', '--json', '-i0.05', '192.0.2.2', '192.0.2.9', '2001:db8::2'])
   await run.until(/"seq":3.*\n/)
   run.signal(signal)
@@ -150,7 +150,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s ends the run with its summaries an
 })
 
 test('standard output holds JSON alone, whatever else there is to say', async () => {
-  const { a } = pair()
+  const { a } = net
   const done = await icmp(a, [
     'ping',
     '--json',
@@ -168,14 +168,12 @@ test('standard output holds JSON alone, whatever else there is to say', async ()
   ])
   const all = events(done)
   expect(all.filter((e) => e.kind === 'reply')).toHaveLength(2)
-  expect(done.err).toContain('IPv4 raw socket')
+  expect(done.err).toContain('IPv4 ping socket')
   expect(done.err).toContain('no room for our token')
 })
 
 test('an address that belongs to a zone is shown with it (RFC 4007 §11)', async () => {
-  const { a, b } = pair()
-  a.address('eth0', 'fe80::1/64')
-  b.address('eth0', 'fe80::2/64')
+  const { a } = net
   const all = events(await icmp(a, ['ping', '--json', '-c1', 'fe80::2%eth0']))
   expect(all[0]).toMatchObject({ kind: 'reply', target: 'fe80::2%eth0', address: 'fe80::2%eth0', from: 'fe80::2%eth0' })
   const named = events(await icmp(a, ['ping', '--json', '-c1', '-I', 'eth0', 'fe80::2']))
@@ -183,7 +181,7 @@ test('an address that belongs to a zone is shown with it (RFC 4007 §11)', async
 })
 
 test('the time of a reply is when the kernel received it, between the beginning and the end of the run', async () => {
-  const { a } = pair()
+  const { a } = net
   const before = BigInt(Date.now() - 1) * 1_000_000n
   const all = events(await icmp(a, ['ping', '--json', '-c3', '-i0.01', '192.0.2.2']))
   const after = BigInt(Date.now() + 1) * 1_000_000n
