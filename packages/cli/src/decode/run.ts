@@ -26,8 +26,9 @@ export interface Flags extends FilterFlags {
   netns?: string
 }
 
-/** Octets asked for at once. */
+/** Octets asked for at once, in the end: begun with few, so that the loops have met their end before they are compiled. */
 const READ = 1 << 20
+const FIRST_READ = 1 << 14
 /** Unreadable records told one by one; the rest are counted. */
 const TOLD = 10
 
@@ -98,7 +99,7 @@ class Decoder {
       return this.#hex(octets)
     }
     try {
-      const got = await source.read(this.#reader.space(READ))
+      const got = await source.read(this.#reader.space(READ).subarray(0, FIRST_READ))
       this.#reader.filled(got)
       const begun = this.#reader.unread
       if (got > 0 && looksLikeHex(begun.subarray(0, 64))) {
@@ -119,6 +120,7 @@ class Decoder {
     const progress = new Progress(source.size)
     const reader = this.#reader
     let turn = performance.now()
+    let size = FIRST_READ
     for (let ended = false; ; ) {
       if (!this.#drain(input)) break
       if (ended || this.#out.gone) break
@@ -131,7 +133,8 @@ class Decoder {
         turn = performance.now()
       }
       const room = reader.space(1 << 16)
-      const reading = source.read(room.length > READ ? room.subarray(0, READ) : room)
+      size = Math.min(size * 2, READ)
+      const reading = source.read(room.length > size ? room.subarray(0, size) : room)
       const got = typeof reading === 'number' ? reading : await this.#orStopped(reading)
       if (this.#stopped) break
       if (got > 0) reader.filled(got)

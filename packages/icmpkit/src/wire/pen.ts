@@ -1,31 +1,29 @@
 /**
- * Fast ASCII: what `print.ts` writes its lines with. Four octets a store, numbers and addresses from tables, nothing
- * allocated (docs/decisions/print-from-octets.md has the measurements).
+ * Fast ASCII: what `print.ts` writes its lines with. Eight octets a store, numbers and addresses from tables, nothing
+ * allocated (docs/decisions/print-from-octets.md has the measurements). Octets travel as doubles, the widest value that
+ * costs no object: ASCII is never a NaN, whose bits alone might not survive.
  *
- * Every method may write up to three octets behind its text, which the next one covers: `begin` makes room for a line.
+ * Every method may write up to seven octets behind its text, which the next one covers: `begin` makes room for a line.
  */
 import type { AsciiLine } from './line.ts'
 import { u16 } from './octets.ts'
 
-/** ASCII of ours, ready to be stored word by word. */
+/** ASCII of ours, ready to be stored eight octets at once. */
 export interface Literal {
-  readonly words: Int32Array
+  readonly words: Float64Array
   readonly length: number
 }
 
 export function literal(text: string): Literal {
-  const bytes = new Uint8Array((text.length + 3) & ~3)
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
-  const view = new DataView(bytes.buffer)
-  return {
-    words: Int32Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i, true)),
-    length: text.length,
-  }
+  const words = new Float64Array((text.length + 7) >> 3)
+  const octets = new Uint8Array(words.buffer)
+  for (let i = 0; i < text.length; i++) octets[i] = text.charCodeAt(i)
+  return { words, length: text.length }
 }
 
 /** Addresses whose text is kept. More only cost their formatting again: a slot holds the last one that fell into it. */
 const SLOTS = 4096
-/** Octets of a slot: the longest text (15, 45) rounded up to words. */
+/** Octets of a slot: the longest text (15, 45) rounded up to eights. */
 const SLOT4 = 16
 const SLOT6 = 48
 
@@ -82,8 +80,8 @@ export class Pen {
     const { words } = t
     let at = this.end
     for (let i = 0; i < words.length; i++) {
-      out.setInt32(at, words[i]!, true)
-      at += 4
+      out.setFloat64(at, words[i]!, HOST)
+      at += 8
     }
     this.end += t.length
   }
@@ -143,12 +141,14 @@ export class Pen {
 
   /** Hex of octets without separators: of all that is printed in full, the caller bounds it and calls `need`. */
   octets(at: number, end: number, separator = 0): void {
+    const out = this.#out
+    const width = separator === 0 ? 2 : 3
+    let to = this.end
     for (let i = at; i < end; i++) {
-      if (separator !== 0 && i > at) this.#bytes[this.end++] = separator
-      const octet = this.#from[i]!
-      this.#bytes[this.end++] = HEX[octet >> 4]!
-      this.#bytes[this.end++] = HEX[octet & 15]!
+      out.setInt32(to, PAIRS[this.#from[i]!]! | (separator << 16), true)
+      to += width
     }
+    this.end = separator === 0 || at >= end ? to : to - 1
   }
 
   /** Octets from outside, made harmless as `AsciiLine.untrusted` does. Makes its own room. */
@@ -199,10 +199,8 @@ export class Pen {
     const text = this.#text4
     const from = slot * SLOT4
     const to = this.end
-    out.setInt32(to, text.getInt32(from, true), true)
-    out.setInt32(to + 4, text.getInt32(from + 4, true), true)
-    out.setInt32(to + 8, text.getInt32(from + 8, true), true)
-    out.setInt32(to + 12, text.getInt32(from + 12, true), true)
+    out.setFloat64(to, text.getFloat64(from, true), true)
+    out.setFloat64(to + 8, text.getFloat64(from + 8, true), true)
     this.end = to + this.#length4[slot]!
   }
 
@@ -227,7 +225,7 @@ export class Pen {
     const text = this.#text6
     const length = this.#length6[slot]!
     const from = slot * SLOT6
-    for (let i = 0; i < length; i += 4) out.setInt32(this.end + i, text.getInt32(from + i, true), true)
+    for (let i = 0; i < length; i += 8) out.setFloat64(this.end + i, text.getFloat64(from + i, true), true)
     this.end += length
   }
 
@@ -297,9 +295,18 @@ function viewOf(bytes: Uint8Array): DataView {
 const FLAGS = literal(', flags [')
 const COMMA = literal(', ')
 const BRACKET = 0x5d
+/** Is this machine little-endian? Literals lie in memory as they are to be copied. */
+const HOST: boolean = new Uint8Array(new Int32Array([1]).buffer)[0] === 1
 const DOT = 0x2e
 const COLON = 0x3a
 const HEX: Uint8Array = Uint8Array.from('0123456789abcdef', (c) => c.charCodeAt(0))
+/** Two hex digits of each octet. */
+const PAIRS: Int32Array = Int32Array.from({ length: 256 }, (_, octet) => HEX[octet >> 4]! | (HEX[octet & 15]! << 8))
 /** The three digits of 0 … 999, and the same without leading zeros, each in one little-endian word. */
-const PADDED: Int32Array = Int32Array.from({ length: 1000 }, (_, i) => literal(String(i).padStart(3, '0')).words[0]!)
-const PLAIN: Int32Array = Int32Array.from({ length: 1000 }, (_, i) => literal(String(i)).words[0]!)
+const PADDED = new Int32Array(1000)
+const PLAIN = new Int32Array(1000)
+for (let i = 0; i < 1000; i++) {
+  const word = (0x30 + ((i / 100) | 0)) | ((0x30 + (((i / 10) | 0) % 10)) << 8) | ((0x30 + (i % 10)) << 16)
+  PADDED[i] = word
+  PLAIN[i] = word >> (i > 99 ? 0 : i > 9 ? 8 : 16)
+}
