@@ -128,6 +128,7 @@ describe('lines', () => {
       const found = c.find(f)
       if (found === 'icmp') printer.packet(f, c)
       else if (found === 'later-fragment') printer.laterFragment(f, c)
+      else if (found === 'bad-ip') printer.badIp(f, c, c.flaw(f))
       else continue
       const line = out.text()
       lines.set(line.slice(0, 8), line)
@@ -202,6 +203,8 @@ describe('lines', () => {
           wrong.push(`no line for: ${line}`)
           continue
         }
+        // tcpdump goes on behind a header chain that no receiver would follow.
+        if (/malformed header/.test(own)) continue
         compared++
         const missing = lost(expected(line), own)
         if (missing.length > 0) wrong.push(`${missing.join(' ')}\n  ${line}\n  ${own.trimEnd()}`)
@@ -213,6 +216,9 @@ describe('lines', () => {
 })
 
 describe('icmp decode --json', () => {
+  /** Without the jumbogram, which is as short as no jumbogram may be: tshark stops there. */
+  const SIX = seeds.IP6.filter((p) => p[4] !== 0 || p[5] !== 0)
+
   /** What tshark says of each frame that has ICMP: the outermost, not what an error quotes. */
   function theirs(path: string): Map<number, Record<string, string>> {
     const fields = [
@@ -247,10 +253,10 @@ describe('icmp decode --json', () => {
 
   for (const [name, linkType, packets] of [
     ['the IPv4 corpus', LinkType.ip4, seeds.IP4],
-    ['the IPv6 corpus', LinkType.ip6, seeds.IP6],
+    ['the IPv6 corpus', LinkType.ip6, SIX],
     ['every IPv4 type', LinkType.raw, sweep(4)],
     ['every IPv6 type', LinkType.raw, sweep(6)],
-    ['wrong checksums', LinkType.raw, [...seeds.IP4, ...seeds.IP6].map(spoil)],
+    ['wrong checksums', LinkType.raw, [...seeds.IP4, ...SIX].map(spoil)],
   ] as const) {
     test(`type, code, addresses, time and checksum are what tshark says: ${name}`, (ctx) => {
       needs(ctx, 'tshark', 'tshark')
@@ -263,9 +269,11 @@ describe('icmp decode --json', () => {
       const seen = new Set<number>()
       const wrong: unknown[] = []
       for (const line of lines) {
-        if (line.kind !== 'packet' || line.type === null) continue
+        if (line.kind !== 'packet') continue
         const frame = frames.get(line.index as number)!
         seen.add(line.index as number)
+        // A malformed header chain: what tshark finds behind it no receiver would.
+        if (line.type === null && line.malformed !== null) continue
         const family = line.family === 4 ? ['ip', 'icmp'] : ['ipv6', 'icmpv6']
         const [ip, icmp] = family as [string, string]
         const expected = {

@@ -33,6 +33,7 @@ test('digits of fixed width keep their leading zeros', () => {
       expect(written(NONE, (pen) => pen.digits3(n % 1000))).toBe(String(n % 1000).padStart(3, '0'))
       expect(written(NONE, (pen) => pen.digits2(n % 100))).toBe(String(n % 100).padStart(2, '0'))
       expect(written(NONE, (pen) => pen.hex(n, 8))).toBe(n.toString(16).padStart(8, '0'))
+      expect(written(NONE, (pen) => pen.hex(n))).toBe(n.toString(16))
     }),
   )
 })

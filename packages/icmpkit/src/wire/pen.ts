@@ -134,8 +134,8 @@ export class Pen {
     this.digits6(value - high * 1_000_000)
   }
 
-  /** `digits` lower-case hex digits. */
-  hex(value: number, digits: number): void {
+  /** Lower-case hex of 32 bits, with `digits` digits, or as many as it takes. */
+  hex(value: number, digits: number = Math.max(1, (35 - Math.clz32(value)) >> 2)): void {
     for (let i = digits - 1; i >= 0; i--) this.#bytes[this.end++] = HEX[(value >>> (4 * i)) & 15]!
   }
 

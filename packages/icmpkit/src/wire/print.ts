@@ -220,6 +220,16 @@ function extensions(pen: Pen, bytes: Uint8Array, ip: number, upper: number): voi
       case Extension.routing:
         routing(pen, bytes, at, length)
         break
+      case Extension.authentication:
+        pen.need(LINE + 2 * length)
+        pen.text(AH)
+        pen.hex(u32(bytes, at + 4), 8)
+        pen.text(AH_SEQ)
+        pen.hex(u32(bytes, at + 8))
+        pen.text(AH_ICV)
+        pen.octets(at + 12, at + length)
+        pen.text(AH_CLOSE)
+        break
       default:
         pen.text(HEADER_NUMBER)
         pen.decimal(header)
@@ -289,6 +299,10 @@ const HBH = literal('HBH ')
 const DSTOPT = literal('DSTOPT ')
 const FRAG = literal('frag (')
 const CLOSE = literal(') ')
+const AH = literal('AH(spi=0x')
+const AH_SEQ = literal(',seq=0x')
+const AH_ICV = literal(',icv=0x')
+const AH_CLOSE = literal('): ')
 const HEADER_NUMBER = literal('header ')
 const RT6 = literal('RT6 (len=')
 const RT_TYPE = literal(', type=')
