@@ -86,6 +86,13 @@ export class Pen {
     this.end += t.length
   }
 
+  /** Octets made elsewhere. Makes its own room, and none behind. */
+  ready(octets: Uint8Array): void {
+    this.need(octets.length)
+    this.#bytes.set(octets, this.end)
+    this.end += octets.length
+  }
+
   char(code: number): void {
     this.#bytes[this.end++] = code
   }
