@@ -496,6 +496,23 @@ describe('the command', () => {
     expect(decode('--check', hex(bad)).status).toBe(0)
   })
 
+  test('--check tells a damaged extension structure, and calls the message around it sound (RFC 4884 §9)', () => {
+    const whole = seeds.IP4[2]!
+    const bad = whole.slice()
+    // The last octet of the structure, and the sum of the message made right again (RFC 1624).
+    const end = bad.length - 1
+    const before = bad[end]!
+    bad[end]! ^= 1
+    const stated = (bad[22]! << 8) | bad[23]!
+    const mended = checksum.update(stated, (bad[end - 1]! << 8) | before, (bad[end - 1]! << 8) | bad[end]!)
+    bad[22] = mended >> 8
+    bad[23] = mended & 255
+    const { status, stdout, stderr } = decode('--check', file('extensions.pcap', LinkType.raw, [whole, bad]))
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/^2 .*\n {4}bad checksum of the extension structure/)
+    expect(stderr).toContain('0 bad checksums, 0 malformed, 1 with damaged extensions')
+  })
+
   test('what a short capture cut off is not called malformed, and its checksum is unverifiable', () => {
     const w = new capture.CaptureWriter({ linkType: LinkType.raw })
     const advertisement = seeds.IP6.find((p) => p[40] === 134)!

@@ -1,5 +1,12 @@
 /** `--check`: only packets with something wrong, each with the reason and the offset. */
-import { type Carried, type capture, type Malformed, PacketPrinter, type PrinterOptions } from 'icmpkit/wire'
+import {
+  type Carried,
+  type capture,
+  type extension,
+  type Malformed,
+  PacketPrinter,
+  type PrinterOptions,
+} from 'icmpkit/wire'
 import { type Judgement, judge } from './judgement.ts'
 import type { Output } from './output.ts'
 import type { Sink } from './sink.ts'
@@ -45,6 +52,22 @@ export function count(t: Tally, j: Judgement): void {
   if (j.malformed !== undefined) t.malformed++
   if (j.checksum === 'bad') t.badChecksums++
   else if (j.checksum === 'unverifiable') t.unverifiable++
+  if (hasBadExtensions(j)) t.badExtensions++
+}
+
+/** Whether `--check` has something to say of it. */
+export function isWrong(j: Judgement): boolean {
+  return j.malformed !== undefined || j.checksum === 'bad' || hasBadExtensions(j)
+}
+
+/** RFC 4884 §9: the message around a damaged structure stays usable, so it is not malformed itself. */
+function hasBadExtensions(j: Judgement): boolean {
+  const extensions = extensionsOf(j)
+  return extensions !== undefined && !j.cut && (extensions.checksum === 'bad' || extensions.flaw !== undefined)
+}
+
+function extensionsOf(j: Judgement): extension.Extensions | undefined {
+  return j.message !== undefined && 'extensions' in j.message ? j.message.extensions : undefined
 }
 
 /** Sentences about what is wrong, in ASCII of ours. */
@@ -58,6 +81,11 @@ export function flaws(f: capture.Frame, c: Carried, j: Judgement): string[] {
       found.push(
         `bad checksum: 0x${hex4(stated(f, c))}, 0x${hex4(c.rightChecksum(f.bytes))} would be right, ${where(2)}`,
       )
+  }
+  if (hasBadExtensions(j)) {
+    const { checksum, flaw } = extensionsOf(j)!
+    if (checksum === 'bad') found.push('bad checksum of the extension structure: no object in it is to be believed')
+    if (flaw !== undefined) found.push(`malformed extension structure: ${flaw.why} at octet ${flaw.at} of it`)
   }
   return found
 }

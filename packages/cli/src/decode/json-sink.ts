@@ -1,6 +1,6 @@
 /** NDJSON: one object a message, a summary at the end (docs: icmpkit.decode.v1). */
 import { type Carried, type capture, type Json, type Malformed, PacketJson, quote, toJson } from 'icmpkit/wire'
-import { count } from './check-sink.ts'
+import { count, isWrong } from './check-sink.ts'
 import { type Judgement, judge, type Message } from './judgement.ts'
 import type { Output } from './output.ts'
 import type { PortName, Sink } from './sink.ts'
@@ -27,7 +27,7 @@ export class JsonSink implements Sink {
   icmp(f: capture.Frame, c: Carried): void {
     const j = judge(f, c)
     count(this.#tally, j)
-    if (this.#check && j.malformed === undefined && j.checksum !== 'bad') return
+    if (this.#check && !isWrong(j)) return
     const facts = { checksum: j.checksum, malformed: j.malformed, cut: j.cut, port: this.#ports(f) }
     if (!this.#json.echo(f, c, facts)) this.#json.message(f, c, facts, toJson(j.message ?? null), quoteJson(j, c))
   }
@@ -52,6 +52,7 @@ export class JsonSink implements Sink {
       shown: t.shown,
       malformed: t.malformed + t.badIp,
       badChecksums: t.badChecksums,
+      badExtensions: t.badExtensions,
       unverifiable: t.unverifiable,
       other: t.other,
       laterFragments: t.laterFragments,

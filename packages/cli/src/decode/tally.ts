@@ -19,13 +19,15 @@ export class Tally {
   malformed = 0
   badChecksums = 0
   unverifiable = 0
+  /** Messages whose extension structure is damaged. */
+  badExtensions = 0
   /** Records of the capture that can't be read. */
   badRecords = 0
   /** The capture ends in the middle of a record. */
   cut = false
 
   get wrong(): boolean {
-    return this.malformed + this.badChecksums + this.badIp + this.badRecords > 0
+    return this.malformed + this.badChecksums + this.badIp + this.badRecords + this.badExtensions > 0
   }
 
   addLinkType(linkType: number): void {
@@ -44,6 +46,7 @@ export class Tally {
     if (judged) {
       parts.push(`${this.badChecksums} bad ${this.badChecksums === 1 ? 'checksum' : 'checksums'}`)
       parts.push(`${this.malformed} malformed`)
+      if (this.badExtensions > 0) parts.push(`${this.badExtensions} with damaged extensions`)
       if (this.unverifiable > 0) parts.push(`${this.unverifiable} checksums unverifiable`)
     }
     if (this.laterFragments > 0) parts.push(`${this.laterFragments} later fragments`)
