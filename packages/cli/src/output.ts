@@ -32,6 +32,8 @@ export class Output {
   #scheduled = false
   /** Nobody reads any more. */
   gone = false
+  /** Not because the reader left: a full disk, say. What was asked for is not all there, so the exit code must say so. */
+  failed = false
   readonly #onGone: () => void
 
   constructor(onGone: () => void) {
@@ -56,6 +58,7 @@ export class Output {
     try {
       if (put(1, octets)) return
     } catch (e) {
+      this.failed = true
       remark(`icmp: standard output: ${(e as Error).message}\n`)
     }
     this.gone = true

@@ -45,9 +45,9 @@ export function register(program: Command): void {
   add(
     new Option('-W, --timeout <time>', 'after which a probe is lost; a later reply corrects it')
       .default(2000, '2s')
-      .argParser(time),
+      .argParser(patience),
   )
-  add(new Option('-w, --deadline <time>', 'end the run after this').argParser(time))
+  add(new Option('-w, --deadline <time>', 'end the run after this; 0 = never').argParser(time))
   add(new Option('-s, --size <octets>', 'payload octets').default(56).argParser(whole(0, 65_527)))
   add(new Option('-p, --pattern <hex>', 'fill the payload with this').argParser(pattern))
   add(new Option('-t, --ttl <n>', 'TTL or hop limit').argParser(whole(1, 255)))
@@ -116,6 +116,7 @@ export function register(program: Command): void {
     )
   }
   command.action(async (targets: string[], options: Record<string, unknown>) => {
+    if (options.deadline === 0) delete options.deadline
     process.exitCode = await run(targets, options as unknown as Flags)
   })
 }
@@ -136,6 +137,13 @@ function time(text: string): number {
   const ms = parseDuration(text)
   if (ms === undefined || ms > 365 * 86_400_000)
     throw bad('a time is wanted: seconds, or with a unit as in 200ms, 1.5s, 2m.')
+  return ms
+}
+
+function patience(text: string): number {
+  const ms = time(text)
+  // iputils' -W 0 waits for ever.
+  if (ms === 0) throw bad('more than zero is wanted; a long time, as in 1h, where it is to wait for ever.')
   return ms
 }
 

@@ -22,8 +22,10 @@ export class Output {
 
   flush(): void {
     const { line } = this
-    if (!this.gone) this.gone = !put(this.#fd, line.bytes, 0, line.end)
+    const { end } = line
+    // Before it is written: what the system refuses once is not tried again.
     line.end = 0
+    if (!this.gone) this.gone = !put(this.#fd, line.bytes, 0, end)
   }
 
   /** Text of ours that may hold more than ASCII: UTF-8. */

@@ -11,7 +11,7 @@ const LOOPBACK: Record<Family, Ip> = { 4: parseIp('127.0.0.1')!, 6: parseIp('::1
 const CLOSED_PORT = 33434
 const FIRST_PORT = 40_001
 
-/** Exit code: 0, or 1 where not one packet was answered. */
+/** Exit code: 0, or 1 where not one packet was answered, 2 where not all could be shown. */
 export async function run(json: boolean): Promise<number> {
   const show = json ? asJson() : forPeople()
   const count: Summary = { sent: 0, replies: 0, errors: 0, unanswered: 0, leftOut: 0 }
@@ -29,7 +29,7 @@ export async function run(json: boolean): Promise<number> {
   } finally {
     router?.[Symbol.dispose]()
   }
-  await show.end(count)
+  if (!show.end(count)) return 2
   return count.replies + count.errors > 0 ? 0 : 1
 }
 

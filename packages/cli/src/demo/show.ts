@@ -21,7 +21,8 @@ export interface Show {
   /** What was left out, why, and what to do so that it works. */
   leftOut(what: string, why: string): void
   say(line: string): void
-  end(summary: Summary): Promise<void>
+  /** False where standard output did not take it all. */
+  end(summary: Summary): boolean
 }
 
 export interface Summary {
@@ -61,7 +62,7 @@ export function forPeople(): Show {
     },
     leftOut: (what, why) => out.write(`\n  ${yellow('left out')}  ${what}\n      ${why}\n`),
     say: (line) => out.write(`  ${dim(line)}\n`),
-    async end(s) {
+    end(s) {
       const parts = [
         `${s.sent} packets sent`,
         `${s.replies} replies`,
@@ -72,6 +73,7 @@ export function forPeople(): Show {
       out.write(`\n${bold('Done:')} ${parts.join(', ')}.\n`)
       out.write('Next: `npx icmp ping HOST`, `npx icmp decode FILE`, `npx icmp help`.\n')
       out.flush()
+      return !out.failed
     },
   }
 }
@@ -96,9 +98,10 @@ export function asJson(): Show {
     },
     leftOut: (what, why) => line({ kind: 'left-out', part, what, why }),
     say: (text) => line({ kind: 'note', part, text }),
-    async end(summary) {
+    end(summary) {
       line({ kind: 'summary', ...summary })
       out.flush()
+      return !out.failed
     },
   }
 }

@@ -11,7 +11,7 @@ import {
 import { parseIp } from 'icmpkit/wire'
 import { Output, remark } from '../output.ts'
 import type { PacketFile } from './packet-file.ts'
-import { PingText } from './text.ts'
+import { PingText, type Told } from './text.ts'
 
 /** What commander gives; times in milliseconds. */
 export interface Flags {
@@ -70,14 +70,24 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
     return 2
   }
   const out = new Output(() => session.stop())
-  const text = new PingText(flags, remark)
+  const text = new PingText(flags)
   const local = new LocalRefusals()
   if (flags.flood === true && flags.count === undefined && flags.deadline === undefined && flags.budget === undefined) {
     say(`flood stops after ${FLOOD_BUDGET} packets; --budget, -c or -w says otherwise`)
   }
 
+  const tell = ({ line, aside }: Told) => {
+    out.write(line)
+    if (aside === '') return
+    // In the order in which it happened, where both go to one terminal or file.
+    out.flush()
+    remark(aside)
+  }
   const stop = () => session.stop()
-  const interim = () => remark(text.interim(session.snapshot()))
+  const interim = () => {
+    out.flush()
+    remark(text.interim(session.snapshot()))
+  }
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
   process.on('SIGQUIT', interim)
@@ -103,7 +113,7 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
       const event: PingEvent = e.value
       local.count(event)
       if (event.kind === 'total') total = event
-      if (flags.json !== true) out.write(text.line(event))
+      if (flags.json !== true) tell(text.line(event))
       else if (event.kind !== 'outstanding' || flags.outstanding === true) {
         out.write(`${JSON.stringify({ schema: 'icmpkit.ping.v1', ...event })}\n`)
       }
@@ -111,7 +121,7 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
     const result = await session.done
     if (session.dropped > 0) say(`${session.dropped} events were not printed: standard output was too slow`)
     out.flush()
-    const failed = packets?.close() === false
+    const failed = packets?.close() === false || out.failed
     return failed && total !== undefined ? Math.max(2, exitCode(result, flags, local)) : exitCode(result, flags, local)
   } catch (e) {
     out.flush()

@@ -16,19 +16,30 @@ interface TextFlags {
   timestampOption?: unknown
 }
 
+/** What an event is to people: for standard output, and beside it for standard error. '' for nothing. */
+export interface Told {
+  line: string
+  aside: string
+}
+
 export class PingText {
   readonly #f: TextFlags
-  readonly #stderr: (text: string) => void
   readonly #headed = new Set<string>()
   #dots = false
+  #aside = ''
+  /** With -f: what the local kernel refuses, it refuses ten thousand times a second. */
+  readonly #said = new Set<string>()
 
-  constructor(flags: TextFlags, stderr: (text: string) => void) {
+  constructor(flags: TextFlags) {
     this.#f = flags
-    this.#stderr = stderr
   }
 
-  /** The lines of one event, '' for none. */
-  line(e: PingEvent): string {
+  line(e: PingEvent): Told {
+    this.#aside = ''
+    return { line: this.#line(e), aside: this.#aside }
+  }
+
+  #line(e: PingEvent): string {
     switch (e.kind) {
       case 'reply':
       case 'late':
@@ -53,11 +64,11 @@ export class PingText {
             )
           : ''
       case 'local-drop':
-        if (this.#f.quiet !== true)
-          this.#stderr(`icmp: local drop: ${DROP[e.why]}${e.count > 1 ? ` (${e.count})` : ''}\n`)
+        if (this.#f.quiet !== true) this.#say(`local drop: ${DROP[e.why]}`, e.count > 1 ? ` (${e.count})` : '')
         return ''
       case 'summary':
-        return this.#header(e) + this.#endDots() + summaryLines(e)
+        // Who can't be asked has no statistics: `0% packet loss` would be read as good news.
+        return e.address === null ? '' : this.#header(e) + this.#endDots() + summaryLines(e)
       case 'total':
         return ''
     }
@@ -133,10 +144,10 @@ export class PingText {
   #error(e: PingError): string {
     if (e.origin === 'local') {
       const mtu = e.mtu === null ? '' : `, mtu=${e.mtu}`
-      this.#stderr(
+      this.#say(
         e.address === null
-          ? `icmp: ${safeText(e.target)}: ${safeText(e.name)}\n`
-          : `icmp: local error: ${e.name.toLowerCase()}${mtu}${e.target === e.address ? '' : ` (${safeText(e.target)})`}\n`,
+          ? `${safeText(e.target)}: ${safeText(e.name)}`
+          : `local error: ${e.name.toLowerCase()}${mtu}${e.target === e.address ? '' : ` (${safeText(e.target)})`}`,
       )
       return ''
     }
@@ -144,6 +155,14 @@ export class PingText {
     if (this.#f.flood === true) return this.#dot('E')
     const line = `From ${e.from} icmp_seq=${e.seq ?? '?'} ${iputilsName(e)}`
     return `${this.#event(e.time, line)}    ${e.meaning}\n    ${quotedLine(e.quote, e.extensions)}\n`
+  }
+
+  #say(what: string, more = ''): void {
+    if (this.#f.flood === true) {
+      if (this.#said.has(what)) return
+      this.#said.add(what)
+    }
+    this.#aside += `icmp: ${what}${more}\n`
   }
 
   #event(at: string, line: string): string {
@@ -187,12 +206,13 @@ function iputilsName(e: PingError): string {
 }
 
 function summaryLines(s: PingSummary): string {
-  const loss = s.sent === 0 ? 0 : (100 * Math.max(0, s.lost)) / s.sent
+  // As iputils: of nothing sent no share is lost.
+  const loss = s.sent === 0 ? '' : `${Number(((100 * Math.max(0, s.lost)) / s.sent).toPrecision(6))}% packet loss, `
   const some = (n: number, what: string) => (n > 0 ? `, +${n} ${what}` : '')
   let text =
     `\n--- ${safeText(s.target)} ping statistics ---\n` +
     `${s.sent} packets transmitted, ${s.received} received${some(s.duplicates, 'duplicates')}${some(s.corrupt, 'corrupted')}${some(s.errors, 'errors')}, ` +
-    `${Number(loss.toPrecision(6))}% packet loss, time ${Math.round(s.elapsedNs / 1e6)}ms\n`
+    `${loss}time ${Math.round(s.elapsedNs / 1e6)}ms\n`
   const notes = [
     s.late > 0 ? `${s.late} late` : '',
     s.reordered > 0 ? `${s.reordered} reordered` : '',

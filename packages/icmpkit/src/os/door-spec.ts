@@ -1,6 +1,7 @@
 /** What to open, as plain data (a worker opens its own door from it), and the options that every socket door shares. */
 import type { Family, Ip } from '../wire/addr.ts'
 import { familyOf, parseIp, writeIp } from '../wire/addr.ts'
+import { IF_NAMESIZE } from './interface-name.ts'
 import { Errno, OsError } from './os-error.ts'
 import {
   ADDRESS_SIZE,
@@ -125,11 +126,13 @@ function configure6(socket: Socket, spec: DoorSpec): void {
 
 function bindToInterface(socket: Socket, name: string): void {
   const octets = new TextEncoder().encode(`${name}\0`)
-  const result = sys().setsockopt(socket.fd, SOL_SOCKET, SO_BINDTODEVICE, octets, octets.length)
+  // The kernel takes no name for "unbind", and the first 15 octets of a longer one.
+  const fits = octets.indexOf(0) === octets.length - 1 && octets.length > 1 && octets.length <= IF_NAMESIZE
+  const result = fits ? sys().setsockopt(socket.fd, SOL_SOCKET, SO_BINDTODEVICE, octets, octets.length) : -Errno.ENODEV
   if (result >= 0) return
   const cure =
     result === -Errno.ENODEV
-      ? `There is no interface ${name} here: see \`ip link\``
+      ? `There is no interface ${name === '' ? 'without a name' : name} here: see \`ip link\``
       : result === -Errno.EPERM
         ? 'Before Linux 5.7 this needs CAP_NET_RAW: run as root (sudo)'
         : ''

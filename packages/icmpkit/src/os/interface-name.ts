@@ -19,4 +19,5 @@ function there<T>(netns: string | number | undefined, fn: () => T): T {
   return netns === undefined ? fn() : inNamespace(netns, fn)
 }
 
-const IF_NAMESIZE = 16
+/** IFNAMSIZ: 15 octets and a zero. */
+export const IF_NAMESIZE: number = 16

@@ -1,0 +1,86 @@
+/** The commands where the machine around them is not as it should be: full disks, odd names, interfaces that go away. */
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { type Ended, events, icmp, startProgram } from './icmp-command.ts'
+import { sharedPair } from './shared-pair.ts'
+import type { Host } from './testnet.ts'
+
+const net = sharedPair()
+
+const ICMP = fileURLToPath(new URL('../../packages/icmpkit/bin/icmp.js', import.meta.url))
+
+/** `icmp …` with the redirections of a shell behind it. */
+function redirected(h: Host, args: readonly string[], redirections: string): Promise<Ended> {
+  return startProgram(h, 'sh', ['-c', `exec "$@" ${redirections}`, 'sh', process.execPath, ICMP, ...args]).ended
+}
+
+describe('standard output that is full', () => {
+  test.each([
+    ['ping', '-c1', '127.0.0.1'],
+    ['ping', '-c1', '--json', '127.0.0.1'],
+    ['send', '127.0.0.1'],
+    ['send', '--json', '127.0.0.1'],
+    ['demo'],
+    ['demo', '--json'],
+    ['help'],
+  ])('%s %s %s: said once, and the exit code is 2', async (...args) => {
+    const { code, err } = await redirected(net.a, args, '>/dev/full')
+    expect(err.match(/ENOSPC/g)).toHaveLength(1)
+    expect(code).toBe(2)
+  })
+
+  test('standard error that is full takes nothing from what ping answers', async () => {
+    const { code, out } = await redirected(net.a, ['ping', '-v', '-c1', '127.0.0.1'], '2>/dev/full')
+    expect(out).toMatch(/^64 bytes from 127\.0\.0\.1: /m)
+    expect(code).toBe(0)
+  })
+})
+
+describe('what was never sent', () => {
+  test('a name without an address has no statistics that a script could take for a loss of 0%', async () => {
+    const { out, err, code } = await icmp(net.a, ['ping', '-c1', '192.0.2.2', 'no-such-host.invalid'])
+    expect(out.match(/ping statistics/g)).toHaveLength(1)
+    expect(err).toMatch(/^icmp: no-such-host\.invalid: /m)
+    expect(code).toBe(2)
+  })
+
+  test('with --json it has its error and its summary', async () => {
+    const all = events(await icmp(net.a, ['ping', '--json', '-c1', 'no-such-host.invalid']))
+    expect(all.map((e) => e.kind)).toEqual(['error', 'summary', 'total'])
+    expect(all[1]).toMatchObject({ target: 'no-such-host.invalid', sent: 0, received: 0, lost: 0 })
+  })
+
+  test('where no packet left, no share of them is lost', async () => {
+    const { out } = await icmp(net.a, ['ping', '-c1', '192.0.2.255'])
+    expect(out).toMatch(/^0 packets transmitted, 0 received, time \d+ms$/m)
+  })
+})
+
+test('errors of this machine stand behind the header where both go to one place', async () => {
+  const { out } = await redirected(net.a, ['ping', '-c1', '203.0.113.1'], '2>&1')
+  expect(out).toMatch(/^PING .*\nicmp: local error: network is unreachable\n/)
+})
+
+test('-f says once what this machine refuses each time', async () => {
+  const { err, out } = await icmp(net.a, ['ping', '-f', '-c20', '192.0.2.255'])
+  expect(err.match(/local drop/g)).toHaveLength(1)
+  expect(out).toMatch(/^20 dropped on this machine/m)
+})
+
+test.each(['', 'an-interface-name-too-long', 'eth0\u0001'])('-I %j names no interface', async (name) => {
+  for (const command of [
+    ['ping', '-c1'],
+    ['send', '-W0'],
+  ]) {
+    const { code, err } = await icmp(net.a, [...command, '-I', name, '192.0.2.2'])
+    expect(err).toMatch(/no interface/)
+    expect(code).toBe(2)
+  }
+})
+
+test('-w 0 sets no deadline, as with iputils; -W 0 is refused with what to say instead', async () => {
+  expect((await icmp(net.a, ['ping', '-c1', '-w0', '192.0.2.2'])).code).toBe(0)
+  const refused = await icmp(net.a, ['ping', '-c1', '-W0', '192.0.2.2'])
+  expect(refused.err).toMatch(/'-W, --timeout <time>'.*as in 1h/)
+  expect(refused.code).toBe(2)
+})
