@@ -3,6 +3,7 @@
  * has eight bits, and there is no room for a token.
  */
 import { type Family, type Ip6, parseIp } from '../wire/addr.ts'
+import type { ExtendedEchoRequest } from '../wire/extended-echo.ts'
 import * as extension from '../wire/extension.ts'
 import * as icmp4 from '../wire/icmp4.ts'
 import * as icmp6 from '../wire/icmp6.ts'
@@ -16,7 +17,7 @@ export class InterfaceQuestion implements Question {
   readonly name = 'probe'
   readonly seqBits = 8
   readonly hasToken = false
-  readonly #message: Omit<icmp4.ExtendedEchoRequest, 'id' | 'seq'>
+  readonly #message: Omit<ExtendedEchoRequest, 'id' | 'seq'>
 
   /** `local`: the interface is the responder's own, else a neighbour's of its (then named by address, RFC 8335 §2). */
   constructor(of: InterfaceIdentification, local: boolean) {

@@ -52,7 +52,7 @@ describe('outcomes', () => {
       { after: 5, bytes: reply(p) },
       { after: 5, bytes: reply(p) },
     ])
-    expect(kinds(events)).toEqual(['duplicate', 'reply', 'summary'])
+    expect(kinds(events)).toEqual(['reply', 'duplicate', 'summary'])
     expect(summaryOf(events)).toMatchObject({ received: 1, duplicates: 1 })
   })
 

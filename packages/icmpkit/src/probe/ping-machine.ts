@@ -12,7 +12,7 @@ import { holds, pseudoSum6, sum } from '../wire/checksum.ts'
 import { IpTable } from '../wire/ip-table.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
-import type { ErrorEvent, MachineEvent, SummaryEvent } from './ping-event.ts'
+import type { ErrorEvent, MachineEvent, ReplyEvent, SummaryEvent } from './ping-event.ts'
 import {
   newTarget,
   type PingTarget,
@@ -32,6 +32,9 @@ import { TimerHeap } from './timer-heap.ts'
 const MAX_RESPONDERS = 4096
 /** A kernel identifier is changed at most this often: other targets share it. */
 const ROTATE_EVERY_MS = 10_000
+const ROTATE_RETRY_MS = 500
+/** Identifiers of our own that stuck targets take in turn; a filter in the kernel has to know them all. */
+const IDS = 32
 
 /** A wake-up this late is made good by a short burst; a later one is not. */
 const SPACING_SLACK_MS = 2
@@ -76,7 +79,7 @@ export interface PingSettings {
 /** A reply whose transmit stamp may still lie in the error queue: it waits until both queues were drained once. */
 interface Held {
   probe: Probe
-  kind: 'reply' | 'late'
+  kind: ReplyEvent['kind']
   from: Ip
   port: number
   stamp: Instant
@@ -87,6 +90,7 @@ interface Held {
   tos: number
   bytes: number
   options: Uint8Array | undefined
+  differsAt: number
   answer: ReturnType<Question['answer']>
 }
 
@@ -97,8 +101,12 @@ export class PingMachine implements Machine<PingEventOut> {
   /** Packets that were none of ours: other programs' replies, errors about other flows. */
   ignored = 0
   readonly #s: PingSettings
-  readonly #targets: (Target | undefined)[] = []
+  /** By slot; a slot is never given twice, since answers to whom it was may still come. */
+  readonly #targets = new Map<number, Target>()
+  #nextSlot = 0
+  /** The newest target of an address; those before it hang on its `older`. */
   readonly #byIp: IpTable
+  readonly #many = new Set<Target>()
   /** Of all targets, until one is stuck: a kernel filter lets up only so many. */
   readonly #id: number
   readonly #due = new TimerHeap<Target>()
@@ -106,15 +114,20 @@ export class PingMachine implements Machine<PingEventOut> {
   readonly #events: PingEventOut[] = []
   #eventsHead = 0
   readonly #memory = new ProbeMemory()
-  #held: Held[] = []
+  /** Replies that wait for their stamps, and what else is to be told behind them. */
+  #held: (Held | PingEventOut)[] = []
+  /** Targets that may be over once `#held` has been told. */
+  readonly #ending = new Set<Target>()
   #left = 0
   #spacedUntil: Instant = Number.NEGATIVE_INFINITY as Instant
   #deadline: Instant | undefined
   #asking = 0
   #holding: boolean
+  #over = false
   /** Of targets that are over and forgotten. */
   readonly #past = new RttStatistics()
   #rotatedAt: Record<Family, number> = { 4: Number.NEGATIVE_INFINITY, 6: Number.NEGATIVE_INFINITY }
+  #rotateAgainAt = Number.NEGATIVE_INFINITY
   readonly #quoted: Quoted = noQuote()
   readonly #seen: Seen = { id: -1, seq: -1, token: 'none', slot: -1, ext: -1 }
 
@@ -125,14 +138,23 @@ export class PingMachine implements Machine<PingEventOut> {
     this.#byIp = new IpTable(Math.floor(settings.random() * 0x100000000))
   }
 
-  /** Begins to ask `target` at `at` (not before now); returns its slot, which every event names. */
+  /**
+   * Begins to ask `target` at `at` (not before now); returns its slot, which every event names. In a run that is over
+   * its summary follows at once.
+   */
   add(now: Instant, target: PingTarget, at: Instant = now): number {
-    const slot = this.#targets.length
+    const slot = this.#nextSlot++
     const t = newTarget(slot, target, this.#id, this.#s.preload, now, at)
-    this.#targets.push(t)
-    if (!t.many && this.#byIp.get(t.ip) < 0) this.#byIp.set(t.ip, slot)
+    t.older = this.#targets.get(this.#byIp.get(t.ip))
+    this.#targets.set(slot, t)
+    this.#byIp.set(t.ip, slot)
+    if (t.many) this.#many.add(t)
     this.#asking++
-    this.#due.push(t.dueAt, t)
+    if (this.#over) {
+      this.#finish(t, now)
+      return slot
+    }
+    this.#dueAt(t, at)
     if (this.#deadline === undefined && this.#s.deadlineMs !== undefined) {
       this.#deadline = (now + this.#s.deadlineMs) as Instant
     }
@@ -141,27 +163,30 @@ export class PingMachine implements Machine<PingEventOut> {
 
   /** Many sources may answer this target: a subnet's broadcast address, which only the routes know. */
   expectMany(slot: number): void {
-    const t = this.#targets[slot]
-    if (t !== undefined) t.many = true
+    const t = this.#targets.get(slot)
+    if (t === undefined) return
+    t.many = true
+    this.#many.add(t)
   }
 
   /** Stops asking; its summary follows. Unknown or ended slots are none of our business. */
   remove(now: Instant, slot: number): void {
     this.#release()
-    const t = this.#targets[slot]
+    const t = this.#targets.get(slot)
     if (t !== undefined && t.phase !== 'done') this.#finish(t, now)
   }
 
   /** Ends everything now: what is in flight stays unanswered, as with iputils. */
   stop(now: Instant): void {
     this.#release()
-    for (const t of this.#targets) if (t !== undefined && t.phase !== 'done') this.#finish(t, now)
+    for (const t of this.#targets.values()) if (t.phase !== 'done') this.#finish(t, now)
     this.#holding = false
+    this.#over = true
   }
 
   /** The summary so far. */
   summary(slot: number): SummaryEvent | undefined {
-    const t = this.#targets[slot]
+    const t = this.#targets.get(slot)
     return t === undefined ? undefined : summarize(t, t.endedAt)
   }
 
@@ -169,7 +194,7 @@ export class PingMachine implements Machine<PingEventOut> {
   total(): RttStatistics {
     const all = new RttStatistics()
     all.merge(this.#past)
-    for (const t of this.#targets) if (t !== undefined) all.merge(t.rtt)
+    for (const t of this.#targets.values()) all.merge(t.rtt)
     return all
   }
 
@@ -181,17 +206,18 @@ export class PingMachine implements Machine<PingEventOut> {
     }
     this.#settle(now)
     this.#memory.forget(now, this.#gone)
-    for (let t = this.#due.pop(now); t !== undefined; t = this.#due.pop(now)) {
-      // An entry of the past: the target was asked to come earlier or later since.
-      if (t.phase !== 'asking' || t.ready || t.dueAt > now) continue
-      t.ready = true
-      this.#ready[t.family].push(t)
+    for (let at = this.#due.next; at !== undefined && at <= now; at = this.#due.next) {
+      const t = this.#due.pop(now)!
+      if (at === t.timerAt) t.timerAt = Number.POSITIVE_INFINITY
+      if (t.phase !== 'asking' || t.ready) continue
+      // It became due later since: an answer came and the pace began anew.
+      if (t.dueAt > now) this.#dueAt(t, t.dueAt)
+      else this.#makeReady(t)
     }
   }
 
   pollTransmit(now: Instant, slot: Slot): boolean {
-    if (this.#s.spacingMs > 0 && now < this.#spacedUntil) return false
-    const t = this.#nextReady(slot.family)
+    const t = this.#nextReady(now, slot.family)
     if (t === undefined) return false
     if (this.#s.tellOutstanding) {
       const last = t.probes.get(t.ext)
@@ -290,14 +316,28 @@ export class PingMachine implements Machine<PingEventOut> {
 
   // --- asking ---------------------------------------------------------------------------------------------------
 
-  #nextReady(family: Family | undefined): Target | undefined {
-    const queue =
-      family === undefined ? (this.#ready[4].length > 0 ? this.#ready[4] : this.#ready[6]) : this.#ready[family]
-    for (let t = queue.shift(); t !== undefined; t = queue.shift()) {
-      t.ready = false
-      if (t.phase === 'asking') return t
-    }
-    return undefined
+  #makeReady(t: Target): void {
+    t.ready = true
+    this.#ready[t.family].push(t)
+  }
+
+  /** Who has been ready longest. Under a packet rate the families share it so: a door does not pass the other's turn. */
+  #nextReady(now: Instant, family: Family | undefined): Target | undefined {
+    const spaced = this.#s.spacingMs > 0
+    if (spaced && now < this.#spacedUntil) return undefined
+    const four = this.#firstReady(4)
+    const six = this.#firstReady(6)
+    const turn = six === undefined || (four !== undefined && four.dueAt <= six.dueAt) ? 4 : 6
+    if (spaced && family !== undefined && family !== turn) return undefined
+    const t = this.#ready[family ?? turn].shift()
+    if (t !== undefined) t.ready = false
+    return t
+  }
+
+  #firstReady(family: Family): Target | undefined {
+    const queue = this.#ready[family]
+    while (queue.length > 0 && queue[0]!.phase !== 'asking') queue.shift()!.ready = false
+    return queue[0]
   }
 
   #launch(now: Instant, t: Target): Probe {
@@ -367,13 +407,17 @@ export class PingMachine implements Machine<PingEventOut> {
     const s = this.#s
     if (s.spacingMs > 0)
       this.#spacedUntil = (Math.max(this.#spacedUntil, now - SPACING_SLACK_MS) + s.spacingMs) as Instant
-    const enough = s.count !== undefined && s.deadlineMs === undefined && t.ext >= s.count
-    if (enough || (s.budget !== undefined && this.#left >= s.budget)) {
-      t.phase = 'draining'
-      if (s.budget !== undefined && this.#left >= s.budget) {
-        for (const other of this.#targets) if (other?.phase === 'asking') other.phase = 'draining'
-        for (const other of this.#targets) if (other !== undefined) this.#finishIfDrained(other, now)
+    if (s.budget !== undefined && this.#left >= s.budget) {
+      this.#holding = false
+      this.#over = true
+      for (const each of this.#targets.values()) {
+        if (each.phase === 'asking') each.phase = 'draining'
+        this.#finishIfDrained(each, now)
       }
+      return
+    }
+    if (s.count !== undefined && s.deadlineMs === undefined && t.ext >= s.count) {
+      t.phase = 'draining'
       return
     }
     let wait = s.pace === 'flood' ? Math.min(10, s.intervalMs) : s.intervalMs
@@ -385,8 +429,11 @@ export class PingMachine implements Machine<PingEventOut> {
     this.#dueAt(t, Math.max(s.pace === 'interval' ? t.dueAt + wait : now + wait, wait === 0 ? now : now + wait / 2))
   }
 
+  /** An entry of the heap that comes too early is put off when it comes, so that one a target is enough. */
   #dueAt(t: Target, at: number): void {
     t.dueAt = at as Instant
+    if (at >= t.timerAt) return
+    t.timerAt = at
     this.#due.push(at, t)
   }
 
@@ -470,20 +517,25 @@ export class PingMachine implements Machine<PingEventOut> {
       : seen.token === 'alien'
         ? 8
         : question.differsAt(a.bytes, at, end, this.#asked(probe))
-    const heard = { from, port: a.port, ttl, tos, bytes, options: options?.length ? options.slice() : undefined }
+    const { userClock, midnightOffsetMs } = this.#s
+    const held: Held = {
+      probe,
+      kind: 'corrupt',
+      from,
+      port: a.port,
+      stamp: userClock ? now : a.stamp,
+      clock: userClock ? 'user' : a.clock,
+      readAt: now,
+      ttl,
+      tos,
+      bytes,
+      options: options?.length ? options.slice() : undefined,
+      differsAt,
+      answer: undefined,
+    }
+    this.#held.push(held)
     if (differsAt !== -1) {
       t.corrupt++
-      this.#emit({
-        kind: 'corrupt',
-        target: t.slot,
-        seq: probe.ext,
-        at: a.stamp,
-        ...this.#roundTrip(probe, a.stamp, a.clock, now),
-        reordered: false,
-        differsAt,
-        answer: undefined,
-        ...heard,
-      })
       if (probe.state === 'flying') {
         this.#end(probe, 'failed', now)
         t.bursts.lost()
@@ -492,29 +544,17 @@ export class PingMachine implements Machine<PingEventOut> {
       return
     }
     if (this.#isRepeat(probe, from)) {
+      held.kind = 'duplicate'
       t.duplicates++
-      this.#emit({
-        kind: 'duplicate',
-        target: t.slot,
-        seq: probe.ext,
-        at: a.stamp,
-        ...this.#roundTrip(probe, a.stamp, a.clock, now),
-        reordered: false,
-        differsAt: -1,
-        answer: undefined,
-        ...heard,
-      })
       return
     }
-    const midnightMs = midnight(a.stamp, this.#s.midnightOffsetMs)
-    const held: Held = {
-      probe,
-      kind: probe.state === 'lost' || probe.state === 'failed' ? 'late' : 'reply',
-      stamp: this.#s.userClock ? now : a.stamp,
-      clock: this.#s.userClock ? 'user' : a.clock,
-      readAt: now,
-      answer: question.answer(a.bytes, at, end, this.#asked(probe), { midnightMs, at: a.stamp }),
-      ...heard,
+    held.kind = probe.state === 'lost' || probe.state === 'failed' ? 'late' : 'reply'
+    const midnightMs = midnight(a.stamp, midnightOffsetMs)
+    held.answer = question.answer(a.bytes, at, end, this.#asked(probe), { midnightMs, at: a.stamp })
+    if (probe.state === 'unsent') {
+      // The kernel refused it, so it said, and yet it left.
+      t.sent++
+      t.localDrops--
     }
     const first = t.many ? probe.responders?.size === 1 : probe.state !== 'answered'
     if (first) {
@@ -525,8 +565,8 @@ export class PingMachine implements Machine<PingEventOut> {
       // Others may answer a multicast until its time is over.
       if (!t.many || probe.state !== 'flying') this.#end(probe, 'answered', now)
     }
-    this.#held.push(held)
     this.#paceByReply(now, probe)
+    this.#finishIfDrained(t, now)
   }
 
   /** In a run without kernel stamps nothing needs to wait, yet the order of events must stay: all go through `#held`. */
@@ -534,31 +574,38 @@ export class PingMachine implements Machine<PingEventOut> {
     if (this.#held.length === 0) return
     const held = this.#held
     this.#held = []
-    for (const h of held) {
-      const { probe } = h
-      const t = probe.target
-      const trip = this.#roundTrip(probe, h.stamp, h.clock, h.readAt)
+    for (const h of held) this.#emit('probe' in h ? this.#replyEvent(h) : h)
+    const ending = [...this.#ending]
+    this.#ending.clear()
+    for (const t of ending) this.#finishIfDrained(t, t.endedAt)
+  }
+
+  #replyEvent(h: Held): ReplyEvent {
+    const { probe } = h
+    const t = probe.target
+    const trip = this.#roundTrip(probe, h.stamp, h.clock, h.readAt)
+    let reordered = false
+    if (h.kind === 'reply' || h.kind === 'late') {
       t.rtt.add(trip.rttNs)
-      const reordered = probe.ext < t.highestAnswered
+      reordered = probe.ext < t.highestAnswered
       if (reordered) t.reordered++
       else t.highestAnswered = probe.ext
-      this.#emit({
-        kind: h.kind,
-        target: t.slot,
-        from: h.from,
-        port: h.port,
-        at: h.stamp,
-        seq: probe.ext,
-        ttl: h.ttl,
-        tos: h.tos,
-        bytes: h.bytes,
-        ...trip,
-        reordered,
-        differsAt: -1,
-        options: h.options,
-        answer: h.answer,
-      })
-      this.#finishIfDrained(t, h.readAt)
+    }
+    return {
+      kind: h.kind,
+      target: t.slot,
+      from: h.from,
+      port: h.port,
+      at: h.stamp,
+      seq: probe.ext,
+      ttl: h.ttl,
+      tos: h.tos,
+      bytes: h.bytes,
+      ...trip,
+      reordered,
+      differsAt: h.differsAt,
+      options: h.options,
+      answer: h.answer,
     }
   }
 
@@ -595,26 +642,36 @@ export class PingMachine implements Machine<PingEventOut> {
 
   #probeOf(seen: Seen, family: Family, from: Ip): Probe | undefined {
     if (seen.token === 'ours') {
-      const t = this.#targets[seen.slot]
+      const t = this.#targets.get(seen.slot)
       if (t === undefined || t.family !== family || !(t.many || t.ip === from)) return undefined
       const probe = t.probes.get(this.#extOf(seen, t))
       if (probe === undefined || !this.#idFits(probe, seen)) return undefined
       return this.#lowBits(probe.ext) === seen.seq ? probe : undefined
     }
-    return this.#probeByAddress(seen, family, from)
-  }
-
-  /** Without a token: the newest probe to that address with that id and sequence. */
-  #probeByAddress(seen: Seen, family: Family, to: Ip): Probe | undefined {
-    const slot = this.#byIp.get(to)
-    const one = slot < 0 ? undefined : this.#targets[slot]
-    const candidates = one !== undefined ? [one] : this.#targets.filter((t) => t?.many && t.family === family)
-    for (const t of candidates) {
-      if (t === undefined || t.ext === 0) continue
-      const probe = t.probes.get(this.#extOf(seen, t))
-      if (probe !== undefined && this.#idFits(probe, seen)) return probe
+    const probe = this.#probeByAddress(seen, from)
+    if (probe !== undefined) return probe
+    for (const t of this.#many) {
+      const asked = t.family === family ? this.#fitting(seen, t) : undefined
+      if (asked !== undefined) return asked
     }
     return undefined
+  }
+
+  /** Without a token: among the probes to that address with that id and sequence one in flight, else the newest. */
+  #probeByAddress(seen: Seen, to: Ip): Probe | undefined {
+    let best: Probe | undefined
+    for (let t = this.#targets.get(this.#byIp.get(to)); t !== undefined; t = t.older) {
+      const probe = this.#fitting(seen, t)
+      if (probe?.state === 'flying' && t.phase !== 'done') return probe
+      best ??= probe
+    }
+    return best
+  }
+
+  #fitting(seen: Seen, t: Target): Probe | undefined {
+    if (t.ext === 0) return undefined
+    const probe = t.probes.get(this.#extOf(seen, t))
+    return probe !== undefined && this.#idFits(probe, seen) ? probe : undefined
   }
 
   #extOf(seen: Seen, t: Target): number {
@@ -639,8 +696,7 @@ export class PingMachine implements Machine<PingEventOut> {
 
   /** Only what carries one of our identifiers is worth an event; the rest are other programs' replies. */
   #foreign(a: Arrival, family: Family, from: Ip, ttl: number, bytes: number, seen: Seen): void {
-    const slot = this.#byIp.get(from)
-    const t = this.#targets[slot]
+    const t = this.#targets.get(this.#byIp.get(from))
     const claims =
       seen.token === 'ours' ||
       this.#s.echoId(family) !== undefined ||
@@ -649,7 +705,7 @@ export class PingMachine implements Machine<PingEventOut> {
       this.ignored++
       return
     }
-    const about = t ?? this.#targets[seen.token === 'ours' ? seen.slot : -1]
+    const about = t ?? this.#targets.get(seen.token === 'ours' ? seen.slot : -1)
     if (about?.phase === 'done') {
       this.ignored++
       return
@@ -677,7 +733,7 @@ export class PingMachine implements Machine<PingEventOut> {
       locateQuoted(a.bytes, at + 8, end, family, q) &&
       a.bytes[q.at] === question.requestType(family) &&
       question.read(a.bytes, q.at, q.end, family, seen)
-        ? this.#probeOfQuote(seen, family, q.to)
+        ? this.#probeOfQuote(seen, q.to)
         : undefined
     if (probe === undefined || probe.target.phase === 'done') {
       this.ignored++
@@ -714,19 +770,18 @@ export class PingMachine implements Machine<PingEventOut> {
   }
 
   /** The quote names whom we asked; a token in it must be ours (RFC 5927 §4.1: the more is checked, the harder to forge). */
-  #probeOfQuote(seen: Seen, family: Family, to: Ip): Probe | undefined {
+  #probeOfQuote(seen: Seen, to: Ip): Probe | undefined {
     if (seen.token === 'alien') return undefined
-    if (seen.token === 'none') return this.#probeByAddress(seen, family, to)
-    const t = this.#targets[seen.slot]
-    if (t === undefined || t.ip !== to) return undefined
-    const probe = t.probes.get(this.#extOf(seen, t))
-    return probe !== undefined && this.#idFits(probe, seen) ? probe : undefined
+    if (seen.token === 'none') return this.#probeByAddress(seen, to)
+    const t = this.#targets.get(seen.slot)
+    return t === undefined || t.ip !== to ? undefined : this.#fitting(seen, t)
   }
 
   #paceByReply(now: Instant, probe: Probe): void {
     const t = probe.target
     if (this.#s.pace === 'interval' || t.phase !== 'asking' || t.ready || probe.ext !== t.ext) return
-    this.#dueAt(t, now)
+    t.dueAt = now
+    this.#makeReady(t)
   }
 
   // --- settling -------------------------------------------------------------------------------------------------
@@ -739,8 +794,12 @@ export class PingMachine implements Machine<PingEventOut> {
 
   #settle(now: Instant): void {
     for (let p = this.#memory.oldestFlying(); p !== undefined; p = this.#memory.oldestFlying()) {
-      if (p.userAt + this.#s.timeoutMs > now) return
+      if (p.userAt + this.#s.timeoutMs > now && this.#memory.hasRoom) return
       const t = p.target
+      if (t.phase === 'done') {
+        p.state = 'lost'
+        continue
+      }
       if (p.responders !== undefined && p.responders.size > 0) {
         this.#end(p, 'answered', t.endedAt)
         this.#finishIfDrained(t, now)
@@ -756,13 +815,25 @@ export class PingMachine implements Machine<PingEventOut> {
 
   #rotateIfStuck(now: Instant, t: Target): void {
     if (t.many || t.bursts.run < t.rotateAfter) return
-    t.rotateAfter = t.bursts.run * 2
     if (this.#s.echoId(t.family) === undefined) {
-      t.id = Math.floor(this.#s.random() * 0x10000)
+      t.id = (this.#id + ((t.id - this.#id + 1) & (IDS - 1))) & 0xffff
     } else if (now - this.#rotatedAt[t.family] >= ROTATE_EVERY_MS) {
+      if (now < this.#rotateAgainAt) return
+      // What is on its way to the old identifier would be lost: a later moment may be better.
+      this.#rotateAgainAt = now + ROTATE_RETRY_MS
+      if (this.#answersAreDue(t.family)) return
       this.#rotatedAt[t.family] = now
       this.#emit({ kind: 'rotate', family: t.family, target: t.slot })
     }
+    t.rotateAfter = t.bursts.run * 2
+  }
+
+  /** A target that does answer has a probe in flight. */
+  #answersAreDue(family: Family): boolean {
+    for (const t of this.#targets.values()) {
+      if (t.family === family && t.flying > 0 && t.bursts.run === 0 && t.phase !== 'done') return true
+    }
+    return false
   }
 
   #finishIfDrained(t: Target, now: Instant): void {
@@ -770,10 +841,10 @@ export class PingMachine implements Machine<PingEventOut> {
     const { count, deadlineMs } = this.#s
     // As iputils: with -c and -w it ends with the reply that makes the count full, whatever else is in flight.
     const full = count !== undefined && deadlineMs !== undefined && t.received >= count
+    if (!full && (t.phase !== 'draining' || t.flying > 0)) return
     // A reply still held is not yet an event: the summary comes after it.
-    if ((full || (t.phase === 'draining' && t.flying === 0)) && !this.#held.some((h) => h.probe.target === t)) {
-      this.#finish(t, now)
-    }
+    if (this.#held.length > 0) this.#ending.add(t)
+    else this.#finish(t, now)
   }
 
   #finish(t: Target, now: Instant): void {
@@ -781,17 +852,28 @@ export class PingMachine implements Machine<PingEventOut> {
     if (t.startedAt === undefined) t.endedAt = now
     this.#asking--
     this.#emit(summarize(t, t.flying > 0 ? now : t.endedAt))
+    if (t.probes.size === 0) this.#gone(t)
   }
 
   /** A run that targets come to and leave for weeks must not grow: what is over goes into the total. */
   readonly #gone = (t: Target): void => {
     this.#past.merge(t.rtt)
-    this.#targets[t.slot] = undefined
-    if (this.#byIp.get(t.ip) === t.slot) this.#byIp.delete(t.ip)
+    this.#targets.delete(t.slot)
+    this.#many.delete(t)
+    const newest = this.#targets.get(this.#byIp.get(t.ip))
+    if (newest !== undefined) {
+      for (let n = newest; n.older !== undefined; n = n.older) {
+        if (n.older !== t) continue
+        n.older = t.older
+        break
+      }
+    } else if (t.older !== undefined) this.#byIp.set(t.ip, t.older.slot)
+    else this.#byIp.delete(t.ip)
   }
 
   #emit(e: PingEventOut): void {
-    this.#events.push(e)
+    if (this.#held.length > 0) this.#held.push(e)
+    else this.#events.push(e)
   }
 }
 

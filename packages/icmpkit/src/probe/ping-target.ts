@@ -34,6 +34,8 @@ export interface Probe {
 
 export interface Target {
   slot: number
+  /** The target before this one that has the same address. */
+  older: Target | undefined
   ip: Ip
   family: Family
   port: number
@@ -42,6 +44,8 @@ export interface Target {
   id: number
   phase: 'asking' | 'draining' | 'done'
   dueAt: Instant
+  /** Its earliest entry in the heap; infinite where it has none. */
+  timerAt: number
   ready: boolean
   preloadLeft: number
   /** Extended sequence of the last probe; the first is 1. */
@@ -76,6 +80,7 @@ export function newTarget(
 ): Target {
   return {
     slot,
+    older: undefined,
     ip: target.ip,
     family: familyOf(target.ip),
     port: target.port,
@@ -84,6 +89,7 @@ export function newTarget(
     id,
     phase: 'asking',
     dueAt: at,
+    timerAt: Number.POSITIVE_INFINITY,
     ready: false,
     preloadLeft: Math.max(0, preload - 1),
     ext: 0,

@@ -9,6 +9,8 @@ import type { Probe, Target } from './ping-target.ts'
 const MEMORY_MS = 60_000
 /** Probes kept for late replies and duplicates; the oldest settled ones go first. */
 const MEMORY_PROBES = 1 << 17
+/** Probes from the oldest in flight on: a time-out of hours at full speed must not fill the memory. */
+const MOST_IN_FLIGHT = 1 << 19
 
 export class ProbeMemory {
   /** The first `#settled` have timed out or ended, the first `#forgotten` are gone. */
@@ -37,6 +39,11 @@ export class ProbeMemory {
     t.probes.set(probe.ext, probe)
     this.#order.push(probe)
     return probe
+  }
+
+  /** False: the oldest in flight is to be given up before its time. */
+  get hasRoom(): boolean {
+    return this.#order.length - this.#settled < MOST_IN_FLIGHT
   }
 
   byTag(tag: number): Probe | undefined {
