@@ -45,6 +45,17 @@ test('compression is followed backwards only, so that it ends (RFC 1035 §4.1.4)
   expect(dnsName.parseCompressed(unhex('0161c000'), 0)).toBeUndefined()
 })
 
+test('a name has a pointer for each of its labels at most, so that chains of them stay cheap (RFC 1035 §4.1.4)', () => {
+  const chain = (pointers: number) => {
+    const bytes = new Uint8Array(1 + 2 * pointers)
+    for (let i = 1; i < bytes.length; i += 2)
+      bytes.set([0xc0 | (Math.max(0, i - 2) >> 8), Math.max(0, i - 2) & 0xff], i)
+    return dnsName.parseCompressed(bytes, bytes.length - 2)
+  }
+  expect(chain(127)).toEqual({ text: '', end: 255 })
+  expect(chain(128)).toBeUndefined()
+})
+
 test('text that is no name is a TypeError', () => {
   for (const text of ['a..b', '.a', 'a..', `${'a'.repeat(64)}`, 'ü', 'a b', 'a\\', 'a\\999', 'a\n', 'a\x7f']) {
     expect(() => dnsName.size(text), text).toThrow(TypeError)

@@ -28,20 +28,22 @@ export function parse(bytes: Uint8Array, at: number, end: number): Name | undefi
 
 /**
  * The name at `at` of `bytes`, with compression (RFC 1035 §4.1.4): pointers count from the first octet of `bytes`. Each
- * must point in front of the label it ends, so that no loop is possible.
+ * must point in front of the label it ends, so that no loop is possible, and there is one for each label at most: else
+ * thousands of names that share a chain of thousands of pointers would keep a reader busy for a second.
  */
 export function parseCompressed(bytes: Uint8Array, at: number): Name | undefined {
   let text = ''
   let octets = 1
   let i = at
   let before = at
+  let pointers = 0
   let end: number | undefined
   for (;;) {
     if (i >= bytes.length) return undefined
     const length = bytes[i]!
     if (length === 0) return { text, end: end ?? i + 1 }
     if (length >= POINTER) {
-      if (i + 2 > bytes.length) return undefined
+      if (i + 2 > bytes.length || ++pointers > POINTERS) return undefined
       end ??= i + 2
       i = ((length & 0x3f) << 8) | bytes[i + 1]!
       if (i >= before) return undefined
@@ -122,6 +124,8 @@ function labels(text: string): number[][] {
 /** Longest label and longest name, octets (RFC 1035 §2.3.4). */
 const LABEL = 63
 const NAME = 255
+/** As many as the longest name has labels. */
+const POINTERS = 127
 /** Two set bits at the top of a length octet. */
 const POINTER = 0xc0
 const DOT = 0x2e
