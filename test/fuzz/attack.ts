@@ -40,13 +40,13 @@ export class Arena {
       const other = digest(target.read(b, at, end))
       if (one !== other) return 'reads outside its input, or gives two answers'
       for (let i = at; i < end; i++) if (a[i] !== b[i]) return 'writes into its input'
-      return target.rewrite ? this.#rewrite(target.rewrite, end) : undefined
+      return target.rewrite ? this.#rewrite(target, target.rewrite, end) : undefined
     } catch (e) {
       return `throws ${e instanceof Error ? e.stack : e}`
     }
   }
 
-  #rewrite(rewrite: NonNullable<Target['rewrite']>, end: number): string | undefined {
+  #rewrite(target: Target, rewrite: NonNullable<Target['rewrite']>, end: number): string | undefined {
     const out = this.#out
     const again = this.#again
     const { at } = this
@@ -56,6 +56,9 @@ export class Arena {
     again.fill(0x5a, at, reach)
     const first = rewrite(this.#a.bytes, at, end, out)
     if (first < 0) return undefined
+    if (digest(target.message?.(this.#a.bytes, at, end)) !== digest(target.message?.(out, at, first))) {
+      return 'loses something when it is written'
+    }
     const second = rewrite(out, at, first, again)
     if (second !== first) return `writes ${first - at} octets, then ${second - at} for the same message`
     for (let i = at; i < first; i++)

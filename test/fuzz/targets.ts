@@ -44,6 +44,8 @@ export interface Target {
   seeds: readonly Uint8Array[]
   /** All that the library makes of `at…end`: compared between two surroundings. Throws where two ways to read disagree. */
   read(bytes: Uint8Array, at: number, end: number): unknown
+  /** What must come back whole from its own octets; only where `rewrite` writes. */
+  message?(bytes: Uint8Array, at: number, end: number): unknown
   /** Reads `at…end` and writes it back at `at` of `out`: the new end, or -1 where there is nothing to write. */
   rewrite?(bytes: Uint8Array, at: number, end: number, out: Uint8Array): number
   /** Makes lengths and checksums right. */
@@ -86,6 +88,7 @@ export const TARGETS: readonly Target[] = [
       const told = options.map((o) => ('pointer' in o && 'addresses' in o ? ip4Option.visited(o) : undefined))
       return [options, told, options.map((o) => (o.kind === 'timestamp' ? ip4Option.stamped(o) : undefined))]
     },
+    message: (bytes, at, end) => ip4Option.parseOptions(bytes, at, end),
     rewrite(bytes, at, end, out) {
       const options = ip4Option.parseOptions(bytes, at, end)
       if (!Array.isArray(options)) return -1
@@ -133,6 +136,7 @@ export const TARGETS: readonly Target[] = [
         ip6Extension.parseOptions(bytes, at + 1, end),
       ]
     },
+    message: (bytes, at, end) => at < end && ip6Extension.parse(bytes[at]!, bytes, at + 1, end),
     rewrite(bytes, at, end, out) {
       if (at === end) return -1
       const e = ip6Extension.parse(bytes[at]!, bytes, at + 1, end)
@@ -152,6 +156,7 @@ export const TARGETS: readonly Target[] = [
       const named = m.kind === 'malformed' ? undefined : registry.lookup(4, icmp4.typeOf(m), m.code)
       return [m, icmp4.parseLegacy(bytes, at, end), icmp4.verify(bytes, at, end, end - at), named]
     },
+    message: icmp4.parse,
     rewrite(bytes, at, end, out) {
       const m = icmp4.parse(bytes, at, end)
       if (m.kind === 'malformed') return -1
@@ -181,6 +186,7 @@ export const TARGETS: readonly Target[] = [
       ]
       return [m, legacy, verdict, named, answers]
     },
+    message: icmp6.parse,
     rewrite(bytes, at, end, out) {
       const m = icmp6.parse(bytes, at, end)
       if (m.kind === 'malformed') return -1
@@ -196,6 +202,7 @@ export const TARGETS: readonly Target[] = [
     covers: ['nd-option.ts', 'dns-name.ts'],
     seeds: seeds.ND_OPTIONS,
     read: (bytes, at, end) => ndOption.parse(bytes, at, end),
+    message: (bytes, at, end) => ndOption.parse(bytes, at, end),
     rewrite(bytes, at, end, out) {
       const options = ndOption.parse(bytes, at, end)
       if (!Array.isArray(options)) return -1
@@ -210,6 +217,7 @@ export const TARGETS: readonly Target[] = [
     covers: ['extension.ts', 'mpls.ts', 'interface-information.ts', 'interface-identification.ts'],
     seeds: seeds.STRUCTURES,
     read: (bytes, at, end) => extension.parse(bytes, at, end),
+    message: extension.parse,
     rewrite(bytes, at, end, out) {
       const e = extension.parse(bytes, at, end)
       const written = extension.write(e, out, at)
@@ -281,6 +289,7 @@ export const TARGETS: readonly Target[] = [
     covers: ['arp.ts'],
     seeds: seeds.ARP,
     read: (bytes, at, end) => arp.parse(bytes, at, end),
+    message: arp.parse,
     rewrite(bytes, at, end, out) {
       const m = arp.parse(bytes, at, end)
       if (m.kind === 'malformed') return -1

@@ -8,7 +8,7 @@
  * Left out: the frame check sequence, LLC behind an 802.3 length field (`etherType` below 1536).
  */
 import { type Malformed, malformed } from './malformed.ts'
-import { put16, putBytes, u16 } from './octets.ts'
+import { fitting, put16, putBytes, u16 } from './octets.ts'
 
 /** Octets of an untagged header. */
 export const HEADER = 14
@@ -83,10 +83,8 @@ export function write(f: Fields, out: Uint8Array, at: number): number {
   putBytes(out, at, f.dstMac)
   let i = putBytes(out, at + MAC, f.srcMac)
   for (const tag of f.tags ?? []) {
-    if (tag.priority < 0 || tag.priority > 7) throw new RangeError(`${tag.priority} does not fit in 3 bits`)
-    if (tag.vlan < 0 || tag.vlan > 0x0fff) throw new RangeError(`${tag.vlan} does not fit in 12 bits`)
     put16(out, i, tag.tagType)
-    put16(out, i + 2, (tag.priority << 13) | (tag.dropEligible ? 0x1000 : 0) | tag.vlan)
+    put16(out, i + 2, (fitting(tag.priority, 3) << 13) | (tag.dropEligible ? 0x1000 : 0) | fitting(tag.vlan, 12))
     i += TAG
   }
   put16(out, i, f.etherType)

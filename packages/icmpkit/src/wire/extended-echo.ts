@@ -7,7 +7,7 @@
  *  | extension structure …             |   request: with one interface identification object
  */
 import * as extension from './extension.ts'
-import { put8, put16, putBytes, tooWide, u16 } from './octets.ts'
+import { fitting, put8, put16, putBytes, u16 } from './octets.ts'
 
 export type Message = ExtendedEchoRequest | ExtendedEchoReply
 
@@ -118,8 +118,7 @@ export function writeBody(m: Message, out: Uint8Array, at: number): number {
     const end = m.extensions === undefined ? at + FIXED : extension.write(m.extensions, out, at + FIXED)
     return putBytes(out, end, m.data)
   }
-  if (!(m.state >= 0 && m.state <= 7)) throw tooWide(m.state, 3)
-  out[at + FLAGS] = (m.state << 5) | (m.active ? 4 : 0) | (m.ipv4 ? 2 : 0) | (m.ipv6 ? 1 : 0)
+  out[at + FLAGS] = (fitting(m.state, 3) << 5) | (m.active ? 4 : 0) | (m.ipv4 ? 2 : 0) | (m.ipv6 ? 1 : 0)
   return putBytes(out, at + FIXED, m.data)
 }
 

@@ -253,6 +253,14 @@ describe('an interface information object', () => {
     expect(name('08657468')).toMatchObject({ kind: 'damaged', why: 'truncated', at: 4 })
   })
 
+  test('keeps the padding of a name that is longer than whole words ask (RFC 5837 §4.3)', () => {
+    const padded = '0014020210657468300000000000000000000000'
+    expect(objects(padded)).toEqual([{ ...none, name: 'eth0', nameLength: 16 }])
+    expect(objectOf(objects(padded)[0]!)).toBe(padded)
+    expect(() => objectOf({ ...none, name: 'eth0', nameLength: 68 })).toThrow(RangeError)
+    expect(() => objectOf({ ...none, name: 'eth0', nameLength: 14 })).toThrow(RangeError)
+  })
+
   test('has a name in UTF-8, cut between two characters (RFC 5837 §4.3) [v4-iface-name-utf8]', () => {
     const cut = objectOf({ ...none, name: 'é'.repeat(32) })
     expect(cut).toBe(`0044020240${'c3a9'.repeat(31)}00`)
@@ -292,6 +300,12 @@ describe('an interface identification object', () => {
     expect(objects('0008030100000000')).toMatchObject([{ kind: 'damaged', why: 'unknown-format' }])
     expect(objects('00080301ff616161')).toMatchObject([{ kind: 'damaged', why: 'unknown-format' }])
     expect(() => objectOf({ kind: 'interfaceByName', name: '' })).toThrow(RangeError)
+  })
+
+  test('by name keeps padding beyond whole words, as of a name in a field of fixed size', () => {
+    const padded = '0014030165746830000000000000000000000000'
+    expect(objects(padded)).toEqual([{ kind: 'interfaceByName', name: 'eth0', nameLength: 16 }])
+    expect(objectOf(objects(padded)[0]!)).toBe(padded)
   })
 
   test('by index is 8 octets and no other length (RFC 8335 §2.1) [v4-probe-index]', () => {

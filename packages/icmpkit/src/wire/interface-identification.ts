@@ -20,6 +20,8 @@ export type InterfaceIdentification = InterfaceByName | InterfaceByIndex | Inter
 export interface InterfaceByName {
   kind: 'interfaceByName'
   name: string
+  /** Octets of the name with its padding, where that is more than whole words need. */
+  nameLength?: number | undefined
 }
 
 export interface InterfaceByIndex {
@@ -41,7 +43,9 @@ export function parse(bytes: Uint8Array, at: number, end: number, cType: number)
     case CType.name: {
       const name = readName(bytes, at, end)
       if (end === at) return malformed('truncated', 0)
-      return name === undefined || name === '' ? malformed('unknown-format', 0) : { kind: 'interfaceByName', name }
+      if (name === undefined || name === '') return malformed('unknown-format', 0)
+      const nameLength = words(end - at)
+      return { kind: 'interfaceByName', name, nameLength: nameLength > shortest(name) ? nameLength : undefined }
     }
     case CType.index:
       if (end - at !== 4) return malformed(end - at < 4 ? 'truncated' : 'bad-length', Math.min(end - at, 4))
@@ -69,6 +73,7 @@ function parseAddress(bytes: Uint8Array, at: number, end: number): InterfaceByAd
   return { kind: 'interfaceByAddress', afi, address }
 }
 
+/** The C-Type that `write` needs around the payload. */
 export function cType(o: InterfaceIdentification): number {
   switch (o.kind) {
     case 'interfaceByName':
@@ -80,10 +85,11 @@ export function cType(o: InterfaceIdentification): number {
   }
 }
 
+/** Octets of the payload. */
 export function size(o: InterfaceIdentification): number {
   switch (o.kind) {
     case 'interfaceByName':
-      return words(new TextEncoder().encode(o.name).length)
+      return Math.max(o.nameLength ?? 0, shortest(o.name))
     case 'interfaceByIndex':
       return 4
     case 'interfaceByAddress':
@@ -91,13 +97,16 @@ export function size(o: InterfaceIdentification): number {
   }
 }
 
-/** @throws RangeError on a value too wide for its field, TypeError on an address that is not of its family. */
+/**
+ * Writes the payload at `at`; returns the end.
+ * @throws RangeError on a value too wide for its field, TypeError on an address that is not of its family.
+ */
 export function write(o: InterfaceIdentification, out: Uint8Array, at: number): number {
   const end = at + size(o)
   out.fill(0, at, end)
   switch (o.kind) {
     case 'interfaceByName':
-      if (end === at) throw new RangeError('an interface has a name of at least one octet')
+      if (o.name === '') throw new RangeError('an interface has a name of at least one octet')
       out.set(new TextEncoder().encode(o.name), at)
       break
     case 'interfaceByIndex':
@@ -128,6 +137,10 @@ function isOfFamily(o: InterfaceByAddress): boolean {
 
 function addressLength(address: Ip | Uint8Array): number {
   return address instanceof Uint8Array ? address.length : typeof address === 'bigint' ? 16 : 4
+}
+
+function shortest(name: string): number {
+  return words(new TextEncoder().encode(name).length)
 }
 
 function words(octets: number): number {

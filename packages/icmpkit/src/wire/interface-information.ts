@@ -10,7 +10,7 @@
  */
 import { type Ip, readIp4, readIp6, writeIp } from './addr.ts'
 import { type Malformed, malformed } from './malformed.ts'
-import { put16, put32, tooWide, u16, u32 } from './octets.ts'
+import { fitting, put16, put32, u16, u32 } from './octets.ts'
 
 export const Role = { incoming: 0, incomingSubIp: 1, outgoing: 2, nextHop: 3 } as const
 
@@ -21,8 +21,9 @@ export interface InterfaceInformation {
   /** ifIndex: an opaque token of the sender (RFC 5837 §3.1). */
   index: number | undefined
   address: Ip | undefined
-  /** Written with as little padding as whole words need, also where it was read with more. */
   name: string | undefined
+  /** Octets of the name with its length octet and padding, where that is more than whole words need. */
+  nameLength?: number | undefined
   mtu: number | undefined
   /** Octets behind the announced items; a receiver ignores them (RFC 5837 §4.1). */
   trailing: Uint8Array
@@ -34,6 +35,7 @@ export function parse(bytes: Uint8Array, at: number, end: number, cType: number)
   let index: number | undefined
   let address: Ip | undefined
   let name: string | undefined
+  let nameLength: number | undefined
   let mtu: number | undefined
   if (cType & INDEX) {
     if (end - i < 4) return malformed('truncated', end - at)
@@ -56,6 +58,7 @@ export function parse(bytes: Uint8Array, at: number, end: number, cType: number)
     if (end - i < length) return malformed('truncated', end - at)
     name = readName(bytes, i + 1, i + length)
     if (name === undefined) return malformed('unknown-format', i + 1 - at)
+    if (length > shortest(cutName(name))) nameLength = length
     i += length
   }
   if (cType & MTU) {
@@ -63,13 +66,14 @@ export function parse(bytes: Uint8Array, at: number, end: number, cType: number)
     mtu = u32(bytes, i)
     i += 4
   }
-  return { kind: 'interfaceInformation', role: cType >> 6, index, address, name, mtu, trailing: bytes.subarray(i, end) }
+  const trailing = bytes.subarray(i, end)
+  return { kind: 'interfaceInformation', role: cType >> 6, index, address, name, nameLength, mtu, trailing }
 }
 
+/** The C-Type that `write` needs around the payload. @throws RangeError on a role of more than two bits. */
 export function cType(o: InterfaceInformation): number {
-  if (!(o.role >= 0 && o.role <= 3)) throw tooWide(o.role, 2)
   return (
-    (o.role << 6) |
+    (fitting(o.role, 2) << 6) |
     (o.index === undefined ? 0 : INDEX) |
     (o.address === undefined ? 0 : ADDRESS) |
     (o.name === undefined ? 0 : NAME) |
@@ -77,17 +81,21 @@ export function cType(o: InterfaceInformation): number {
   )
 }
 
+/** Octets of the payload. */
 export function size(o: InterfaceInformation): number {
   return (
     (o.index === undefined ? 0 : 4) +
     (o.address === undefined ? 0 : typeof o.address === 'bigint' ? 20 : 8) +
-    (o.name === undefined ? 0 : words(1 + cutName(o.name).length)) +
+    (o.name === undefined ? 0 : nameSize(o, cutName(o.name))) +
     (o.mtu === undefined ? 0 : 4) +
     o.trailing.length
   )
 }
 
-/** A name longer than 63 octets is cut between two characters (RFC 5837 §4.3). @throws RangeError */
+/**
+ * Writes the payload at `at`; returns the end. A name longer than 63 octets is cut between two characters (RFC 5837
+ * §4.3). @throws RangeError on a value too wide for its field.
+ */
 export function write(o: InterfaceInformation, out: Uint8Array, at: number): number {
   let i = at
   if (o.index !== undefined) {
@@ -101,7 +109,8 @@ export function write(o: InterfaceInformation, out: Uint8Array, at: number): num
   }
   if (o.name !== undefined) {
     const name = cutName(o.name)
-    const length = words(1 + name.length)
+    const length = nameSize(o, name)
+    if (length % 4 !== 0 || length > MAX_NAME + 1) throw new RangeError(`a name of ${length} octets: 4, 8 … 64`)
     out[i] = length
     out.set(name, i + 1)
     out.fill(0, i + 1 + name.length, i + length)
@@ -144,8 +153,13 @@ function cutName(name: string): Uint8Array {
   return octets.subarray(0, end)
 }
 
-function words(octets: number): number {
-  return (octets + 3) & ~3
+function nameSize(o: InterfaceInformation, name: Uint8Array): number {
+  return Math.max(o.nameLength ?? 0, shortest(name))
+}
+
+/** Octets of a name with its length octet, in whole words. */
+function shortest(name: Uint8Array): number {
+  return (1 + name.length + 3) & ~3
 }
 
 const INDEX = 0x08

@@ -8,7 +8,7 @@
  */
 import { type Ip4, readIp4, writeIp } from './addr.ts'
 import { type Malformed, malformed } from './malformed.ts'
-import { put8, put16, put32, putBytes, u16, u32 } from './octets.ts'
+import { fitting, put8, put16, put32, putBytes, u16, u32 } from './octets.ts'
 
 /** The whole type octet: copied flag, class and number. */
 export const Type = {
@@ -217,9 +217,8 @@ function writeOption(o: Option, out: Uint8Array, at: number): number {
     }
     case 'timestamp': {
       if (slotSize(o.flag) === 0) throw new RangeError(`an IPv4 timestamp option has flag 0, 1 or 3, not ${o.flag}`)
-      if (o.overflow < 0 || o.overflow > 15) throw new RangeError(`${o.overflow} does not fit in 4 bits`)
       put8(out, at + 2, o.pointer)
-      put8(out, at + 3, (o.overflow << 4) | o.flag)
+      put8(out, at + 3, (fitting(o.overflow, 4) << 4) | o.flag)
       let i = at + TIMESTAMP_HEADER
       for (const slot of o.slots) {
         if (o.flag !== TimestampFlag.timeOnly) i = writeIp(slot.address ?? (0 as Ip4), out, i)

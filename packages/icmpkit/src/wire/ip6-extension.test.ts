@@ -45,6 +45,14 @@ test('one header is parsed only when it fills the octets exactly', () => {
   expect(extension.parse(51, unhex('3a00000000000001'))).toEqual({ kind: 'malformed', why: 'bad-length', at: 1 })
 })
 
+test('an authentication header in words of four octets writes back as long as it was (RFC 4302 §2.2, §2.6)', () => {
+  const header = unhex('3a050000 00001234 00000009 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')
+  const e = extension.parse(51, header) as extension.Extension
+  expect(e).toEqual({ kind: 'authentication', spi: 0x1234, seq: 9, icv: new Uint8Array(16).fill(0xaa) })
+  const out = new Uint8Array(40)
+  expect(hex(out, 0, extension.write(e, 58, out, 0))).toBe(hex(header))
+})
+
 test('what has no name here but the common form is kept and written back (RFC 6564)', () => {
   const mobility = unhex('3b00050000000000')
   const e = extension.parse(135, mobility) as extension.Extension

@@ -68,6 +68,7 @@ export interface Authentication {
   kind: 'authentication'
   spi: number
   seq: number
+  /** With its padding: RFC 4302 §2.6 wants the whole header in units of eight octets, old senders use four. */
   icv: Uint8Array
 }
 
@@ -214,7 +215,7 @@ export function size(e: Extension): number {
     case 'fragment':
       return 8
     case 'authentication':
-      return eights(12 + e.icv.length)
+      return (12 + e.icv.length + 3) & ~3
     case 'unknown':
     case 'badOptions':
       return eights(2 + e.data.length)

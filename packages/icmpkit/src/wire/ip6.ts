@@ -13,7 +13,7 @@
 import { type Ip6, readIp6, writeIp } from './addr.ts'
 import * as extension from './ip6-extension.ts'
 import { type Malformed, malformed } from './malformed.ts'
-import { i32, put8, put16, put32, tooWide, u16 } from './octets.ts'
+import { fitting, i32, put8, put16, put32, u16 } from './octets.ts'
 
 /** Octets of the fixed header. */
 export const HEADER = 40
@@ -191,10 +191,8 @@ export function write(f: Fields, out: Uint8Array, at: number, payloadLength: num
   const extensions = f.extensions ?? NONE
   const payload = at + size(f)
   if (payload > out.length) throw new RangeError(`an IPv6 header of ${payload - at} octets does not fit at ${at}`)
-  const trafficClass = f.trafficClass ?? 0
-  const flowLabel = f.flowLabel ?? 0
-  if (trafficClass < 0 || trafficClass > 0xff || !Number.isInteger(trafficClass)) throw tooWide(trafficClass, 8)
-  if (flowLabel < 0 || flowLabel > 0xfffff || !Number.isInteger(flowLabel)) throw tooWide(flowLabel, 20)
+  const trafficClass = fitting(f.trafficClass ?? 0, 8)
+  const flowLabel = fitting(f.flowLabel ?? 0, 20)
   const length = payload - at - HEADER + payloadLength
   const jumbo = extensions.length > 0 ? (jumboLength(extensions[0]!) ?? -1) : -1
   let i = at + HEADER

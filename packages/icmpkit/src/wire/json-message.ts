@@ -1,5 +1,6 @@
 /** Messages from JSON: one table a family, of every kind and its fields; the compiler holds it against the unions. */
 import { type Family, parseIp } from './addr.ts'
+import type * as extendedEcho from './extended-echo.ts'
 import type * as extension from './extension.ts'
 import type * as icmp4 from './icmp4.ts'
 import type * as icmp6 from './icmp6.ts'
@@ -46,10 +47,11 @@ const extensionObject: json.Reader<extension.ExtensionObject> = (value, path) =>
       index: optional(u32),
       address: optional(ip),
       name: optional(text),
+      nameLength: optional(u8),
       mtu: optional(u32),
       trailing: octets,
     },
-    interfaceByName: { name: text },
+    interfaceByName: { name: text, nameLength: optional(u16) },
     interfaceByIndex: { index: u32 },
     interfaceByAddress: interfaceAddress,
     extendedInformation: { pointer: u32 },
@@ -72,7 +74,7 @@ const extensions: json.Reader<extension.Extensions | undefined> = optional(
 
 const echo: json.Fields<icmp6.Echo> = { code: u8, id: u16, seq: u16, data: octets }
 const quoted: json.Fields<icmp6.Unreachable> = { code: u8, quote: octets, extensions }
-const extendedEchoRequest: json.Fields<icmp4.ExtendedEchoRequest> = {
+const extendedEchoRequest: json.Fields<extendedEcho.ExtendedEchoRequest> = {
   code: u8,
   id: u16,
   seq: u8,
@@ -80,7 +82,7 @@ const extendedEchoRequest: json.Fields<icmp4.ExtendedEchoRequest> = {
   extensions,
   data: octets,
 }
-const extendedEchoReply: json.Fields<icmp4.ExtendedEchoReply> = {
+const extendedEchoReply: json.Fields<extendedEcho.ExtendedEchoReply> = {
   code: u8,
   id: u16,
   seq: u8,

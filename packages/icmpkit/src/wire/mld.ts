@@ -13,7 +13,7 @@
  */
 import { type Ip6, readIp6, writeIp } from './addr.ts'
 import { type Malformed, malformed } from './malformed.ts'
-import { put8, put16, putBytes, tooWide, u16 } from './octets.ts'
+import { fitting, put8, put16, putBytes, u16 } from './octets.ts'
 
 export type Message = Mldv1 | Mldv2Query | Mldv2Report | RouterAdvertisement | RouterSignal
 
@@ -171,9 +171,7 @@ export function writeBody(m: Message, out: Uint8Array, at: number): number {
       break
     case 'mldv2Query':
       writeGroup(out, at, delayCode(m.maxResponseDelayMs), m.group)
-      if (m.flags > 0xf || m.flags < 0) throw tooWide(m.flags, 4)
-      if (m.robustness > 7 || m.robustness < 0) throw tooWide(m.robustness, 3)
-      out[at + 24] = (m.flags << 4) | (m.suppress ? 8 : 0) | m.robustness
+      out[at + 24] = (fitting(m.flags, 4) << 4) | (m.suppress ? 8 : 0) | fitting(m.robustness, 3)
       put8(out, at + 25, intervalCode(m.queryIntervalSeconds))
       put16(out, at + 26, m.sources.length)
       i = putAddresses(m.sources, out, i)

@@ -5,7 +5,7 @@
  *  | label              | TC  |S | TTL     |   one word an entry
  */
 import { type Malformed, malformed } from './malformed.ts'
-import { put32, tooWide } from './octets.ts'
+import { fitting, put8, put24 } from './octets.ts'
 
 export interface Mpls {
   kind: 'mpls'
@@ -37,18 +37,17 @@ export function parse(bytes: Uint8Array, at: number, end: number): Mpls | Malfor
   return { kind: 'mpls', entries }
 }
 
+/** Octets of the payload. */
 export function size(o: Mpls): number {
   return o.entries.length * ENTRY
 }
 
-/** @throws RangeError on a value too wide for its field. */
+/** Writes the payload at `at`; returns the end. @throws RangeError on a value too wide for its field. */
 export function write(o: Mpls, out: Uint8Array, at: number): number {
   let i = at
   for (const e of o.entries) {
-    if (!(e.label >= 0 && e.label <= 0xfffff)) throw tooWide(e.label, 20)
-    if (!(e.tc >= 0 && e.tc <= 7)) throw tooWide(e.tc, 3)
-    if (!(e.ttl >= 0 && e.ttl <= 255)) throw tooWide(e.ttl, 8)
-    put32(out, i, ((e.label << 12) | (e.tc << 9) | (e.bottom ? 0x100 : 0) | e.ttl) >>> 0)
+    put24(out, i, (fitting(e.label, 20) << 4) | (fitting(e.tc, 3) << 1) | (e.bottom ? 1 : 0))
+    put8(out, i + 3, e.ttl)
     i += ENTRY
   }
   return i

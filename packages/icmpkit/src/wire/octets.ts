@@ -67,6 +67,12 @@ export function putBytes(bytes: Uint8Array, at: number, from: Uint8Array): numbe
   return at + from.length
 }
 
+/** `value` where it is an integer of so many bits, for fields that share their octets. @throws RangeError */
+export function fitting(value: number, bits: number): number {
+  if (value < 0 || value >= 2 ** bits || !Number.isInteger(value)) throw tooWide(value, bits)
+  return value
+}
+
 export function tooWide(value: number | bigint, bits: number): RangeError {
   return new RangeError(`${value} does not fit in ${bits} bits`)
 }

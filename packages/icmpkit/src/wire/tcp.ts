@@ -12,7 +12,7 @@
  */
 import { finish, holds, sum } from './checksum.ts'
 import { type Malformed, malformed, type Verdict } from './malformed.ts'
-import { put16, put32, putBytes, u16, u32 } from './octets.ts'
+import { fitting, put16, put32, putBytes, u16, u32 } from './octets.ts'
 
 /** Octets of a header without options. */
 export const HEADER = 20
@@ -100,8 +100,7 @@ export function write(f: Fields, out: Uint8Array, at: number, end: number, pseud
   const payload = at + header
   if (header > MAX_HEADER) throw new RangeError(`${f.options?.length} octets of TCP options: at most 40 fit`)
   if (end < payload || end > out.length) throw new RangeError(`a TCP segment does not fit between ${at} and ${end}`)
-  const flags = f.flags ?? 0
-  if (flags < 0 || flags > 0x0fff) throw new RangeError(`${flags} does not fit in 12 bits`)
+  const flags = fitting(f.flags ?? 0, 12)
   if (f.options !== undefined) out.fill(0, putBytes(out, at + HEADER, f.options), payload)
   put16(out, at, f.srcPort)
   put16(out, at + 2, f.dstPort)
