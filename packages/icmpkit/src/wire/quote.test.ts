@@ -34,6 +34,8 @@ const DATAGRAMS = {
     '6000000000102c0120010db800000000000000000000000120010db8000000000000000000000009 110005c800000005 7768617465766572',
   // nh=59
   nothing6: '6000000000003b0120010db800000000000000000000000120010db8000000000000000000000009',
+  // nh=59, b'whatever'
+  ignored6: '6000000000083b0120010db800000000000000000000000120010db8000000000000000000000009 7768617465766572',
   // ICMPv6EchoRequest(id=0x1234, seq=7, data=b'pingdata')
   echo6:
     '6000000000103a0120010db800000000000000000000000120010db8000000000000000000000009 80005a6a12340007 70696e6764617461',
@@ -173,6 +175,8 @@ describe('a short quote', () => {
     for (const length of [20, 21]) expect(missing('icmp', length)).toBe('ports transport-header payload')
     for (const length of [22, 27]) expect(missing('icmp', length)).toBe('transport-header payload')
     expect(missing('icmp', 35)).toBe('payload')
+    // RFC 8200 §4.7: behind "no next header" there is no header that could be missing.
+    expect(missing('ignored6', 44)).toBe('payload')
     for (const name of Object.keys(DATAGRAMS) as (keyof typeof DATAGRAMS)[]) expect(missing(name, undefined!)).toBe('')
   })
 

@@ -121,7 +121,7 @@ function missingOf(transport: Transport, ip: ip4.Header | ip6.Header, at: number
   if (ip.end >= originalEnd(ip, at)) return NOTHING
   switch (transport.kind) {
     case 'none':
-      return PORTS_CUT
+      return transport.protocol === NO_NEXT_HEADER && ip.kind === 'ip6' ? PAYLOAD_CUT : PORTS_CUT
     case 'udp':
     case 'tcp':
       return transport.missing.length > 0 ? HEADER_CUT : PAYLOAD_CUT
