@@ -13,7 +13,7 @@ import * as arp from '../../packages/icmpkit/src/wire/arp.ts'
 import * as checksum from '../../packages/icmpkit/src/wire/checksum.ts'
 import * as ethernet from '../../packages/icmpkit/src/wire/ethernet.ts'
 import * as ip4 from '../../packages/icmpkit/src/wire/ip4.ts'
-import type * as option from '../../packages/icmpkit/src/wire/ip4-option.ts'
+import * as option from '../../packages/icmpkit/src/wire/ip4-option.ts'
 import * as ip6 from '../../packages/icmpkit/src/wire/ip6.ts'
 import type * as extension from '../../packages/icmpkit/src/wire/ip6-extension.ts'
 import { LinkType, networkLayer } from '../../packages/icmpkit/src/wire/link-layer.ts'
@@ -47,7 +47,7 @@ test('tshark reads every IPv4 header and option that we write, with the same fie
     numRuns: PACKETS,
   })
   const cases = packets.flatMap(([f, options, t]) => {
-    const octets = ip4.writeOptions(options)
+    const octets = option.writeOptions(options)
     return octets.length > 40 ? [] : [packet4({ ...f, options: octets }, options, t)]
   })
   expect(cases.length).toBeGreaterThan(PACKETS / 2)
@@ -120,7 +120,7 @@ function shownHeader(bytes: Uint8Array, at: number): Record<string, unknown> {
     const h = ip4.parse(bytes, at)
     if (h.kind === 'malformed') return h as unknown as Record<string, unknown>
     expect(ip4.verify(bytes, at, bytes.length)).toBe('ok')
-    const options = ip4.parseOptions(h.options)
+    const options = option.parseOptions(h.options)
     return {
       tos: h.tos,
       id: h.id,

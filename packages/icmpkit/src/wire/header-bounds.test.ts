@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import * as arp from './arp.ts'
 import * as ethernet from './ethernet.ts'
 import * as ip4 from './ip4.ts'
+import { parseOptions } from './ip4-option.ts'
 import * as ip6 from './ip6.ts'
 import * as ip6Extension from './ip6-extension.ts'
 import * as linkLayer from './link-layer.ts'
@@ -31,7 +32,7 @@ const PARSERS: Record<string, { parse: Parse; fixed: number; seeds: string[] }> 
     seeds: ['490000260001000040017a7fc0000201c6336409070f080a0000010000000000000000006869'],
   },
   'IPv4 options': {
-    parse: ip4.parseOptions,
+    parse: parseOptions,
     fixed: 0,
     seeds: [
       '070f080a000001000000000000000000',

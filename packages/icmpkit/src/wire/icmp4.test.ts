@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Ip4, parseIp } from './addr.ts'
 import { update } from './checksum.ts'
+import type { ExtendedEchoReply, ExtendedEchoRequest } from './extended-echo.ts'
 import { type Extensions, of } from './extension.ts'
 import * as icmp4 from './icmp4.ts'
 import * as ip4 from './ip4.ts'
@@ -636,7 +637,7 @@ describe('write', () => {
       { ...advertisement, entrySize: 3 },
       { ...advertisement, lifetimeSeconds: 65536 },
       extendedEchoReply({ state: 8 }),
-      { ...(extendedEchoRequest(true, undefined) as icmp4.ExtendedEchoRequest), seq: 256 },
+      { ...(extendedEchoRequest(true, undefined) as ExtendedEchoRequest), seq: 256 },
       { kind: 'other', type: 256, code: 0, rest: NOTHING },
     ]
     for (const m of wrong) expect(() => written(m), JSON.stringify(m.kind)).toThrow(RangeError)
@@ -703,7 +704,7 @@ function extendedEchoRequest(local: boolean, extensions: Extensions | undefined)
   return { kind: 'extendedEchoRequest', code: 0, id: 0x1234, seq: 7, local, extensions, data: NOTHING }
 }
 
-function extendedEchoReply(fields: Partial<icmp4.ExtendedEchoReply>): icmp4.Message {
+function extendedEchoReply(fields: Partial<ExtendedEchoReply>): icmp4.Message {
   const reply = { code: 0, id: 0x1234, seq: 7, state: 0, active: false, ipv4: false, ipv6: false, data: NOTHING }
   return { kind: 'extendedEchoReply', ...reply, ...fields }
 }

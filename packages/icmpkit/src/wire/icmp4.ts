@@ -18,8 +18,6 @@ import { type Malformed, malformed, type Verdict } from './malformed.ts'
 import { i32, put8, put16, put32, putBytes, u16, u32 } from './octets.ts'
 import * as originalDatagram from './original-datagram.ts'
 
-export { type ExtendedEchoReply, type ExtendedEchoRequest, NeighborState } from './extended-echo.ts'
-
 /** A key that is also a `kind` has a layout; the others come as `other`. */
 export const Type = {
   echoReply: 0,

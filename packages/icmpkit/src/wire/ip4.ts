@@ -14,8 +14,6 @@ import { finish, holds, sum, update } from './checksum.ts'
 import { type Malformed, malformed, type Verdict } from './malformed.ts'
 import { put8, put16, putBytes, u16 } from './octets.ts'
 
-export { type Option, parseOptions, writeOptions } from './ip4-option.ts'
-
 /** Octets of a header without options. */
 export const HEADER = 20
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ANY4, type Ip4, parseIp } from './addr.ts'
+import type { ExtendedEchoReply, ExtendedEchoRequest } from './extended-echo.ts'
 import { type ExtensionObject, type Extensions, of } from './extension.ts'
 import * as icmp4 from './icmp4.ts'
 import { registeredTypes } from './registry.ts'
@@ -40,7 +41,7 @@ const parameterProblem = (...objects: ExtensionObject[]): icmp4.Message => ({
   quote: NOTHING,
   extensions: of(...objects),
 })
-const extendedEcho = (local: boolean, ...objects: ExtensionObject[]): icmp4.ExtendedEchoRequest => ({
+const extendedEcho = (local: boolean, ...objects: ExtensionObject[]): ExtendedEchoRequest => ({
   kind: 'extendedEchoRequest',
   code: 0,
   id: 1,
@@ -162,8 +163,8 @@ describe('objects', () => {
 })
 
 test('a reply has a state with code 0, and families with an active interface (RFC 8335 §3)', () => {
-  const reply = (fields: Partial<icmp4.ExtendedEchoReply>): icmp4.Message => ({
-    ...(blank(43, 0) as icmp4.ExtendedEchoReply),
+  const reply = (fields: Partial<ExtendedEchoReply>): icmp4.Message => ({
+    ...(blank(43, 0) as ExtendedEchoReply),
     ...fields,
   })
   expect(refusal(reply({ state: 2 }))).toBeUndefined()
