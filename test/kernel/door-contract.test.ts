@@ -10,6 +10,7 @@ import type { DoorSpec } from '../../packages/icmpkit/src/os/door-spec.ts'
 import { openDoor } from '../../packages/icmpkit/src/os/open-door.ts'
 import { OsError } from '../../packages/icmpkit/src/os/os-error.ts'
 import { RealClock } from '../../packages/icmpkit/src/os/real-clock.ts'
+import { SO_BINDTODEVICE, SOL_SOCKET } from '../../packages/icmpkit/src/os/socket.ts'
 import { type Sys, sys } from '../../packages/icmpkit/src/os/sys.ts'
 import { type Ip4, type Ip6, showIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import { fold, sum, update } from '../../packages/icmpkit/src/wire/checksum.ts'
@@ -373,6 +374,17 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
       expect(door.echoId).not.toBe(before)
       const m = await new Asker([{ to: SERVER[family] }]).run(door)
       expect(m.replies().map((h) => (h.message as icmp4.Echo).id)).toEqual([door.echoId])
+    })
+
+  if (kind === 'ping-socket')
+    it('a ping socket stays at its interface when it takes another identifier', async () => {
+      await using door = await open({ interface: 'lo' })
+      door.rotateId!()
+      const name = new Uint8Array(16)
+      const length = new Uint8Array(new Uint32Array([name.length]).buffer)
+      const { fd } = door as Door & { fd: number }
+      expect(sys().getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, length)).toBe(0)
+      expect(Buffer.from(name).toString().replace(/\0+$/, '')).toBe('lo')
     })
 })
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import type { Clock, Instant } from './clock.ts'
 import { showTime } from './clock.ts'
@@ -113,4 +115,65 @@ it('a moment is nine digits after the point, also before 1970 and below a second
   expect(showTime(1_763_912_345_123_456_789n)).toBe('1763912345.123456789')
   expect(showTime(5n)).toBe('0.000000005')
   expect(showTime(-1_500_000_000n)).toBe('-1.500000000')
+})
+
+it('what sums up reaches a reader that is far behind, after what was dropped', async () => {
+  const queue = new EventQueue<string>(2)
+  const reader = queue.read(() => {})
+  const first = reader.next()
+  for (let i = 0; i < 5; i++) queue.push('reply')
+  queue.pushLast('summary')
+  queue.pushLast('total')
+  queue.end()
+  const heard = [(await first).value]
+  for await (const e of reader) heard.push(e)
+  expect(heard).toEqual(['reply', 'reply', 'summary', 'total'])
+  expect(queue.dropped).toBe(3)
+})
+
+it('a second reader of one run is refused, and the first hears all', async () => {
+  const queue = new EventQueue<number>()
+  const reader = queue.read(() => {})
+  const first = reader.next()
+  await expect(queue.read(() => {}).next()).rejects.toThrow(TypeError)
+  queue.push(1)
+  queue.end()
+  expect((await first).value).toBe(1)
+})
+
+it('a reader that never catches up does not make the queue grow', async () => {
+  const queue = new EventQueue<Uint8Array>(64)
+  const reader = queue.read(() => {})
+  const alive: WeakRef<Uint8Array>[] = []
+  const push = () => {
+    const e = new Uint8Array(1)
+    alive.push(new WeakRef(e))
+    queue.push(e)
+  }
+  const first = reader.next()
+  push()
+  push()
+  await first
+  for (let i = 0; i < 20_000; i++) {
+    push()
+    await reader.next()
+  }
+  await new Promise((r) => setTimeout(r, 1))
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  expect(alive.filter((r) => r.deref() !== undefined).length).toBeLessThan(10_000)
+})
+
+it('drive sleeps while a door is full, instead of asking again and again what is due', async () => {
+  const untils: (number | undefined)[] = []
+  let turns = 0
+  const door = { send: () => ++turns < 5, receive: () => 0 } as unknown as Door
+  const m: Machine<number> = {
+    ...countdown(1),
+    handleTimeout: () => {},
+    pollTimeout: () => (turns < 5 ? (Number.NEGATIVE_INFINITY as Instant) : undefined),
+  }
+  const clock: Clock = { ...clockOf([]), now: () => 7 as Instant, wait: async (until) => void untils.push(until) }
+  await drive(m, [door], clock, () => {})
+  expect(untils).toEqual([8, 8, 8, 8])
 })

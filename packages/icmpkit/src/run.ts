@@ -1,9 +1,11 @@
 /** The one driver of all machines, and what every verb of the library returns. */
-import type { Clock } from './clock.ts'
+import type { Clock, Instant } from './clock.ts'
 import type { Door, Machine } from './door.ts'
 
 /** Most packets one `receive` hands over before the machine may send again. */
 const BATCH = 1024
+/** A door that is full for longer gets another try. */
+const FULL_NAP_MS = 1
 
 /** Runs `m` over `doors` until it is done or `signal` aborts: the kernel in real time, the lab in virtual time. */
 export async function drive<E>(
@@ -23,7 +25,10 @@ export async function drive<E>(
     }
     const until = m.pollTimeout()
     if (until === undefined && !full) return
-    await clock.wait(until, doors, full, signal)
+    const now = clock.now()
+    // What is due can't leave by a full door: its room is waited for, not the moment that is past.
+    const wake = full && until !== undefined && until <= now ? ((now + FULL_NAP_MS) as Instant) : until
+    await clock.wait(wake, doors, full, signal)
     for (const d of doors) d.receive(clock.now(), m, BATCH)
   }
 }
@@ -35,6 +40,9 @@ export interface Run<E, S> extends AsyncIterable<E>, AsyncDisposable {
   /** Events that a slow reader lost: the queue is bounded. */
   readonly dropped: number
 }
+
+/** Read events go from the front of the queue when there are so many, however far behind the reader is. */
+const COMPACT = 4096
 
 /** A bounded queue between a driver and one `for await` reader; nothing is kept until somebody reads. */
 export class EventQueue<E> {
@@ -53,8 +61,17 @@ export class EventQueue<E> {
   }
 
   push(e: E): void {
+    this.#put(e, this.#limit)
+  }
+
+  /** For what sums up: there is room for as many again where other events are dropped. */
+  pushLast(e: E): void {
+    this.#put(e, this.#limit * 2)
+  }
+
+  #put(e: E, limit: number): void {
     if (!this.#reading || this.#ended) return
-    if (this.#queue.length - this.#head >= this.#limit) {
+    if (this.#queue.length - this.#head >= limit) {
       this.dropped++
       return
     }
@@ -68,12 +85,19 @@ export class EventQueue<E> {
     this.#wake?.()
   }
 
-  /** From now on events are kept. A reader that breaks calls `left`. */
+  /** From now on events are kept. A reader that breaks calls `left`. @throws TypeError where somebody reads already */
   async *read(left: () => void): AsyncGenerator<E, void, void> {
+    if (this.#reading) throw new TypeError('the events of a run have one reader: it is being read already')
     this.#reading = true
     try {
       for (;;) {
-        while (this.#head < this.#queue.length) yield this.#queue[this.#head++]!
+        while (this.#head < this.#queue.length) {
+          if (this.#head >= COMPACT && this.#head * 2 >= this.#queue.length) {
+            this.#queue.splice(0, this.#head)
+            this.#head = 0
+          }
+          yield this.#queue[this.#head++]!
+        }
         this.#queue = []
         this.#head = 0
         if (this.#ended) {

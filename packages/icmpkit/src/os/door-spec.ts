@@ -124,11 +124,17 @@ function configure6(socket: Socket, spec: DoorSpec): void {
   if (spec.multicastLoop === false) socket.set(SOL_IPV6, IPV6_MULTICAST_LOOP, 0, 'IPV6_MULTICAST_LOOP')
 }
 
-function bindToInterface(socket: Socket, name: string): void {
+/** Minus errno where the kernel refuses; that there is no such interface (ENODEV) it says first. */
+export function tryInterface(socket: Socket, name: string): number {
   const octets = new TextEncoder().encode(`${name}\0`)
   // The kernel takes no name for "unbind", and the first 15 octets of a longer one.
   const fits = octets.indexOf(0) === octets.length - 1 && octets.length > 1 && octets.length <= IF_NAMESIZE
-  const result = fits ? sys().setsockopt(socket.fd, SOL_SOCKET, SO_BINDTODEVICE, octets, octets.length) : -Errno.ENODEV
+  return fits ? sys().setsockopt(socket.fd, SOL_SOCKET, SO_BINDTODEVICE, octets, octets.length) : -Errno.ENODEV
+}
+
+/** @throws OsError */
+export function bindToInterface(socket: Socket, name: string): void {
+  const result = tryInterface(socket, name)
   if (result >= 0) return
   const cure =
     result === -Errno.ENODEV

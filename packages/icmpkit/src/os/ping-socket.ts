@@ -2,8 +2,8 @@
  * The ping socket (SOCK_DGRAM, IPPROTO_ICMP): echo without privilege, where net.ipv4.ping_group_range covers the group.
  * The kernel owns the identifier and the checksum, and gives us only the answers to what this socket has sent.
  */
-import { bindSource, configure, type DoorSpec } from './door-spec.ts'
-import { Errno } from './os-error.ts'
+import { bindSource, bindToInterface, configure, type DoorSpec, tryInterface } from './door-spec.ts'
+import { Errno, OsError } from './os-error.ts'
 import { ADDRESS_SIZE, AF_INET, AF_INET6, IPPROTO_ICMP, IPPROTO_ICMPV6, SOCK_DGRAM, Socket } from './socket.ts'
 import { SocketDoor } from './socket-door.ts'
 import { must, sys } from './sys.ts'
@@ -54,9 +54,18 @@ export function pingSocketCure(errno: number): string {
  * without the rights that opening another may need. What arrives in between for the old identifier is lost.
  */
 function rotate(socket: Socket, spec: DoorSpec): number {
+  // Where the interface is gone for now, an unbound socket would ask by another: the old identifier stays.
+  if (spec.interface !== undefined && tryInterface(socket, spec.interface) === -Errno.ENODEV) return boundId(socket)
   const nobody = new Uint8Array(ADDRESS_SIZE)
   must(sys().connect(socket.fd, nobody, 16), 'connect', socket.door)
-  bindSource(socket, spec)
+  // To unbind is to leave the interface too.
+  if (spec.interface !== undefined) bindToInterface(socket, spec.interface)
+  try {
+    bindSource(socket, spec)
+  } catch (e) {
+    // The source is gone for now; the next packet is given an identifier when it leaves.
+    if (!(e instanceof OsError)) throw e
+  }
   return boundId(socket)
 }
 

@@ -108,6 +108,7 @@ export class SocketDoor implements Door, Pollable {
   #dfNow = -1
   /** The kernel takes our own numbers for stamps (Linux 6.13); otherwise it counts, and `#counted` is its zero. */
   #ownKeys = true
+  #keysTaken = false
   #counted = 0
   #closed = false
   /** Messages of `#in` whose lengths the kernel has changed. */
@@ -116,7 +117,6 @@ export class SocketDoor implements Door, Pollable {
   #shortWrites = 0
 
   constructor(kind: SocketKind, socket: Socket, echoId: number | undefined) {
-    open++
     this.#kind = kind
     this.#socket = socket
     this.name = kind.name
@@ -155,6 +155,7 @@ export class SocketDoor implements Door, Pollable {
       clock: 'user',
       port: 0,
     }
+    open++
   }
 
   get fd(): number {
@@ -329,7 +330,10 @@ export class SocketDoor implements Door, Pollable {
       const sent = this.#os.sendmmsg(this.#socket.fd, this.#out.message(this.#first), end - this.#first, MSG_DONTWAIT)
       const left = Math.max(0, sent)
       this.#stamps.rollBack(key + left)
-      if (left > 0) this.#attempts = 0
+      if (left > 0) {
+        this.#attempts = 0
+        this.#keysTaken = this.#ownKeys
+      }
       for (const last = this.#first + left; this.#first < last; this.#first++) {
         const i = this.#first
         if (this.#out.moved(i) < this.#out.packetLength(i)) this.#shortWrites++
@@ -368,7 +372,7 @@ export class SocketDoor implements Door, Pollable {
     if (!this.#ownKeys) this.#recount()
     if (errno === Errno.EAGAIN) return false
     if (errno === Errno.EINTR) return true
-    if (errno === Errno.EINVAL && this.#ownKeys && this.#attempts === 1) {
+    if (errno === Errno.EINVAL && this.#ownKeys && !this.#keysTaken) {
       // Linux before 6.13 refuses to take our number: let it count, and take the number out of what is staged.
       this.#countInstead()
       return true
