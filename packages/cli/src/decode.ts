@@ -6,7 +6,7 @@ export function register(program: Command): void {
   const command = program
     .command('decode')
     .description('print the ICMP messages of a capture, of a hex string, or of a live interface')
-    .argument('[input]', 'capture file (pcap or pcapng), hex digits, or - for standard input')
+    .argument('[input]', 'capture file (pcap or pcapng), hex digits or a hex dump, or - for standard input')
     .usage('[options] <file | hex | -> | -i <interface>')
     .allowExcessArguments(false)
     .exitOverride()

@@ -1,9 +1,11 @@
 /** What `icmp decode` was given: a capture file, hex digits, or standard input; told apart by content. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { capture, safeText, unhex } from 'icmpkit/wire'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { isatty } from 'node:tty'
+import { capture, safeText } from 'icmpkit/wire'
 
-/** Octets of a text that is taken for hex digits; more is no packet. */
-const LONGEST_HEX = 1 << 20
+/** Octets of a text that is taken for hex; whoever has more has a capture. */
+const LONGEST_TEXT = 1 << 24
 
 /** We can't read that; the message says what was found and what is accepted. */
 export class InputError extends Error {}
@@ -21,24 +23,30 @@ export interface Source {
 
 /** Opens a file, or standard input for `-`. @throws InputError */
 export function openSource(path: string): Source {
-  if (path === '-') return fstatSync(0).isFile() ? fileSource(0) : streamSource()
+  if (path === '-') return fstatSync(0).isFile() ? fileSource(0) : streamSource(process.stdin)
   let fd: number
   try {
-    fd = openSync(path, 'r')
+    // A named pipe without a writer would hold us in open(), deaf to signals.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (e) {
     const { code } = e as NodeJS.ErrnoException
     const why =
-      code === 'ENOENT'
-        ? 'no such file, and no hex digits'
+      code === 'ENOENT' || code === 'ENAMETOOLONG'
+        ? `no such file, and ${/^(0x)?[\da-f\s:,]+$/i.test(path) ? 'an odd number of hex digits' : 'no hex digits'}`
         : code === 'EACCES'
           ? 'may not be read'
           : (e as Error).message
-    throw new InputError(`${safeText(path)}: ${why} (a pcap or pcapng file, hex digits, or - for standard input)`)
+    const shown = path.length > 80 ? `${path.slice(0, 80)}…` : path
+    throw new InputError(`${safeText(shown)}: ${why} (a pcap or pcapng file, hex digits, or - for standard input)`)
   }
-  if (fstatSync(fd).isDirectory()) {
+  const stat = fstatSync(fd)
+  if (stat.isDirectory()) {
     closeSync(fd)
     throw new InputError(`${safeText(path)}: a directory (a pcap or pcapng file, hex digits, or - are wanted)`)
   }
+  if (stat.isFIFO() || stat.isSocket())
+    return streamSource(new (process.getBuiltinModule('node:net').Socket)({ fd, readable: true, writable: false }))
+  if (isatty(fd)) return streamSource(new (process.getBuiltinModule('node:tty').ReadStream)(fd))
   return fileSource(fd)
 }
 
@@ -55,8 +63,8 @@ function fileSource(fd: number): Source {
 }
 
 /** A pipe, a terminal: read as a stream, so that signals are heard while nothing comes. */
-function streamSource(): Source {
-  const chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+function streamSource(stream: Readable): Source {
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   let rest: Uint8Array = new Uint8Array(0)
   return {
     async read(room) {
@@ -73,34 +81,26 @@ function streamSource(): Source {
     size: undefined,
     live: true,
     close: () => {
-      process.stdin.destroy()
+      stream.destroy()
     },
   }
 }
 
-/** The octets that hex text says, or undefined where it is something else. `0x`, blanks, colons and lines are fine. */
-export function parseHex(text: string): Uint8Array | undefined {
-  const digits = text.replace(/^\s*0x/i, '').replace(/[\s:,]/g, '')
-  return digits.length >= 2 && digits.length % 2 === 0 && /^[0-9a-f]+$/i.test(digits) ? unhex(digits) : undefined
-}
-
-/** Reads `source` to its end as hex text. `begun` is what was read of it already. */
-export async function readHex(source: Source, begun: Uint8Array): Promise<Uint8Array | undefined> {
-  let all = begun
+/** Reads `source` to its end as text. `begun` is what was read of it already. undefined where it is longer than hex text is. */
+export async function readText(source: Source, begun: Uint8Array): Promise<string | undefined> {
+  const decoder = new TextDecoder('latin1')
+  let text = decoder.decode(begun)
   const room = new Uint8Array(1 << 16)
   for (let got = await source.read(room); got > 0; got = await source.read(room)) {
-    if (all.length + got > LONGEST_HEX) return undefined
-    const more = new Uint8Array(all.length + got)
-    more.set(all)
-    more.set(room.subarray(0, got), all.length)
-    all = more
+    text += decoder.decode(room.subarray(0, got))
+    if (text.length > LONGEST_TEXT) return undefined
   }
-  return parseHex(new TextDecoder('latin1').decode(all))
+  return text
 }
 
-/** Whether octets may begin a hex text. */
-export function looksLikeHex(begun: Uint8Array): boolean {
-  return capture.identify(begun) === undefined && /^[\s0-9a-fx:,]+$/i.test(new TextDecoder('latin1').decode(begun))
+/** Whether octets may begin a text, and not a capture. */
+export function looksLikeText(begun: Uint8Array): boolean {
+  return capture.identify(begun) === undefined && begun.every((o) => (o >= 0x20 && o < 0x7f) || (o >= 9 && o <= 13))
 }
 
 /** What a file that is no capture seems to be, for the error message. */
@@ -113,7 +113,7 @@ export function whatIsIt(begun: Uint8Array): string {
   if (starts(0xa1, 0xb2, 0xcd, 0x34) || starts(0x34, 0xcd, 0xb2, 0xa1))
     return 'is a modified pcap (Kuznetsov), which is not read here: try editcap -F pcapng FILE OUT'
   if (starts(0x73, 0x6e, 0x6f, 0x6f, 0x70)) return 'is a snoop capture: try editcap -F pcapng FILE OUT'
-  if (begun.every((o) => (o >= 0x20 && o < 0x7f) || o === 0x0a || o === 0x0d || o === 0x09)) return 'is text'
+  if (looksLikeText(begun)) return 'is text, but neither hex digits nor a hex dump as tcpdump -x and xxd write it'
   const head = Array.from(begun.subarray(0, 4), (o) => o.toString(16).padStart(2, '0')).join(' ')
   return `begins with ${head}, which no capture does`
 }

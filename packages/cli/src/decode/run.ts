@@ -4,7 +4,8 @@ import { remark } from '../output.ts'
 import { CheckSink } from './check-sink.ts'
 import { type Filter, type FilterFlags, makeFilter } from './filter.ts'
 import { frameOf, guess, READING, type Reading } from './hex-frame.ts'
-import { InputError, looksLikeHex, openSource, parseHex, readHex, type Source, whatIsIt } from './input.ts'
+import { packetsOf } from './hex-text.ts'
+import { InputError, looksLikeText, openSource, readText, type Source, whatIsIt } from './input.ts'
 import { JsonSink } from './json-sink.ts'
 import { Output } from './output.ts'
 import { Progress } from './progress.ts'
@@ -94,25 +95,44 @@ class Decoder {
     try {
       source = openSource(input)
     } catch (e) {
-      const octets = e instanceof InputError ? parseHex(input) : undefined
-      if (octets === undefined) throw e
-      return this.#hex(octets)
+      const packets = e instanceof InputError ? packetsOf(input) : undefined
+      if (packets === undefined) throw e
+      return this.#hex(packets)
     }
     try {
-      const got = await source.read(this.#reader.space(READ).subarray(0, FIRST_READ))
-      this.#reader.filled(got)
-      const begun = this.#reader.unread
-      if (got > 0 && looksLikeHex(begun.subarray(0, 64))) {
-        const octets = await readHex(source, begun.slice())
-        if (octets !== undefined) return this.#hex(octets)
+      const begun = await this.#begin(source)
+      if (this.#stopped) return this.#nothing()
+      if (begun.length === 0)
+        throw new InputError(`${name(input)} is empty; a pcap or pcapng file, or hex digits, are wanted`)
+      if (capture.identify(begun) !== undefined) return await this.#records(source, input)
+      if (looksLikeText(begun)) {
+        const text = await this.#orStopped(readText(source, begun))
+        if (this.#stopped) return this.#nothing()
+        const packets = text === undefined ? undefined : packetsOf(text)
+        if (packets !== undefined) return this.#hex(packets)
       }
-      // A pipe may bring the first four octets one by one.
-      if (got >= 4 && capture.identify(begun) === undefined) throw new InputError(`${name(input)} ${whatIsIt(begun)}`)
-      if (got === 0) throw new InputError(`${name(input)} is empty; a pcap or pcapng file, or hex digits, are wanted`)
-      await this.#records(source, input)
+      throw new InputError(`${name(input)} ${whatIsIt(begun)}`)
     } finally {
       source.close()
     }
+  }
+
+  /** What tells a capture from a text. A pipe may bring it octet by octet. */
+  async #begin(source: Source): Promise<Uint8Array> {
+    const reader = this.#reader
+    while (reader.unread.length < 4) {
+      const reading = source.read(reader.space(READ).subarray(0, FIRST_READ))
+      const got = (typeof reading === 'number' ? reading : await this.#orStopped(reading)) ?? 0
+      if (got === 0) break
+      reader.filled(got)
+    }
+    return reader.unread.slice(0, FIRST_READ)
+  }
+
+  /** Ended before anything came. */
+  #nothing(): void {
+    this.#sink = this.#makeSink({})
+    this.#end()
   }
 
   async #records(source: Source, input: string): Promise<void> {
@@ -135,7 +155,7 @@ class Decoder {
       const room = reader.space(1 << 16)
       size = Math.min(size * 2, READ)
       const reading = source.read(room.length > size ? room.subarray(0, size) : room)
-      const got = typeof reading === 'number' ? reading : await this.#orStopped(reading)
+      const got = (typeof reading === 'number' ? reading : await this.#orStopped(reading)) ?? 0
       if (this.#stopped) break
       if (got > 0) reader.filled(got)
       else {
@@ -147,13 +167,13 @@ class Decoder {
     this.#end()
   }
 
-  /** What a stream brings, or nothing more when somebody wants us to stop. */
-  async #orStopped(reading: Promise<number>): Promise<number> {
-    const stopped = new Promise<number>((resolve) => {
+  /** What a stream brings, or undefined when somebody wants us to stop. */
+  async #orStopped<T>(reading: Promise<T>): Promise<T | undefined> {
+    const stopped = new Promise<undefined>((resolve) => {
       const check = setInterval(() => {
         if (!this.#stopped) return
         clearInterval(check)
-        resolve(0)
+        resolve(undefined)
       }, 50)
       reading.finally(() => clearInterval(check)).catch(() => {})
     })
@@ -216,22 +236,37 @@ class Decoder {
     }
   }
 
-  #hex(octets: Uint8Array): void {
-    const reading = this.#flags.as ?? guess(octets)
-    this.#say(`read as ${READING[reading]}${this.#flags.as === undefined ? ' (--as forces another reading)' : ''}`)
-    const { LinkType } = linkLayer
-    const frame = frameOf(octets, reading === 'ethernet' ? LinkType.ethernet : LinkType.raw)
+  #hex(packets: readonly Uint8Array[]): void {
+    const { tally } = this
     this.#sink = this.#makeSink({ timed: false })
-    this.tally.packets++
-    if (reading === 'icmp4' || reading === 'icmp6') {
-      this.#carried.bare(reading === 'icmp4' ? 4 : 6, 0, octets.length)
-      if (reading === 'icmp4') this.tally.icmp4++
-      else this.tally.icmp6++
-      this.tally.shown++
-      this.#sink.icmp(frame, this.#carried)
-    } else this.#packet(frame, this.#sink)
-    if (this.tally.other > 0) throw new InputError(`${READING[reading]} without ICMP`)
-    this.#end(false)
+    let before: Reading | undefined
+    for (const octets of packets) {
+      const reading = this.#flags.as ?? guess(octets)
+      if (reading !== before)
+        this.#say(`read as ${READING[reading]}${this.#flags.as === undefined ? ' (--as forces another reading)' : ''}`)
+      before = reading
+      this.#hexPacket(octets, reading, this.#sink)
+      if (tally.shown >= this.#limit) break
+    }
+    if (tally.other === tally.packets) throw new InputError(`${READING[before!]} without ICMP, or cut before it`)
+    this.#end(packets.length > 1)
+  }
+
+  #hexPacket(octets: Uint8Array, reading: Reading, sink: Sink): void {
+    const { LinkType } = linkLayer
+    const { tally } = this
+    const frame = frameOf(octets, reading === 'ethernet' ? LinkType.ethernet : LinkType.raw, ++tally.packets)
+    if (reading !== 'icmp4' && reading !== 'icmp6') {
+      this.#packet(frame, sink)
+      return
+    }
+    const c = this.#carried
+    c.bare(reading === 'icmp4' ? 4 : 6, 0, octets.length)
+    if (reading === 'icmp4') tally.icmp4++
+    else tally.icmp6++
+    if (this.#filter !== undefined && !this.#filter(octets, c)) return
+    tally.shown++
+    sink.icmp(frame, c)
   }
 
   async #live(port: string): Promise<void> {
