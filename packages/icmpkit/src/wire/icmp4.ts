@@ -17,6 +17,7 @@ import * as extension from './extension.ts'
 import { type Malformed, malformed, type Verdict } from './malformed.ts'
 import { i32, put8, put16, put32, putBytes, u16, u32 } from './octets.ts'
 import * as originalDatagram from './original-datagram.ts'
+import * as seamoby from './seamoby.ts'
 
 /** A key that is also a `kind` has a layout; the others come as `other`. */
 export const Type = {
@@ -63,7 +64,7 @@ export type Message =
   | AddressMask
   | Traceroute
   | Photuris
-  | Seamoby
+  | seamoby.Message
   | extendedEcho.Message
   | Experiment
   | Other
@@ -131,7 +132,7 @@ export interface RouterAdvertisement {
 
 export interface RouterEntry {
   address: Ip4
-  /** Signed: higher is better; -2^31 is never a default router (RFC 1256 §3.1). */
+  /** Signed: higher is better; -2^31 is never a default router (RFC 1256 §4.1). */
   preference: number
   /** The words behind the second, none where `entrySize` is 2. */
   more: Uint8Array
@@ -193,14 +194,6 @@ export interface Photuris {
   /** Offset of the SPI in the quote; 0 where none is there. */
   pointer: number
   quote: Uint8Array
-}
-
-/** Experimental mobility protocols (RFC 4065 §3). */
-export interface Seamoby {
-  kind: 'seamoby'
-  code: number
-  subtype: number
-  data: Uint8Array
 }
 
 /** RFC 4727 §4. */
@@ -313,7 +306,7 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
         quote: bytes.subarray(at + BODY, end),
       }
     case Type.seamoby:
-      return { kind: 'seamoby', code, subtype: bytes[at + SUBTYPE]!, data: bytes.subarray(at + BODY, end) }
+      return seamoby.parse(bytes, at, end)
     case Type.extendedEchoRequest:
       return extendedEcho.parseRequest(bytes, at, end)
     case Type.extendedEchoReply:
@@ -502,9 +495,7 @@ function writeBody(m: Message, out: Uint8Array, at: number): number {
       put16(out, at + PHOTURIS_POINTER, m.pointer)
       return putBytes(out, at + BODY, m.quote)
     case 'seamoby':
-      put32(out, at + HEADER, 0)
-      put8(out, at + SUBTYPE, m.subtype)
-      return putBytes(out, at + BODY, m.data)
+      return seamoby.writeBody(m, out, at)
     case 'extendedEchoRequest':
     case 'extendedEchoReply':
       return extendedEcho.writeBody(m, out, at)
@@ -557,7 +548,6 @@ const LENGTH = 5
 const NEXT_HOP_MTU = 6
 const GATEWAY = 4
 const PHOTURIS_POINTER = 6
-const SUBTYPE = 4
 const NUM_ADDRS = 4
 const ENTRY_SIZE = 5
 const LIFETIME = 6

@@ -338,6 +338,7 @@ const PACKETS: [name: string, octets: string, message: icmp6.Message][] = [
       data: NOTHING,
     },
   ],
+  ['seamoby', '960087d0010000006f707473', { kind: 'seamoby', code: 0, subtype: 1, data: unhex('6f707473') }],
   [
     'private experiment',
     'c80796e77768617465766572',
@@ -348,7 +349,7 @@ const PACKETS: [name: string, octets: string, message: icmp6.Message][] = [
 /** Octets of the fixed part, by type, as the RFCs draw it; 4 where it is not listed. */
 const FIXED: Record<number, number> = {
   ...Object.fromEntries(
-    [1, 2, 3, 4, 128, 129, 133, 141, 142, 143, 144, 145, 146, 147, 148, 151, 160, 161].map((t) => [t, 8]),
+    [1, 2, 3, 4, 128, 129, 133, 141, 142, 143, 144, 145, 146, 147, 148, 150, 151, 160, 161].map((t) => [t, 8]),
   ),
   ...{ 130: 24, 131: 24, 132: 24, 134: 16, 135: 24, 136: 24, 137: 40, 139: 16, 140: 16, 149: 12 },
 }
@@ -760,6 +761,9 @@ function* reserved(bytes: Uint8Array): Generator<[at: number, mask: number]> {
       break
     case 149:
       yield* unused(10, 12)
+      break
+    case 150:
+      yield* unused(5, 8)
       break
     case 161:
       yield [7, 0xe7]

@@ -1,5 +1,5 @@
 /**
- * ICMP for IPv6 (RFC 4443; 2710, 3122, 3810, 3971, 4286, 4620, 4861, 4884, 6275, 8335).
+ * ICMP for IPv6 (RFC 4443; 2710, 3122, 3810, 3971, 4065, 4286, 4620, 4861, 4884, 6275, 8335).
  *
  *  0        8        16               31
  *  | type   | code   | checksum        |
@@ -8,7 +8,7 @@
  *
  * The checksum covers the pseudo-header too (RFC 8200 §8.1), so `verify` and `write` take the two addresses. Reserved
  * octets are written as zero and not kept. Types without a layout here (see `Type`) are `other`, whole. Errors and echo
- * stand here; the rest in `nd.ts`, `mld.ts`, `node-info.ts`, `mobile.ts`, `extended-echo.ts`.
+ * stand here; the rest in `nd.ts`, `mld.ts`, `node-info.ts`, `mobile.ts`, `extended-echo.ts`, `seamoby.ts`.
  */
 import type { Ip6 } from './addr.ts'
 import { finish, holds, pseudo6, pseudoSum6, sum } from './checksum.ts'
@@ -22,6 +22,7 @@ import * as nd from './nd.ts'
 import * as nodeInfo from './node-info.ts'
 import { put8, put16, put32, putBytes, u16, u32 } from './octets.ts'
 import * as originalDatagram from './original-datagram.ts'
+import * as seamoby from './seamoby.ts'
 
 /** A key that is also a `kind` has a layout; the others come as `other`. */
 export const Type = {
@@ -84,6 +85,7 @@ export type Message =
   | nodeInfo.Message
   | mobile.Message
   | extendedEcho.Message
+  | seamoby.Message
   | Other
 
 export type Kind = Message['kind']
@@ -204,6 +206,8 @@ export function parse(bytes: Uint8Array, at = 0, end: number = bytes.length): Me
       return mld.parse('multicastRouterSolicitation', bytes, at, end)
     case Type.multicastRouterTermination:
       return mld.parse('multicastRouterTermination', bytes, at, end)
+    case Type.seamoby:
+      return end - at < seamoby.FIXED ? malformed('truncated', end - at) : seamoby.parse(bytes, at, end)
     case Type.extendedEchoRequest:
     case Type.extendedEchoReply:
       if (end - at < extendedEcho.FIXED) return malformed('truncated', end - at)
@@ -281,6 +285,8 @@ export function size(m: Message): number {
     case 'extendedEchoRequest':
     case 'extendedEchoReply':
       return extendedEcho.size(m)
+    case 'seamoby':
+      return seamoby.size(m)
     case 'other':
       return HEADER + m.rest.length
     default:
@@ -373,6 +379,8 @@ function writeBody(m: Message, out: Uint8Array, at: number): number {
     case 'extendedEchoRequest':
     case 'extendedEchoReply':
       return extendedEcho.writeBody(m, out, at)
+    case 'seamoby':
+      return seamoby.writeBody(m, out, at)
     case 'other':
       return putBytes(out, at + HEADER, m.rest)
     default:

@@ -12,6 +12,7 @@ import type * as mpls from './mpls.ts'
 import type * as nd from './nd.ts'
 import type * as ndOption from './nd-option.ts'
 import type * as nodeInfo from './node-info.ts'
+import type * as seamoby from './seamoby.ts'
 
 const { flag, i32, integer, ip, ip4, ip6, list, octets, oneOf, optional, text, u8, u16, u32, u64 } = json
 
@@ -106,6 +107,8 @@ const information: json.Fields<icmp4.Information> = { code: u8, id: u16, seq: u1
 const addressMask: json.Fields<icmp4.AddressMask> = { code: u8, id: u16, seq: u16, mask: ip4, trailing: octets }
 const experiment: json.Fields<icmp4.Experiment> = { code: u8, rest: octets }
 
+const mobility: json.Fields<seamoby.Message> = { code: u8, subtype: u8, data: octets }
+
 const message4: json.Reader<icmp4.Message> = json.union<icmp4.Message>({
   echoRequest: echo,
   echoReply: echo,
@@ -138,7 +141,7 @@ const message4: json.Reader<icmp4.Message> = json.union<icmp4.Message>({
     trailing: octets,
   },
   photuris: { code: u8, pointer: u16, quote: octets },
-  seamoby: { code: u8, subtype: u8, data: octets },
+  seamoby: mobility,
   extendedEchoRequest,
   extendedEchoReply,
   experiment1: experiment,
@@ -245,5 +248,6 @@ const message6: json.Reader<icmp6.Message> = json.union<icmp6.Message>({
   certificationPathAdvertisement: { code: u8, id: u16, allComponents: u16, component: u16, options },
   extendedEchoRequest,
   extendedEchoReply,
+  seamoby: mobility,
   other: { type: u8, code: u8, rest: octets },
 })
