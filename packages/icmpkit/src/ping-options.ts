@@ -27,7 +27,7 @@ export interface PingOptions {
   interval?: number
   /** After which a probe counts as lost; a later reply corrects it. 2000. */
   timeout?: number
-  /** For the whole run. */
+  /** For the whole run, from its first target on. */
   deadline?: number
   /** Payload octets, 0 … 65507 (IPv6 65527). 56. */
   size?: number
@@ -70,7 +70,10 @@ export interface PingOptions {
   stamps?: 'kernel' | 'user'
   /** Give up all rights of this process once the doors are open. */
   dropRights?: boolean
-  /** Stay when all targets are done: more are added later, and `stop` or the signal ends it. */
+  /**
+   * Stay when all targets are done: more are added later, and `stop`, the signal, the deadline or the budget ends it.
+   * Such a run may go on for weeks: its result counts every target, and keeps the summaries of the last 16,384.
+   */
   hold?: boolean
   signal?: AbortSignal
   /** Every packet in and out, on loan; for a capture file. */

@@ -166,11 +166,11 @@ export interface Named {
 
 export class PingReporter {
   readonly #clock: Clock
-  readonly #named: readonly (Named | undefined)[]
+  readonly #named: ReadonlyMap<number, Named>
   readonly #zone: (port: number) => string
 
-  /** `zone` turns an interface index into its name. */
-  constructor(clock: Clock, named: readonly (Named | undefined)[], zone: (port: number) => string) {
+  /** `named`: by slot. `zone` turns an interface index into its name. */
+  constructor(clock: Clock, named: ReadonlyMap<number, Named>, zone: (port: number) => string) {
     this.#clock = clock
     this.#named = named
     this.#zone = zone
@@ -226,7 +226,7 @@ export class PingReporter {
   }
 
   about(slot: number, at: Instant): About {
-    const named = this.#named[slot]
+    const named = this.#named.get(slot)
     return {
       target: named?.target ?? '',
       address: named === undefined ? null : this.text(named.ip, named.port),

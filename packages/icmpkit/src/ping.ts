@@ -35,13 +35,13 @@ export interface PingResult extends PingTotal {
 export interface PingRun extends Run<PingEvent, PingResult> {
   /** Which doors were opened, and why; settles before the first packet leaves. */
   readonly doors: Promise<DoorReport>
-  /** Asks one more target from now on. Rejects where it has no address. */
+  /** Asks one more target from now on. Rejects where it has no address, or where the run is over. */
   add(target: string): Promise<void>
-  /** Stops asking it; its summary follows. */
+  /** Stops asking it; its summary follows. Who has not been asked yet will not be. */
   remove(target: string): void
   /** Ends the run; the summaries follow. */
   stop(): void
-  /** The summaries so far. */
+  /** The summaries so far: of those that are over, then of those being asked. */
   snapshot(): PingSummary[]
 }
 
@@ -71,9 +71,16 @@ class Pinging implements PingRun {
   readonly doors: Promise<DoorReport>
   readonly #o: PingOptions
   readonly #queue = new EventQueue<PingEvent>()
-  readonly #named: Named[] = []
-  readonly #summaries: PingSummary[] = []
+  /** Those being asked, by slot. */
+  readonly #named = new Map<number, Named>()
+  /** Those that nobody has an address of yet, and that may be removed meanwhile. */
+  readonly #coming = new Set<{ target: string }>()
+  #summaries: PingSummary[] = []
+  readonly #sum: Record<keyof typeof NO_COUNTS, number> = { ...NO_COUNTS }
+  #ended = 0
+  #answered = 0
   readonly #stop = new AbortController()
+  #over = false
   #machine: PingMachine | undefined
   #reporter: PingReporter | undefined
   #clock: Clock | undefined
@@ -82,7 +89,6 @@ class Pinging implements PingRun {
   readonly #refusals: Partial<Record<Family, string>> = {}
   /** Asks another namespace for its interfaces (once rights are dropped, nobody enters it any more), and for sources. */
   #routes: os.Netlink | undefined
-  /** Interface names by index, as they were when the doors opened. */
   #explain: typeof import('./ping-error.ts').explain | undefined
   #failed = 0
   /** Asking a door what it lost costs a system call. */
@@ -122,27 +128,40 @@ class Pinging implements PingRun {
   }
 
   async add(target: string): Promise<void> {
-    await this.doors
-    const found = await this.#resolve(target)
-    const why = 'why' in found ? found.why : found.map((r) => this.#noDoor(r)).find((w) => w !== undefined)
-    if ('why' in found || why !== undefined) throw new TypeError(`${target}: ${why}`)
-    for (const r of found) this.#addOne(r, this.#clock!.now())
-    this.#clock!.wake()
+    const ticket = this.#await(target)
+    try {
+      await this.doors
+      const found = await this.#resolve(target)
+      if (this.#over || this.#stop.signal.aborted) throw new Error(`${target}: the run is over`)
+      const why = 'why' in found ? found.why : found.map((r) => this.#noDoor(r)).find((w) => w !== undefined)
+      if ('why' in found || why !== undefined) throw new TypeError(`${target}: ${why}`)
+      if (!this.#coming.has(ticket)) return
+      for (const r of found) this.#addOne(r, this.#clock!.now())
+      this.#clock!.wake()
+    } finally {
+      this.#coming.delete(ticket)
+    }
   }
 
   remove(target: string): void {
+    for (const ticket of this.#coming) if (ticket.target === target) this.#coming.delete(ticket)
     const now = this.#clock?.now()
     if (now === undefined) return
-    for (const [slot, n] of this.#named.entries()) if (n.target === target) this.#machine!.remove(now, slot)
+    for (const [slot, n] of this.#named) if (n.target === target) this.#machine!.remove(now, slot)
     this.#clock!.wake()
   }
 
   snapshot(): PingSummary[] {
     if (this.#machine === undefined || this.#reporter === undefined) return []
-    return this.#named.flatMap((_, slot) => {
-      const s = this.#machine!.summary(slot)
-      return s === undefined ? [] : [this.#reporter!.summary(s)]
-    })
+    const over = this.#summaries.filter((s) => s.address !== null)
+    const asked = [...this.#named.keys()].flatMap((slot) => this.#machine!.summary(slot) ?? [])
+    return [...over, ...asked.map((s) => this.#reporter!.summary(s))]
+  }
+
+  #await(target: string): { target: string } {
+    const ticket = { target }
+    this.#coming.add(ticket)
+    return ticket
   }
 
   async #run(targets: readonly string[]): Promise<PingResult> {
@@ -158,6 +177,7 @@ class Pinging implements PingRun {
       this.#queue.end(e)
       throw e
     } finally {
+      this.#over = true
       this.#o.signal?.removeEventListener('abort', stopped)
       for (const d of this.#open) await d[Symbol.asyncDispose]()
       this.#routes?.[Symbol.dispose]()
@@ -168,7 +188,10 @@ class Pinging implements PingRun {
     const o = this.#o
     if (o.netns !== undefined) this.#routes = os.inNamespace(o.netns, () => os.openNetlink())
     else if (o.onPacket !== undefined && o.over === undefined) this.#routes = os.openNetlink()
-    const answers = await Promise.all(targets.map((t) => this.#resolve(t)))
+    const tickets = targets.map((t) => this.#await(t))
+    const resolved = await Promise.all(targets.map((t) => this.#resolve(t)))
+    // Who was removed meanwhile is not asked, and not an error.
+    const answers = resolved.filter((_, i) => this.#coming.delete(tickets[i]!))
     const located = answers.flatMap((a) => ('why' in a ? [] : a))
     const question = await questionOf(o, o.over === undefined ? os.secret(8) : unguarded(8))
     const choices = await this.#openDoors(located, question)
@@ -213,16 +236,34 @@ class Pinging implements PingRun {
 
   async #resolve(target: string): Promise<Resolved[] | Unresolved> {
     const o = this.#o
-    const found = await resolve(target, {
-      family: onlyFamily(o),
-      all: o.allAddresses === true,
-      zoneIndex: (zone) => this.#zoneIndex(zone),
-      port: o.interface === undefined ? 0 : (this.#zoneIndex(o.interface) ?? 0),
-    })
+    const found = await this.#unlessStopped(
+      resolve(target, {
+        family: onlyFamily(o),
+        all: o.allAddresses === true,
+        zoneIndex: (zone) => this.#zoneIndex(zone),
+        port: o.interface === undefined ? 0 : (this.#zoneIndex(o.interface) ?? 0),
+      }),
+    )
+    if (found === undefined) return { target, why: 'has no address yet: the run was stopped before' }
     if ('why' in found) return found
     const room = roomIn4(o)
     if ((o.size ?? 0) <= room || !found.some((r) => familyOf(r.ip) === 4)) return found
     return { target, why: `an IPv4 datagram has room for ${room} octets of payload, not ${o.size}` }
+  }
+
+  /** undefined where the run is stopped first: a resolver may take half a minute. */
+  async #unlessStopped<T>(work: Promise<T>): Promise<T | undefined> {
+    const { signal } = this.#stop
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    // What needs no resolver is there before the immediate.
+    const stopped = () => void setImmediate(resolve, undefined)
+    if (signal.aborted) stopped()
+    else signal.addEventListener('abort', stopped, { once: true })
+    try {
+      return await Promise.race([work, promise])
+    } finally {
+      signal.removeEventListener('abort', stopped)
+    }
   }
 
   /** Why this target can't be asked by the doors that are open; undefined where it can. */
@@ -264,8 +305,8 @@ class Pinging implements PingRun {
   #addOne(r: Resolved, at: Instant): void {
     const source = this.#o.source === undefined ? undefined : parseIp(this.#o.source)
     const usable = source !== undefined && familyOf(source) === familyOf(r.ip) ? source : this.#sourceTo(r)
-    this.#named.push({ target: r.target, ip: r.ip, port: r.port })
     const slot = this.#machine!.add(this.#clock!.now(), { ip: r.ip, port: r.port, source: usable }, at)
+    this.#named.set(slot, { target: r.target, ip: r.ip, port: r.port })
     if (this.#o.broadcast === true) this.#machine!.expectMany(slot)
   }
 
@@ -294,8 +335,24 @@ class Pinging implements PingRun {
       this.#lossDue = now + LOSS_EVERY_MS
     }
     const event = e.kind === 'error' ? this.#explain!(e, this.#reporter!) : this.#reporter!.report(e)
-    if (event.kind === 'summary') this.#summaries.push(event)
-    this.#queue.push(event)
+    if (event.kind !== 'summary') {
+      this.#queue.push(event)
+      return
+    }
+    this.#named.delete(e.target)
+    this.#conclude(event)
+  }
+
+  /** Nothing more comes of this target. */
+  #conclude(s: PingSummary): void {
+    this.#ended++
+    if (s.received > 0) this.#answered++
+    for (const what of Object.keys(NO_COUNTS) as (keyof typeof NO_COUNTS)[]) this.#sum[what] += s[what]
+    this.#summaries.push(s)
+    if (this.#o.hold === true && this.#summaries.length >= SUMMARIES * 2) {
+      this.#summaries = this.#summaries.slice(-SUMMARIES)
+    }
+    this.#queue.pushLast(s)
   }
 
   /** What our own queues lost is no loss of the network: told as it grows. */
@@ -319,7 +376,7 @@ class Pinging implements PingRun {
   /** A target that can't be asked is data too: one error, one summary. */
   #unresolved(target: string, why: string): void {
     this.#failed++
-    const time = showTime(BigInt(Date.now()) * 1_000_000n)
+    const time = showTime(this.#clock!.wall(this.#clock!.now()))
     const error: PingError = {
       kind: 'error',
       target,
@@ -338,39 +395,29 @@ class Pinging implements PingRun {
       quote: null,
       extensions: null,
     }
-    const summary: PingSummary = { ...NOTHING, kind: 'summary', target, address: null, time, errors: 1 }
+    const summary: PingSummary = { kind: 'summary', target, address: null, time, ...NO_COUNTS, errors: 1, ...NOTHING }
     this.#queue.push(error)
-    this.#summaries.push(summary)
-    this.#queue.push(summary)
+    this.#conclude(summary)
   }
 
   #end(start: Instant): PingResult {
     this.#tellLocalLoss()
     const clock = this.#clock!
-    const add = (of: (s: PingSummary) => number) => this.#summaries.reduce((n, s) => n + of(s), 0)
     const total: PingTotal = {
       kind: 'total',
       time: showTime(clock.wall(clock.now())),
-      targets: this.#summaries.length,
-      answered: this.#summaries.filter((s) => s.received > 0).length,
+      targets: this.#ended,
+      answered: this.#answered,
       unasked: this.#failed,
-      sent: add((s) => s.sent),
-      received: add((s) => s.received),
-      lost: add((s) => s.lost),
-      late: add((s) => s.late),
-      duplicates: add((s) => s.duplicates),
-      corrupt: add((s) => s.corrupt),
-      foreign: add((s) => s.foreign),
-      reordered: add((s) => s.reordered),
-      errors: add((s) => s.errors),
-      localDrops: add((s) => s.localDrops) + this.#overflow + this.#shortWrites,
+      ...this.#sum,
+      localDrops: this.#sum.localDrops + this.#overflow + this.#shortWrites,
       rttNs: this.#machine!.total().summary() ?? NO_RTT,
       elapsedNs: Math.round((clock.now() - start) * 1e6),
       ignored: this.#machine!.ignored,
       stampGaps: this.#open.reduce((n, d) => n + d.loss.stampGaps, 0),
     }
-    this.#queue.push(total)
-    return { ...total, summaries: this.#summaries }
+    this.#queue.pushLast(total)
+    return { ...total, summaries: this.#o.hold === true ? this.#summaries.slice(-SUMMARIES) : this.#summaries }
   }
 
   #zoneIndex(zone: string): number | undefined {
@@ -390,8 +437,10 @@ function unguarded(octets: number): Uint8Array {
 }
 
 const LOSS_EVERY_MS = 250
+/** What a run that targets come to and leave for weeks keeps of those that left. */
+const SUMMARIES = 16_384
 
-const NOTHING = {
+const NO_COUNTS = {
   sent: 0,
   received: 0,
   lost: 0,
@@ -402,6 +451,9 @@ const NOTHING = {
   reordered: 0,
   errors: 0,
   localDrops: 0,
+}
+
+const NOTHING = {
   rttNs: NO_RTT,
   elapsedNs: 0,
   lossBursts: 0,

@@ -29,7 +29,7 @@ const T = (ms: number) => ms as Instant
 function told(e: PingEventOut): unknown {
   const clock: Clock = { now: () => T(0), wall: () => 0n, wait: async () => {}, wake: () => {} }
   const ip = parseIp('192.0.2.1')!
-  const reporter = new PingReporter(clock, [{ target: '192.0.2.1', ip, port: 0 }], String)
+  const reporter = new PingReporter(clock, new Map([[0, { target: '192.0.2.1', ip, port: 0 }]]), String)
   return reporter.report(e as ReplyEvent)
 }
 
