@@ -219,7 +219,7 @@ class Sending implements SendRun {
       })
       await drive(machine, [door], clock, (e) => this.#queue.push(report.event(e)), signal)
       const summary = report.summary()
-      this.#queue.push(summary)
+      this.#queue.pushLast(summary)
       this.#queue.end()
       return summary
     } catch (e) {

@@ -39,7 +39,7 @@ export interface ReplyEvent extends Heard {
   reordered: boolean
   /** The clock was stepped while this probe was in flight, or its stamps contradict the user clock: take it with care. */
   suspect: boolean
-  /** Offset in the payload of the first octet that differs (corrupt), else -1; -2: the checksum does not hold. */
+  /** Offset in the ICMP message of the first octet that differs (corrupt), else -1; -2: the checksum does not hold. */
   differsAt: number
   /** IPv4 options of the reply, where the door shows them. */
   options: Uint8Array | undefined
