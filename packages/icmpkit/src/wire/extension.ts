@@ -216,7 +216,8 @@ export function write(e: Extensions, out: Uint8Array, at: number): number {
   if (e.checksum === 'none') return end
   // Zero would say that there is none (RFC 4884 §7); all ones is the same number in ones' complement.
   const right = finish(sum(out, at, end)) || 0xffff
-  put16(out, at + CHECKSUM, e.checksum === 'ok' ? right : right === 1 ? 2 : right ^ 1)
+  // Wrong by a lot: off by one it would be right for the first object of an extended echo request, where little follows.
+  put16(out, at + CHECKSUM, e.checksum === 'ok' ? right : right ^ 0x5a5a || 0xffff)
   return end
 }
 

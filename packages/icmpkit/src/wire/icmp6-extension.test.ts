@@ -325,6 +325,14 @@ describe('extended echo', () => {
     expect(hex(written(m as icmp6.Message), 4, 8)).toBe('12340701')
   })
 
+  test('a bad checksum stays bad though the octets behind the first object sum to one', () => {
+    const bad = icmp6.parse(
+      unhex('a0000225000023002000cce20018030300021000460000000018030300021000460000000000000100000000 00000000'),
+    ) as icmp6.Message & { extensions: extension.Extensions }
+    expect(bad.extensions).toMatchObject({ checksum: 'bad', flaw: { why: 'bad-length', at: 28 } })
+    expect(icmp6.parse(written(bad))).toEqual(bad)
+  })
+
   test('the object names the interface by name, index or address (RFC 8335 §2.1) [v6-probe-object] [v6-probe-object-addr]', () => {
     const object = (o: extension.ExtensionObject) => {
       const bytes = written(request(o))
