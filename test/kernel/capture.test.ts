@@ -280,14 +280,27 @@ test('a visitor that throws loses its packet and no other', async () => {
   expect(seen).toBe(socket.counts.seen)
 })
 
-test('an interface that goes down ends the capture with a reason; one that is down, or absent, is refused', async () => {
-  const { a } = pair()
+test('a capture outlives an interface that goes down and up, and ends with a reason when it is gone', async () => {
+  const { a, b } = pair()
   const socket = openCapture('eth0', { netns: a.namespace })
   onTestFinished(() => socket.close())
-  const ended = socket.each(() => {})
+  let seen = 0
+  const ended = socket.each(() => seen++)
+  ended.catch(() => {})
   await delay(20)
   a.netlink.setLink('eth0', { up: false })
-  await expect(ended).rejects.toThrow(/ENETDOWN.*The interface eth0 went down/)
+  await delay(50)
+  a.netlink.setLink('eth0', { up: true })
+  seen = 0
+  await pings(b, '192.0.2.1', 100, () => seen > 0)
+  expect(seen).toBeGreaterThan(0)
+  a.netlink.removeLink('eth0')
+  await expect(ended).rejects.toThrow(/ENODEV.*The interface eth0 is gone/)
+})
+
+test('an interface that is down, or absent, is refused', () => {
+  const { a } = pair()
+  a.netlink.setLink('eth0', { up: false })
   expect(() => openCapture('eth0', { netns: a.namespace })).toThrow(/ENETDOWN.*down/)
   expect(() => openCapture('none', { netns: a.namespace })).toThrow(/There is no interface none/)
 })

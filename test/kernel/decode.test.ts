@@ -77,10 +77,10 @@ test('lines of a live interface do not wait for more, and SIGINT ends it with th
   const until = Date.now() + 5000
   while (!/seq 2.*\n.*seq 2/.test(live.stdout()) && Date.now() < until) await new Promise((r) => setTimeout(r, 20))
   expect(live.stdout()).toMatch(
-    /ifindex \d+ Out IP 192\.0\.2\.1 > 192\.0\.2\.2: ICMP echo request, id \d+, seq 1, length 64\n/,
+    / eth0 {2}Out IP 192\.0\.2\.1 > 192\.0\.2\.2: ICMP echo request, id \d+, seq 1, length 64\n/,
   )
   expect(live.stdout()).toMatch(
-    /ifindex \d+ In IP 192\.0\.2\.2 > 192\.0\.2\.1: ICMP echo reply, id \d+, seq 2, length 64\n/,
+    / eth0 {2}In {2}IP 192\.0\.2\.2 > 192\.0\.2\.1: ICMP echo reply, id \d+, seq 2, length 64\n/,
   )
   live.child.kill('SIGINT')
   expect(await live.ended).toBe(0)

@@ -10,6 +10,7 @@ import { emptyFrame } from '../wire/frame.ts'
 import { LinkType } from '../wire/link-layer.ts'
 import { put16, put32 } from '../wire/octets.ts'
 import { type Arena, mapping } from './arena.ts'
+import { monotonic } from './kernel-time.ts'
 import { inNamespace, type NamespaceRef } from './namespace.ts'
 import { openNetlink } from './netlink.ts'
 import { Errno, OsError } from './os-error.ts'
@@ -78,6 +79,8 @@ export class CaptureSocket implements Disposable {
   #left = 0
   #next = 0
   #open = true
+  /** The kernel says once that the interface went down, and nothing more when it goes away. */
+  #down = false
 
   /** `link` undefined: all interfaces. @throws OsError */
   constructor(link: Link | undefined, options: CaptureOptions) {
@@ -113,7 +116,8 @@ export class CaptureSocket implements Disposable {
 
   /**
    * Gives `visit` at most `limit` packets that wait; how many it was. The frame is one object, and its octets are the
-   * kernel's again when `visit` returns. @throws OsError ENETDOWN where the interface went down
+   * kernel's again when `visit` returns. An interface that is down brings nothing until it is up again.
+   * @throws OsError ENODEV where the interface is gone
    */
   read(visit: (f: LiveFrame) => void, limit: number = Number.POSITIVE_INFINITY): number {
     let given = 0
@@ -132,7 +136,8 @@ export class CaptureSocket implements Disposable {
         if (last) this.#release()
       }
     }
-    if (given === 0 && this.#open) this.#failIfDown()
+    if (given > 0) this.#down = false
+    else if (this.#open) this.#failIfGone()
     return given
   }
 
@@ -150,7 +155,7 @@ export class CaptureSocket implements Disposable {
       while (this.#open) {
         if (this.read(visit, BATCH) > 0) continue
         batch?.()
-        await this.readable()
+        await this.readable(this.#down ? monotonic() + DOWN_MS : undefined)
       }
     } finally {
       signal?.removeEventListener('abort', stop)
@@ -205,7 +210,8 @@ export class CaptureSocket implements Disposable {
     const f = this.#frame
     const from = at + PACKET_HEADER
     f.outgoing = view.getUint8(from + From.packetType) === PACKET_OUTGOING
-    if (f.outgoing && this.#loopback) return false
+    if (f.outgoing && (this.#loopback || view.getUint16(from + From.hardware, LITTLE) === Hardware.loopback))
+      return false
     const status = this.#word(at + Packet.status)
     f.index++
     f.seconds = this.#word(at + Packet.seconds) >>> 0
@@ -281,11 +287,12 @@ export class CaptureSocket implements Disposable {
     this.#counts.dropped += view.getUint32(4, LITTLE)
   }
 
-  #failIfDown(): void {
+  #failIfGone(): void {
     const errno = this.#socket.get(SOL_SOCKET, SO_ERROR)
-    if (errno === 0) return
-    const gone = errno === Errno.ENETDOWN ? `The interface ${this.interfaceName} went down` : ''
-    throw new OsError(errno, 'poll', DOOR, gone)
+    if (errno === Errno.ENETDOWN) this.#down = true
+    else if (errno !== 0) throw new OsError(errno, 'poll', DOOR, '')
+    if (this.#down && boundIndex(this.fd) < 0)
+      throw new OsError(Errno.ENODEV, 'poll', DOOR, `The interface ${this.interfaceName} is gone`)
   }
 }
 
@@ -347,6 +354,14 @@ function bind(socket: Socket, index: number): void {
   if (errno !== 0) throw new OsError(errno, 'bind', DOOR, errno === Errno.ENETDOWN ? 'The interface is down' : '')
 }
 
+/** Interface that the socket hears; the kernel makes it -1 when the interface goes away. */
+function boundIndex(fd: number): number {
+  const address = new Uint8Array(20)
+  const length = new Uint8Array(new Uint32Array([address.length]).buffer)
+  must(sys().getsockname(fd, address, length), 'getsockname', DOOR)
+  return new DataView(address.buffer).getInt32(4, LITTLE)
+}
+
 function promiscuous(socket: Socket, index: number): void {
   const request = new Uint8Array(16)
   const view = new DataView(request.buffer)
@@ -370,6 +385,8 @@ const RETIRE = 10
 /** A cooked header and a tag. */
 const RESERVE = 32
 const COOKED = 20
+/** Between two looks whether an interface that is down is still there. */
+const DOWN_MS = 500
 const ETHERNET = 14
 const ALL = 0x40000
 

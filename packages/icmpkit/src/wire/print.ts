@@ -30,6 +30,8 @@ export interface PrinterOptions {
   numbered?: boolean
   /** False leaves the time out, for octets that were not captured. Default true. */
   timed?: boolean
+  /** Name of the interface with this index, where a cooked header has only the index. Asked once an interface. */
+  portName?: (index: number) => string | undefined
 }
 
 export class PacketPrinter {
@@ -37,6 +39,7 @@ export class PacketPrinter {
   readonly #zone: ((seconds: number) => number) | undefined
   readonly #numbered: boolean
   readonly #timed: boolean
+  readonly #ports: PortNames | undefined
   /** The second last printed, and its text: packets come in bursts. */
   #second = -1
   #clock: Literal = literal('00:00:00.')
@@ -49,6 +52,7 @@ export class PacketPrinter {
     this.#zone = options.zone
     this.#numbered = options.numbered ?? false
     this.#timed = options.timed ?? true
+    this.#ports = options.portName === undefined ? undefined : new PortNames(options.portName)
   }
 
   /** The line of a packet that carries ICMP. */
@@ -64,7 +68,7 @@ export class PacketPrinter {
       pen.done()
       return
     }
-    if (c.ip !== f.at + ETHERNET_HEADER || f.linkType !== LinkType.ethernet) link(pen, f, c.ip)
+    if (c.ip !== f.at + ETHERNET_HEADER || f.linkType !== LinkType.ethernet) link(pen, f, c.ip, this.#ports)
     if (c.family === 4) {
       pen.text(IP)
       if (c.missing > 0) missing(pen, c.missing)
@@ -96,7 +100,7 @@ export class PacketPrinter {
     const { ip } = c
     pen.begin(bytes, LINE)
     this.#time(f)
-    link(pen, f, ip)
+    link(pen, f, ip, this.#ports)
     if (c.family === 4) {
       pen.text(IP)
       pen.ip4(ip + 12)
@@ -124,7 +128,7 @@ export class PacketPrinter {
     const pen = this.#pen
     pen.begin(f.bytes, LINE)
     this.#time(f)
-    link(pen, f, c.ip)
+    link(pen, f, c.ip, this.#ports)
     pen.text(c.family === 4 ? IP : IP6)
     pen.text(MALFORMED)
     pen.text(literal(flaw.why))
@@ -168,13 +172,37 @@ export class PacketPrinter {
   }
 }
 
+/** Interface names as tcpdump prints them, five columns at least. */
+class PortNames {
+  readonly #nameOf: (index: number) => string | undefined
+  readonly #known = new Map<number, Literal | undefined>()
+
+  constructor(nameOf: (index: number) => string | undefined) {
+    this.#nameOf = nameOf
+  }
+
+  of(index: number): Literal | undefined {
+    if (!this.#known.has(index)) {
+      // A kernel takes all but blanks, slashes and colons for a name, escape codes too.
+      const name = this.#nameOf(index)?.replace(/[^!-~]/g, '?')
+      this.#known.set(index, name === undefined ? undefined : literal(`${name.padEnd(5)} `))
+    }
+    return this.#known.get(index)
+  }
+}
+
 /** What the link layer adds: VLAN tags, and which way a cooked packet went. */
-function link(pen: Pen, f: Frame, ip: number): void {
+function link(pen: Pen, f: Frame, ip: number, ports: PortNames | undefined): void {
   const { bytes, at } = f
   if (f.linkType === LinkType.linuxSll2) {
-    pen.text(IFINDEX)
-    pen.decimal(u32(bytes, at + 4))
-    pen.char(SPACE)
+    const index = u32(bytes, at + 4)
+    const name = ports?.of(index)
+    if (name !== undefined) pen.text(name)
+    else {
+      pen.text(IFINDEX)
+      pen.decimal(index)
+      pen.char(SPACE)
+    }
     pen.text(DIRECTIONS[bytes[at + 10]!] ?? DIRECTION_UNKNOWN)
     tags(pen, f, at + 20, ip)
   } else if (f.linkType === LinkType.ethernet) tags(pen, f, at + ETHERNET_HEADER, ip)
@@ -292,9 +320,9 @@ const VLAN = literal('vlan ')
 const ETHERTYPE4 = literal('ethertype IPv4, ')
 const ETHERTYPE6 = literal('ethertype IPv6, ')
 const IFINDEX = literal('ifindex ')
-/** sll2_pkttype: how tcpdump calls them. */
-const DIRECTIONS: readonly Literal[] = ['In ', 'B ', 'M ', 'P ', 'Out '].map(literal)
-const DIRECTION_UNKNOWN = literal('? ')
+/** sll2_pkttype: how tcpdump calls them, three columns wide. */
+const DIRECTIONS: readonly Literal[] = ['In  ', 'B   ', 'M   ', 'P   ', 'Out '].map(literal)
+const DIRECTION_UNKNOWN = literal('?   ')
 const HBH = literal('HBH ')
 const DSTOPT = literal('DSTOPT ')
 const FRAG = literal('frag (')
