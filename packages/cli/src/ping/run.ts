@@ -8,7 +8,7 @@ import {
   type PingTotal,
   ping,
 } from 'icmpkit'
-import { parseIp } from 'icmpkit/wire'
+import { parseIp, safeJson } from 'icmpkit/wire'
 import { Output, remark } from '../output.ts'
 import type { PacketFile } from './packet-file.ts'
 import { PingText, type Told } from './text.ts'
@@ -115,7 +115,7 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
       if (event.kind === 'total') total = event
       if (flags.json !== true) tell(text.line(event))
       else if (event.kind !== 'outstanding' || flags.outstanding === true) {
-        out.write(`${JSON.stringify({ schema: 'icmpkit.ping.v1', ...event })}\n`)
+        out.write(`${safeJson({ schema: 'icmpkit.ping.v1', ...event })}\n`)
       }
     }
     const result = await session.done

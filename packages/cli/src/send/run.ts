@@ -1,6 +1,6 @@
 /** Runs `icmp send`: flags to the library, events to text or NDJSON, exit code. */
 import { type Prepared, prepareSend, type SendAnswer, type SendEvent, type SendOptions, send, showTime } from 'icmpkit'
-import { hex, icmp4, icmp6, registry, safeText, toJson } from 'icmpkit/wire'
+import { hex, icmp4, icmp6, registry, safeJson, safeText, toJson } from 'icmpkit/wire'
 import { remark } from '../output.ts'
 import { type MessageFlags, makeMessage } from './message.ts'
 import { PacketText } from './packet-text.ts'
@@ -67,7 +67,7 @@ async function converse(
   }
   for (let e = await next; !e.done; e = await next) {
     next = events.next()
-    if (flags.json === true) text.text(`${JSON.stringify(jsonOf(e.value))}\n`)
+    if (flags.json === true) text.text(`${safeJson(jsonOf(e.value))}\n`)
     else tell(e.value, prepared, text, flags)
     text.flush()
   }
@@ -122,7 +122,7 @@ function show(p: Prepared, flags: Flags, text: PacketText): void {
     const code = packet[icmp + 1] ?? null
     const name = type === null || code === null ? null : registry.lookup(family, type, code).name
     const about = { kind: 'packet', target: p.target, address, family, type, code, name }
-    text.text(`${JSON.stringify({ schema: SCHEMA, ...about, message: toJson(message), octets: hex(packet) })}\n`)
+    text.text(`${safeJson({ schema: SCHEMA, ...about, message: toJson(message), octets: hex(packet) })}\n`)
     return
   }
   text.packet(packet, packet.length, showTime(BigInt(Date.now()) * 1_000_000n))

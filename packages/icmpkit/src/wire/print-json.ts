@@ -15,6 +15,7 @@ import type { Malformed, Verdict } from './malformed.ts'
 import { u16 } from './octets.ts'
 import { type Literal, literal, Pen } from './pen.ts'
 import { lookup } from './registry.ts'
+import { safeJson } from './safe-text.ts'
 
 /** What is known of a packet beside its octets. */
 export interface PacketFacts {
@@ -153,7 +154,7 @@ export class PacketJson {
     const pen = this.#pen
     if (port !== this.#port) {
       this.#port = port
-      this.#portJson = encoder.encode(JSON.stringify(port))
+      this.#portJson = encoder.encode(safeJson(port))
     }
     pen.text(INTERFACE)
     pen.ready(this.#portJson)
@@ -163,7 +164,7 @@ export class PacketJson {
   #value(name: Literal, value: Json): void {
     const pen = this.#pen
     pen.text(name)
-    pen.ready(encoder.encode(JSON.stringify(value)))
+    pen.ready(encoder.encode(safeJson(value)))
     pen.need(ROOM)
   }
 }
