@@ -48,6 +48,8 @@ export function threeHosts(): ThreeHosts {
     router.address('far', 'fd66:2::2/64')
     // A router asks for its neighbours from a link-local address or not at all.
     router.address('far', 'fe80::3/64')
+    // And the server answers it from one.
+    server.address('far', 'fe80::4/64')
     server.address('far', '10.66.2.1/24')
     server.address('far', 'fd66:2::1/64')
     router.sysctl('ipv4.ip_forward', 1)
