@@ -17,6 +17,7 @@ Exit code: 0 a reply or an error came, or nothing answers such a message; 1 noth
 
   icmp send 192.0.2.1 --type timestamp-request
   icmp send 192.0.2.1 --type unreachable --code port --quote 4500001c… --mpls 100:0:1:64
+  icmp send ff02::1%eth0 --type neighbor-solicitation --set target=fe80::1
   icmp send fe80::1%eth0 --json-message '{"kind":"routerSolicitation"}'
   icmp send 192.0.2.1 --type 99 --rest 00000000 --dry-run
   icmp send 192.0.2.1 --hex 0800000000010001`,
@@ -37,6 +38,11 @@ Exit code: 0 a reply or an error came, or nothing answers such a message; 1 noth
   add(new Option('--quote <hex>', 'the original datagram in an error, from its IP header on'))
   add(new Option('--mpls <stack>', 'MPLS labels LABEL:TC:S:TTL[,…] in an error (RFC 4950)').argParser(several))
   add(new Option('--object <object>', 'any extension object, CLASS:CTYPE:HEX (RFC 4884)').argParser(several))
+  add(
+    new Option('--set <field=value>', 'any other field, called as `icmp decode --json` calls it; repeatable')
+      .argParser(several)
+      .conflicts(['hex', 'rest']),
+  )
   add(new Option('--rest <hex>', 'everything behind the checksum'))
   add(
     new Option('--json-message <json>', 'the message as JSON, with its kind').conflicts([

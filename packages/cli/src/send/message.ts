@@ -17,6 +17,7 @@ export interface MessageFlags {
   mpls?: string[]
   object?: string[]
   rest?: string
+  set?: string[]
   jsonMessage?: string
   hex?: string
 }
@@ -33,7 +34,8 @@ const ALIAS: Record<string, string> = {
 /** @throws TypeError, RangeError naming the flag or field and what was expected */
 export function makeMessage(flags: MessageFlags, family: Family): Message | Uint8Array {
   if (flags.hex !== undefined) return octets('--hex', flags.hex)
-  const fields = flags.jsonMessage === undefined ? fieldsOf(flags, family) : parseJson(flags.jsonMessage)
+  const described = flags.jsonMessage === undefined ? fieldsOf(flags, family) : parseJson(flags.jsonMessage)
+  const fields = { ...described, ...Object.fromEntries((flags.set ?? []).map(fieldOf)) }
   const m = fromJson(family, fields)
   // Told apart from what others ask; whoever gives a number means it.
   if ('id' in m && !('id' in fields)) m.id = (Math.random() * 0x10000) | 0
@@ -86,7 +88,12 @@ function typeOf(text: string, family: Family): number {
 function kindOf(type: number, family: Family): string {
   const sample = new Uint8Array(64)
   sample[0] = type
-  return (family === 4 ? icmp4.parse(sample) : icmp6.parse(sample)).kind
+  // Behind the fixed part of some, zeros are options without a length.
+  for (let end = sample.length; end >= 4; end -= 4) {
+    const { kind } = family === 4 ? icmp4.parse(sample, 0, end) : icmp6.parse(sample, 0, end)
+    if (kind !== 'malformed') return kind
+  }
+  return 'other'
 }
 
 /** By number, by name, or by the beginning of a name that no other code shares. */
@@ -114,6 +121,17 @@ function dataOf(flags: MessageFlags): string | undefined {
   if (flags.text !== undefined) return hexOf(new TextEncoder().encode(flags.text))
   if (flags.size !== undefined) return hexOf(Uint8Array.from({ length: flags.size }, (_, i) => i))
   return flags.data
+}
+
+/** `target=fe80::1`, `managed=true`, `options=[…]`: JSON where it is some, else text. */
+function fieldOf(text: string): [string, Json] {
+  const m = /^(\w+)=(.*)$/s.exec(text)
+  if (m === null) throw new TypeError(`--set ${text}: FIELD=VALUE is wanted, as in target=fe80::1`)
+  try {
+    return [m[1]!, JSON.parse(m[2]!) as Json]
+  } catch {
+    return [m[1]!, m[2]!]
+  }
 }
 
 function mplsObject(text: string): Json {
