@@ -40,14 +40,14 @@ export function register(program: Command): void {
   add(
     new Option('-i, --interval <time>', 'between two probes to a target, seconds or 200ms')
       .default(1000, '1s')
-      .argParser(time),
+      .argParser((text) => time(text)),
   )
   add(
     new Option('-W, --timeout <time>', 'after which a probe is lost; a later reply corrects it')
       .default(2000, '2s')
       .argParser(patience),
   )
-  add(new Option('-w, --deadline <time>', 'end the run after this; 0 = never').argParser(time))
+  add(new Option('-w, --deadline <time>', 'end the run after this; 0 = never').argParser((text) => time(text, 365)))
   add(new Option('-s, --size <octets>', 'payload octets').default(56).argParser(whole(0, 65_527)))
   add(new Option('-p, --pattern <hex>', 'fill the payload with this').argParser(pattern))
   add(new Option('-t, --ttl <n>', 'TTL or hop limit').argParser(whole(1, 255)))
@@ -133,10 +133,12 @@ function whole(low: number, high: number): (text: string) => number {
   }
 }
 
-function time(text: string): number {
+const DAY = 86_400_000
+
+function time(text: string, days = 7): number {
   const ms = parseDuration(text)
-  if (ms === undefined || ms > 365 * 86_400_000)
-    throw bad('a time is wanted: seconds, or with a unit as in 200ms, 1.5s, 2m.')
+  if (ms === undefined || ms > days * DAY)
+    throw bad(`a time is wanted, ${days} days at most: seconds, or with a unit as in 200ms, 1.5s, 2m.`)
   return ms
 }
 

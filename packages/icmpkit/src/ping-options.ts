@@ -204,6 +204,20 @@ export function check(o: PingOptions): void {
       )
     }
   }
+  // Without types, a word that is none would be taken for the default.
+  const oneOf = (name: string, value: unknown, words: readonly unknown[]) => {
+    if (value !== undefined && !words.includes(value))
+      throw new TypeError(`ping: ${name} is ${JSON.stringify(value)}; it must be one of ${words.join(', ')}`)
+  }
+  oneOf('family', o.family, [4, 6])
+  oneOf('pace', o.pace, ['interval', 'adaptive', 'flood'])
+  oneOf('dontFragment', o.dontFragment, ['do', 'want', 'dont', 'probe'])
+  oneOf('door', o.door, ['auto', 'ping-socket', 'raw-socket'])
+  oneOf('stamps', o.stamps, ['kernel', 'user'])
+  oneOf('question.kind', o.question?.kind, ['echo', 'timestamp', 'probe', 'nodeinfo'])
+  if (!Array.isArray(o.timestampOption)) oneOf('timestampOption', o.timestampOption, ['only', 'and-address'])
+  if (o.pattern !== undefined && !(o.pattern instanceof Uint8Array))
+    throw new TypeError('ping: pattern must be a Uint8Array')
   const week = 7 * 86_400_000
   between('count', o.count, 1, Number.MAX_SAFE_INTEGER)
   between('interval', o.interval, 0, week, false)

@@ -62,6 +62,7 @@ export interface DoorReport {
 export function ping(targets: string | readonly string[], options: PingOptions = {}): PingRun {
   const list = typeof targets === 'string' ? [targets] : targets
   if (list.length === 0 && options.hold !== true) throw new TypeError('ping: no target')
+  for (const t of list) if (typeof t !== 'string') throw new TypeError(`ping: a target must be a string, not ${t}`)
   check(options)
   return new Pinging(list, options)
 }

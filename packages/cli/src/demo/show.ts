@@ -35,7 +35,7 @@ export interface Summary {
 
 export function forPeople(): Show {
   const out = new Output(() => {})
-  const colour = process.stdout.isTTY === true && !process.env.NO_COLOR
+  const colour = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
   const paint = (code: number) => (text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
   const [bold, dim, green, yellow, cyan] = [1, 2, 32, 33, 36].map(paint) as [Paint, Paint, Paint, Paint, Paint]
   return {
