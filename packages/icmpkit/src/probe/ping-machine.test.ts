@@ -300,6 +300,13 @@ describe('pace', () => {
     const events = one({ count: 2, timeoutMs: 3000, tellOutstanding: true }, () => [])
     expect(kinds(events)).toEqual(['outstanding', 'timeout', 'timeout', 'summary'])
   })
+
+  it('a probe that has timed out by then is outstanding too, as with iputils', () => {
+    const events = one({ count: 3, timeoutMs: 300, tellOutstanding: true }, (p, n) =>
+      n === 0 ? [] : [{ after: 1, bytes: reply(p) }],
+    )
+    expect(kinds(events)).toEqual(['timeout', 'outstanding', 'reply', 'reply', 'summary'])
+  })
 })
 
 it('memory for late replies is bounded: nothing older than a minute is kept', () => {

@@ -221,7 +221,7 @@ export class PingMachine implements Machine<PingEventOut> {
     if (t === undefined) return false
     if (this.#s.tellOutstanding) {
       const last = t.probes.get(t.ext)
-      if (last?.state === 'flying') {
+      if (last?.state === 'flying' || last?.state === 'lost') {
         this.#emit({ kind: 'outstanding', target: t.slot, seq: t.ext, at: now })
       }
     }
