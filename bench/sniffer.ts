@@ -49,7 +49,8 @@ export async function sniff<T>(
       })
     })
     const result = await body()
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    // The kernel gives its last block of packets up to a second later.
+    await new Promise((resolve) => setTimeout(resolve, 1500))
     const ended = new Promise((resolve) => tcpdump.once('exit', resolve))
     tcpdump.kill('SIGINT')
     await ended
