@@ -78,6 +78,23 @@ test.each(['', 'an-interface-name-too-long', 'eth0\u0001'])('-I %j names no inte
   }
 })
 
+test('a capture on standard output is read live by others, and the lines are beside it', async (ctx) => {
+  const live = 'tshark -l -n -i - -c 4 -T fields -e icmp.type -e icmp.seq 2>/dev/null'
+  const { out } = await startProgram(net.a, 'sh', [
+    '-c',
+    `command -v tshark >/dev/null || exec echo none; "$@" 2>/dev/null | ${live}`,
+    'sh',
+    process.execPath,
+    ICMP,
+    ...['ping', '--pcap', '-', '-i0.2', '192.0.2.2'],
+  ]).ended
+  if (out === 'none\n') ctx.skip('skipped, because tshark is not installed (apt-get install tshark)')
+  expect(out.split('\n').slice(0, 4)).toEqual(['8\t1', '0\t1', '8\t2', '0\t2'])
+  const both = await icmp(net.a, ['ping', '--pcap', '-', '-c1', '192.0.2.2'])
+  expect(both.err).toMatch(/^64 bytes from 192\.0\.2\.2: [\s\S]*1 packets transmitted, 1 received/m)
+  expect(both.out).not.toMatch(/packets transmitted/)
+})
+
 test('-w 0 sets no deadline, as with iputils; -W 0 is refused with what to say instead', async () => {
   expect((await icmp(net.a, ['ping', '-c1', '-w0', '192.0.2.2'])).code).toBe(0)
   const refused = await icmp(net.a, ['ping', '-c1', '-W0', '192.0.2.2'])

@@ -17,6 +17,10 @@ export async function main(commands: readonly CommandModule[]): Promise<never> {
     .exitOverride()
     .enablePositionalOptions()
   for (const c of commands) c.register(program)
+  for (const c of program.commands) {
+    c.version(__VERSION__, '-V, --version', 'print the version')
+    c.showHelpAfterError(`(icmp help ${c.name()} shows the options)`)
+  }
   try {
     await program.parseAsync(process.argv)
   } catch (e) {

@@ -35,9 +35,11 @@ export class Output {
   /** Not because the reader left: a full disk, say. What was asked for is not all there, so the exit code must say so. */
   failed = false
   readonly #onGone: () => void
+  readonly #fd: number
 
-  constructor(onGone: () => void) {
+  constructor(onGone: () => void, fd = 1) {
     this.#onGone = onGone
+    this.#fd = fd
   }
 
   write(text: string): void {
@@ -56,7 +58,7 @@ export class Output {
     const octets = Buffer.from(this.#pending)
     this.#pending = ''
     try {
-      if (put(1, octets)) return
+      if (put(this.#fd, octets)) return
     } catch (e) {
       this.failed = true
       remark(`icmp: standard output: ${(e as Error).message}\n`)

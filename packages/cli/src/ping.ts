@@ -13,6 +13,7 @@ const REFUSED: Record<string, string> = {
   '-H': 'no name is looked up for an address; resolve it yourself with `getent hosts ADDRESS`',
   '-k': 'leave it out',
   '-L': 'leave it out: our own multicast requests are never taken for replies',
+  '-o': 'use -c 1 -w TIME: it ends with the first reply',
   '-N': 'use --type nodeinfo, with --ask name|addresses|ip4-addresses',
   '-r': 'use -I INTERFACE: the packet then leaves there',
   '-S': 'buffers are sized by themselves, and what they lose is counted; -l sends ahead',
@@ -107,7 +108,12 @@ export function register(program: Command): void {
       .default('kernel'),
   )
   add(new Option('--netns <name|pid>', 'from inside that network namespace'))
-  add(new Option('--pcap <file>', 'write all packets to a pcapng file'))
+  add(
+    new Option(
+      '--pcap <file>',
+      'write all packets to a pcapng file; - = standard output, the lines then to standard error',
+    ),
+  )
   add(new Option('--json', 'one JSON object a line'))
   for (const letter of Object.keys(REFUSED)) {
     command.addOption(new Option(`${letter} [value]`, REFUSED[letter]!).hideHelp())

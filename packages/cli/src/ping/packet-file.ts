@@ -1,27 +1,33 @@
 /** `--pcap`: what went out and came in, as pcapng of raw IP packets with nanosecond stamps and a comment each. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import type { PacketSeen } from 'icmpkit'
 import { linkLayer, pcapng } from 'icmpkit/wire'
+import { put } from '../output.ts'
 
 export class PacketFile {
   #fd: number
   #pending: Uint8Array[] = []
   #octets = 0
   #failed = false
+  /** Nothing more is written. */
+  #ended = false
+  #scheduled = false
   readonly #path: string
   readonly #say: (line: string) => void
+  readonly #onGone: () => void
 
-  /** @throws Error where the file can't be made */
-  constructor(path: string, say: (line: string) => void) {
+  /** `gone` is called when nobody reads a pipe any more. @throws Error where the file can't be made */
+  constructor(path: string, say: (line: string) => void, gone: () => void) {
     this.#path = path
     this.#say = say
-    this.#fd = openSync(path, 'w')
+    this.#onGone = gone
+    this.#fd = path === '-' ? 1 : openSync(path, 'w')
     this.#add(pcapng.section({ application: 'icmpkit' }))
     this.#add(pcapng.interfaceBlock({ linkType: linkLayer.LinkType.raw, name: 'icmp ping' }))
   }
 
   write(p: PacketSeen): void {
-    if (this.#failed) return
+    if (this.#ended) return
     const comment = `${p.direction === 'out' ? 'sent' : 'received'}${
       p.rebuilt ? '; the IP header is rebuilt from what the kernel told' : ''
     }`
@@ -40,7 +46,7 @@ export class PacketFile {
   close(): boolean {
     this.#flush()
     try {
-      closeSync(this.#fd)
+      if (this.#fd !== 1) closeSync(this.#fd)
     } catch (e) {
       this.#fail(e as Error)
     }
@@ -51,10 +57,16 @@ export class PacketFile {
     this.#pending.push(block)
     this.#octets += block.length
     if (this.#octets > 1 << 16) this.#flush()
+    else if (this.#fd === 1 && !this.#scheduled) {
+      // Somebody watches.
+      this.#scheduled = true
+      setImmediate(() => this.#flush())
+    }
   }
 
   #flush(): void {
-    if (this.#failed || this.#octets === 0) return
+    this.#scheduled = false
+    if (this.#ended || this.#octets === 0) return
     const all = new Uint8Array(this.#octets)
     let at = 0
     for (const block of this.#pending) {
@@ -64,7 +76,9 @@ export class PacketFile {
     this.#pending = []
     this.#octets = 0
     try {
-      for (let done = 0; done < all.length; ) done += writeSync(this.#fd, all, done)
+      if (put(this.#fd, all)) return
+      this.#ended = true
+      this.#onGone()
     } catch (e) {
       this.#fail(e as Error)
     }
@@ -72,7 +86,11 @@ export class PacketFile {
 
   /** A full disk ends the capture, not the ping. */
   #fail(e: Error): void {
-    if (!this.#failed) this.#say(`${this.#path}: ${e.message}; the capture ends here, the ping goes on`)
+    if (!this.#failed)
+      this.#say(
+        `${this.#path === '-' ? 'standard output' : this.#path}: ${e.message}; the capture ends here, the ping goes on`,
+      )
     this.#failed = true
+    this.#ended = true
   }
 }

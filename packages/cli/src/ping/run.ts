@@ -63,13 +63,15 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
   let packets: PacketFile | undefined
   let session: PingRun
   try {
-    if (flags.pcap !== undefined) packets = new (await import('./packet-file.ts')).PacketFile(flags.pcap, say)
+    if (flags.pcap !== undefined)
+      packets = new (await import('./packet-file.ts')).PacketFile(flags.pcap, say, () => session.stop())
     session = ping(targets, optionsOf(flags, packets))
   } catch (e) {
     say((e as Error).message.replace(/^ping: /, ''))
     return 2
   }
-  const out = new Output(() => session.stop())
+  // The capture has standard output for itself: `--pcap - | wireshark -k -i -`.
+  const out = new Output(() => session.stop(), flags.pcap === '-' ? 2 : 1)
   const text = new PingText(flags)
   const local = new LocalRefusals()
   if (flags.flood === true && flags.count === undefined && flags.deadline === undefined && flags.budget === undefined) {

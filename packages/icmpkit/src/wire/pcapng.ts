@@ -11,7 +11,7 @@
 import { type Format, MAX_PACKET, type Step, type Window } from './capture-window.ts'
 import type { CaptureInterface, Frame } from './frame.ts'
 import { type Malformed, malformed } from './malformed.ts'
-import { put16, put32 } from './octets.ts'
+import { fitting } from './octets.ts'
 import { be32, le32 } from './pcap.ts'
 
 const SECTION = 0x0a0d0d0a
@@ -366,7 +366,7 @@ function text(bytes: Uint8Array, at: number, end: number): string {
   return utf8.decode(bytes.subarray(at, end))
 }
 
-// ---- writing: big-endian or little-endian does not matter to readers; we write the network's order
+// ---- writing: little-endian, since what reads a pipe (dumpcap, behind `wireshark -i -`) takes its machine's order only
 
 export interface SectionFields {
   /** Name of the program that writes. */
@@ -437,18 +437,18 @@ class BlockWriter {
 
   constructor(type: number, capacity = 128) {
     this.#out = new Uint8Array(capacity)
-    put32(this.#out, 0, type)
+    putLittle(this.#out, 0, type, 32)
   }
 
   put16(value: number): void {
     this.#room(2)
-    put16(this.#out, this.#end, value)
+    putLittle(this.#out, this.#end, value, 16)
     this.#end += 2
   }
 
   put32(value: number): void {
     this.#room(4)
-    put32(this.#out, this.#end, value)
+    putLittle(this.#out, this.#end, value, 32)
     this.#end += 4
   }
 
@@ -469,7 +469,7 @@ class BlockWriter {
   end(): Uint8Array {
     if (this.#options) this.put32(OPTION_END)
     this.put32(this.#end + 4)
-    put32(this.#out, 4, this.#end)
+    putLittle(this.#out, 4, this.#end, 32)
     return this.#out.subarray(0, this.#end)
   }
 
@@ -479,4 +479,10 @@ class BlockWriter {
     bigger.set(this.#out)
     this.#out = bigger
   }
+}
+
+/** @throws RangeError */
+function putLittle(bytes: Uint8Array, at: number, value: number, bits: 16 | 32): void {
+  fitting(value, bits)
+  for (let i = 0; i < bits >> 3; i++) bytes[at + i] = value >>> (8 * i)
 }
