@@ -95,6 +95,19 @@ test('a capture on standard output is read live by others, and the lines are bes
   expect(both.out).not.toMatch(/packets transmitted/)
 })
 
+test('a neighbour that is not there is explained by the defaults, however few probes are sent', async () => {
+  // RFC 4861 §10, and the kernel's ARP alike: three questions, a second apart.
+  const [four, six, sent] = await Promise.all([
+    icmp(net.a, ['ping', '-c1', '192.0.2.66']),
+    icmp(net.a, ['ping', '-c1', '2001:db8::66']),
+    icmp(net.a, ['send', '192.0.2.67']),
+  ])
+  expect(four.out).toMatch(/^From 192\.0\.2\.1 icmp_seq=1 Destination Host Unreachable$/m)
+  expect(six.out).toMatch(/^From 2001:db8::1 icmp_seq=1 Destination unreachable: Address unreachable$/m)
+  expect(sent.out).toMatch(/host 192\.0\.2\.67 unreachable/)
+  expect([four.code, six.code, sent.code]).toEqual([1, 1, 0])
+})
+
 test('-w 0 sets no deadline, as with iputils; -W 0 is refused with what to say instead', async () => {
   expect((await icmp(net.a, ['ping', '-c1', '-w0', '192.0.2.2'])).code).toBe(0)
   const refused = await icmp(net.a, ['ping', '-c1', '-W0', '192.0.2.2'])

@@ -45,7 +45,7 @@ export function register(program: Command): void {
   )
   add(
     new Option('-W, --timeout <time>', 'after which a probe is lost; a later reply corrects it')
-      .default(2000, '2s')
+      .default(4000, '4s')
       .argParser(patience),
   )
   add(new Option('-w, --deadline <time>', 'end the run after this; 0 = never').argParser((text) => time(text, 365)))

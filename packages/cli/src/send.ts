@@ -70,7 +70,7 @@ Exit code: 0 a reply or an error came, or nothing answers such a message; 1 noth
   add(new Option('--netns <name|pid>', 'from inside that network namespace'))
   add(new Option('-c, --count <n>', 'the same message so many times').default(1).argParser(number(1_000_000, 1)))
   add(new Option('-i, --interval <time>', 'between two').default(1000, '1s').argParser(time))
-  add(new Option('-W, --wait <time>', 'for an answer; 0 = send only').default(2000, '2s').argParser(time))
+  add(new Option('-W, --wait <time>', 'for an answer; 0 = send only').default(4000, '4s').argParser(time))
   add(new Option('--dry-run', 'print the octets and what they mean; send nothing'))
   add(new Option('-v, --verbose', 'take each packet apart; say which door was taken, and why'))
   add(new Option('--json', 'one JSON object a line').conflicts('verbose'))

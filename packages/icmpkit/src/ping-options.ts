@@ -25,7 +25,7 @@ export interface PingOptions {
   count?: number
   /** Between two probes to one target. 1000. */
   interval?: number
-  /** After which a probe counts as lost; a later reply corrects it. 2000. */
+  /** After which a probe counts as lost; a later reply corrects it. 4000: a kernel asks for a neighbour three seconds long before it says that there is none. */
   timeout?: number
   /** For the whole run, from its first target on. */
   deadline?: number
@@ -83,7 +83,7 @@ export interface PingOptions {
 }
 
 export const INTERVAL = 1000
-const TIMEOUT = 2000
+const TIMEOUT = 4000
 
 export function settingsOf(
   o: PingOptions,

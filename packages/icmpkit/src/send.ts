@@ -27,7 +27,7 @@ export interface SendOptions {
   count?: number
   /** Milliseconds between two. 1000. */
   interval?: number
-  /** Milliseconds that answers are awaited behind the last one; 0 = send only. 2000. */
+  /** Milliseconds that answers are awaited behind the last one; 0 = send only. 4000, as for ping. */
   wait?: number
   /** What its RFC asks for (255 for neighbour discovery, 1 for MLD), else 64. */
   ttl?: number
@@ -215,7 +215,7 @@ class Sending implements SendRun {
         ...prepared,
         count: o.count ?? 1,
         intervalMs: o.interval ?? 1000,
-        waitMs: o.wait ?? 2000,
+        waitMs: o.wait ?? 4000,
       })
       await drive(machine, [door], clock, (e) => this.#queue.push(report.event(e)), signal)
       const summary = report.summary()
