@@ -105,6 +105,8 @@ async function one(netns: string, family: 4 | 6, half: boolean): Promise<(string
       return session.done
     },
     ({ bytes, ip }) => {
+      // Neighbours solicit each other meanwhile.
+      if (bytes[ip]! >> 4 !== family) return
       const icmp = family === 4 ? ip + 20 : ip + 40
       const type = bytes[icmp]!
       const from = (): Ip => (family === 4 ? readIp4(bytes, ip + 12) : readIp6(bytes, ip + 8))
