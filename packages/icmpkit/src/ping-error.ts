@@ -3,7 +3,7 @@ import type { LocalDrop } from './door.ts'
 import type { PingError, PingReporter } from './ping-report.ts'
 import type { ErrorEvent } from './probe/ping-event.ts'
 import type { Family } from './wire/addr.ts'
-import type { Extensions } from './wire/extension.ts'
+import { type Extensions, usable } from './wire/extension.ts'
 import * as icmp4 from './wire/icmp4.ts'
 import * as icmp6 from './wire/icmp6.ts'
 import { toJson } from './wire/json.ts'
@@ -43,7 +43,7 @@ export function explain(e: ErrorEvent, r: PingReporter): PingError {
     name: entry.name,
     meaning: entry.meaning,
     quote: quoted === undefined ? null : toJson(quoted),
-    extensions: extensions === undefined ? null : toJson(extensions.objects),
+    extensions: extensions === undefined || extensions.checksum === 'bad' ? null : toJson(usable(extensions)),
     ...heard,
   }
 }
