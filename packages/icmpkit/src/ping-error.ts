@@ -41,12 +41,21 @@ export function explain(e: ErrorEvent, r: PingReporter): PingError {
     type: e.type,
     code: e.code,
     name: entry.name,
-    meaning: entry.meaning,
+    meaning: isOwn(e, quoted) ? OWN_LINK : entry.meaning,
     quote: quoted === undefined ? null : toJson(quoted),
     extensions: extensions === undefined || extensions.checksum === 'bad' ? null : toJson(usable(extensions)),
     ...heard,
   }
 }
+
+/** The kernel tells itself by such an error that it found no neighbour: no router is to blame. */
+function isOwn(e: ErrorEvent, quoted: quote.Quote | Malformed | undefined): boolean {
+  const unreachable = e.family === 4 ? e.type === icmp4.Type.unreachable && e.code === 1 : e.type === 1 && e.code === 3
+  return unreachable && quoted !== undefined && 'ip' in quoted && quoted.ip.src === e.from
+}
+
+const OWN_LINK =
+  'This machine got no answer from that address on its own link: the host is off, unplugged, or the address is unused.'
 
 const LOCAL: Record<LocalDrop, readonly [string, string]> = {
   'too-big': ['Message too long', 'This machine knows that the path takes no packet of this size unfragmented.'],
