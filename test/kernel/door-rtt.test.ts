@@ -15,7 +15,8 @@ import { Asker } from './asker.ts'
 import { needsRoot } from './testnet.ts'
 import { ROUTER, type ThreeHosts, threeHosts } from './three-hosts.ts'
 
-const SAMPLES = 200
+const SAMPLES = 120
+const ROUNDS = 5
 const INTERVAL = 10
 const run = promisify(execFile)
 const root = process.getuid?.() === 0
@@ -37,12 +38,23 @@ describe('the round trip', () => {
     'of the %s is at most half as far from the truth as that of ping and of fping',
     async (kind, ctx) => {
       for (const tool of ['tcpdump', 'ping', 'fping']) await needs(ctx, tool)
-      const ours = await measured('ours', () => asked(kind, false))
-      const ping = await measured('ping', pinged)
-      const fping = await measured('fping', fpinged)
-      const report = `median |error| in ns: ours ${ours}, ping ${ping}, fping ${fping}`
-      expect(ours, report).toBeLessThanOrEqual(ping / 2)
-      expect(ours, report).toBeLessThanOrEqual(fping / 2)
+      // In turn, and by ratio: a burst of somebody else's work spoils one round, not the comparison.
+      const rounds: { ours: number; ping: number; fping: number }[] = []
+      for (let n = 0; n < ROUNDS; n++) {
+        const ours = await measured('ours', () => asked(kind, false))
+        const ping = await measured('ping', pinged)
+        rounds.push({ ours, ping, fping: await measured('fping', fpinged) })
+      }
+      const middle = (of: (r: (typeof rounds)[number]) => number) => rounds.map(of).sort((a, b) => a - b)[ROUNDS >> 1]!
+      const report = `median |error| in ns: ${JSON.stringify(rounds)}`
+      expect(
+        middle((r) => r.ours / r.ping),
+        report,
+      ).toBeLessThanOrEqual(0.5)
+      expect(
+        middle((r) => r.ours / r.fping),
+        report,
+      ).toBeLessThanOrEqual(0.5)
     },
   )
 
