@@ -263,7 +263,7 @@ const DROP: Record<string, string> = {
   'no-buffer': 'no buffer space for a packet',
   'not-permitted': 'a local rule or a missing right stopped a packet (a broadcast address needs -b)',
   'link-down': 'the interface is down',
-  'receive-queue': 'the receive queue was full: replies were lost on this machine',
+  'receive-queue': 'the receive queue was full, or (raw IPv6 socket) a checksum bad: replies were lost on this machine',
   'short-write': 'the kernel took less than a packet',
   'too-big': 'packet too big',
   'no-route': 'no route',

@@ -158,6 +158,6 @@ const MAX_IDS = 64
 const CANNOT4_OURS = ['fragment what is longer than the MTU', 'send a wrong IPv4 header checksum']
 const CANNOT6 = [
   'see the IPv6 header of an answer beyond hop limit, traffic class, flow label and addresses',
-  'see messages with a bad checksum',
+  'see messages with a bad checksum, or tell them from those that its queue had no room for',
 ]
 const CANNOT6_OURS = [...CANNOT6, 'fragment what is longer than the MTU']

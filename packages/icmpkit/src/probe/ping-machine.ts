@@ -536,7 +536,8 @@ export class PingMachine implements Machine<PingEventOut> {
     this.#held.push(held)
     if (differsAt !== -1) {
       t.corrupt++
-      if (probe.state === 'flying') {
+      // With another's token it may be another's answer, or made to look like ours: the true one may yet come.
+      if (probe.state === 'flying' && seen.token !== 'alien') {
         this.#end(probe, 'failed', now)
         t.bursts.lost()
         this.#finishIfDrained(t, now)
