@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
 import type { Host } from './testnet.ts'
 
-const ICMP: string = fileURLToPath(new URL('../../packages/icmpkit/bin/icmp.js', import.meta.url))
+/** Its script. */
+export const ICMP: string = fileURLToPath(new URL('../../packages/icmpkit/bin/icmp.js', import.meta.url))
 
 /** Longer than any of these takes; a command that hangs fails its test by the signal it ended with. */
 const LIMIT_MS = 30_000

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { cable, type Host, makeHost, needsRoot } from './testnet.ts'
 
 /**
- * `a` 192.0.2.1 2001:db8::1 fe80::1 and `b` with .2 and ::2, joined by `eth0`; `b` is 192.0.2.3 and 2001:db8::3 as well.
+ * `a` 192.0.2.1 2001:db8::1 fe80::1 and `b` with .2 and ::2, joined by `eth0`; `b` is 192.0.2.3 and 2001:db8::3
+ * as well, `a` 192.0.2.10 and 2001:db8::10.
  * Both let every group open ping sockets, answer broadcasts, and send as many errors as there is cause for. Skips each
  * test where it cannot be made.
  */
@@ -24,6 +25,8 @@ export function sharedPair(): { readonly a: Host; readonly b: Host } {
     }
     b.address('eth0', '192.0.2.3/24')
     b.address('eth0', '2001:db8::3/64')
+    a.address('eth0', '192.0.2.10/24')
+    a.address('eth0', '2001:db8::10/64')
   })
   afterAll(() => {
     for (const h of hosts) h.remove()
