@@ -1,7 +1,7 @@
 /** The commands where the machine around them is not as it should be: full disks, odd names, interfaces that go away. */
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { type Ended, events, icmp, startProgram } from './icmp-command.ts'
+import { type Ended, events, icmp, start, startProgram } from './icmp-command.ts'
 import { sharedPair } from './shared-pair.ts'
 import type { Host } from './testnet.ts'
 
@@ -107,6 +107,16 @@ test('a neighbour that is not there is explained by the defaults, however few pr
   for (const { out } of [four, six]) expect(out).toMatch(/^ {4}This machine got no answer .* on its own link: /m)
   expect(sent.out).toMatch(/host 192\.0\.2\.67 unreachable/)
   expect([four.code, six.code, sent.code]).toEqual([1, 1, 0])
+})
+
+test('send, stopped while it waits, does not say that it waited to the end', async () => {
+  const run = start(net.a, ['send', '-W', '1h', '192.0.2.68'])
+  await run.until(/echo request/)
+  run.signal('SIGINT')
+  expect(await run.ended).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/192\.0\.2\.68: no answer before it was stopped$/m),
+  })
 })
 
 test('-w 0 sets no deadline, as with iputils; -W 0 is refused with what to say instead', async () => {

@@ -68,7 +68,7 @@ async function converse(
   for (let e = await next; !e.done; e = await next) {
     next = events.next()
     if (flags.json === true) text.text(`${safeJson(jsonOf(e.value))}\n`)
-    else tell(e.value, prepared, text, flags)
+    else tell(e.value, prepared, text, flags, options.signal?.aborted === true)
     text.flush()
   }
   const { sent, replies, errors, answerable } = await session.done
@@ -76,7 +76,7 @@ async function converse(
   return replies + errors > 0 || !answerable || flags.wait === 0 ? 0 : 1
 }
 
-function tell(e: SendEvent, prepared: Prepared, text: PacketText, flags: Flags): void {
+function tell(e: SendEvent, prepared: Prepared, text: PacketText, flags: Flags, stopped: boolean): void {
   switch (e.kind) {
     case 'sent':
       text.packet(e.octets, e.octets.length, e.time)
@@ -97,7 +97,7 @@ function tell(e: SendEvent, prepared: Prepared, text: PacketText, flags: Flags):
       if (e.replies + e.errors > 0 || e.sent === 0 || flags.wait === 0) return
       text.text(
         e.answerable
-          ? `${prepared.address}: no answer in ${flags.wait / 1000} s\n`
+          ? `${prepared.address}: no answer ${stopped ? 'before it was stopped' : `in ${flags.wait / 1000} s`}\n`
           : `${prepared.address}: sent; nothing answers such a message\n`,
       )
   }
