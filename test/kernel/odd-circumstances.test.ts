@@ -102,8 +102,8 @@ test('a neighbour that is not there is explained by the defaults, however few pr
     icmp(net.a, ['ping', '-c1', '2001:db8::66']),
     icmp(net.a, ['send', '192.0.2.67']),
   ])
-  expect(four.out).toMatch(/^From 192\.0\.2\.1 icmp_seq=1 Destination Host Unreachable$/m)
-  expect(six.out).toMatch(/^From 2001:db8::1 icmp_seq=1 Destination unreachable: Address unreachable$/m)
+  expect(four.out).toMatch(/^From 192\.0\.2\.\d+ icmp_seq=1 Destination Host Unreachable$/m)
+  expect(six.out).toMatch(/^From 2001:db8::\d+ icmp_seq=1 Destination unreachable: Address unreachable$/m)
   for (const { out } of [four, six]) expect(out).toMatch(/^ {4}This machine got no answer .* on its own link: /m)
   expect(sent.out).toMatch(/host 192\.0\.2\.67 unreachable/)
   expect([four.code, six.code, sent.code]).toEqual([1, 1, 0])
