@@ -1,0 +1,174 @@
+/** Show 5: `icmp ping` of somebody without rights, and of root, who gives its rights up. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { type As, events, ICMP, icmp, NOBODY, start, startProgram } from './icmp-command.ts'
+import { needsRoot } from './testnet.ts'
+import { CLIENT, NARROW_MTU, ROUTER, SERVER, type ThreeHosts, threeHosts, UNREACHABLE } from './three-hosts.ts'
+
+let net: ThreeHosts
+
+beforeAll(() => {
+  if (process.getuid?.() === 0) net = threeHosts()
+})
+afterAll(() => net?.[Symbol.dispose]())
+beforeEach((ctx) => needsRoot(ctx))
+
+const NONE = '0000000000000000'
+
+/** Of each thread: its user and what it may do. */
+function threads(pid: number): { uid: string; effective: string; permitted: string }[] {
+  const field = (status: string, name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)![1]!
+  return readdirSync(`/proc/${pid}/task`).map((tid) => {
+    const status = readFileSync(`/proc/${pid}/task/${tid}/status`, 'utf8')
+    return { uid: field(status, 'Uid'), effective: field(status, 'CapEff'), permitted: field(status, 'CapPrm') }
+  })
+}
+
+async function ping(as: As, ...args: string[]) {
+  const done = await icmp(net.client, ['ping', '--json', '-c1', '-W1', ...args], as)
+  return { done, all: events(done) }
+}
+
+describe('uid 65534 without capabilities, ping_group_range open', () => {
+  test('has no capability to use', async () => {
+    const run = start(net.client, ['ping', '-i0.05', SERVER[4]], NOBODY)
+    await run.until(/icmp_seq=2/)
+    for (const t of threads(run.process.pid!)) {
+      expect(t).toEqual({ uid: expect.stringMatching(/^65534\b/), effective: NONE, permitted: NONE })
+    }
+    run.signal('SIGINT')
+    expect(await run.ended).toMatchObject({ code: 0, err: '' })
+  })
+
+  describe.each([4, 6] as const)('IPv%i', (family) => {
+    test('ping works, with the kernel stamps of both ways', async () => {
+      const { done, all } = await ping(NOBODY, '-c3', '-i0.02', SERVER[family])
+      expect(done).toMatchObject({ code: 0, err: '' })
+      const replies = all.filter((e) => e.kind === 'reply')
+      expect(replies.map((e) => [e.from, e.seq, e.ttl, e.clock])).toEqual(
+        [1, 2, 3].map((seq) => [SERVER[family], seq, 63, 'kernel-txrx']),
+      )
+    })
+
+    test('errors come with the address of who sent them', async () => {
+      const expired = await ping(NOBODY, '-t1', SERVER[family])
+      expect(expired.all[0]).toMatchObject({
+        ...{ kind: 'error', from: ROUTER[family], origin: 'icmp', seq: 1, target: SERVER[family] },
+        ...{ type: family === 4 ? 11 : 3, code: 0 },
+      })
+      const unreachable = await ping(NOBODY, UNREACHABLE[family])
+      expect(unreachable.all[0]).toMatchObject({ kind: 'error', from: ROUTER[family], type: family === 4 ? 3 : 1 })
+      expect(unreachable.done.code).toBe(1)
+      const big = await ping(NOBODY, '-M', 'probe', '-s', '1380', SERVER[family])
+      expect(big.all[0]).toMatchObject({ kind: 'error', from: ROUTER[family], mtu: NARROW_MTU })
+    })
+
+    test('the quote tells whom the probe was for', async () => {
+      const { all } = await ping(NOBODY, '-t1', SERVER[family])
+      expect(all[0].quote).toMatchObject({
+        ip: { src: CLIENT[family], dst: SERVER[family] },
+        transport: { type: family === 4 ? 8 : 128, seq: 1 },
+      })
+    })
+  })
+
+  test('what needs more than a ping socket is refused, with the way to it', async () => {
+    for (const args of [
+      ['--type', 'timestamp', SERVER[4]],
+      ['--type', 'nodeinfo', SERVER[6]],
+      ['--door', 'raw-socket', SERVER[4]],
+    ]) {
+      const { done } = await ping(NOBODY, ...args)
+      expect(done).toMatchObject({ code: 2, out: '' })
+      expect(done.err).toMatch(/CAP_NET_RAW/)
+    }
+  })
+
+  test('a namespace that is not ours to enter is refused, and says what is wanted', async () => {
+    const { code, err } = await icmp(undefined, ['ping', '-c1', '--netns', net.client.name, SERVER[4]], NOBODY)
+    expect(code).toBe(2)
+    expect(err).toMatch(/CAP_SYS_ADMIN|root/)
+  })
+})
+
+describe('uid 65534, ping_group_range shut', () => {
+  beforeEach(() => {
+    if (net === undefined) return
+    net.client.sysctl('ipv4.ping_group_range', '1 0')
+    onTestFinished(() => net.client.sysctl('ipv4.ping_group_range', '0 2147483647'))
+  })
+
+  test.each([4, 6] as const)('IPv%i: the message names the sysctl and the capability, exit code 2', async (family) => {
+    const { done } = await ping(NOBODY, SERVER[family])
+    expect(done).toMatchObject({ code: 2, out: '' })
+    expect(done.err).toContain('sysctl -w net.ipv4.ping_group_range="0 2147483647"')
+    expect(done.err).toContain('CAP_NET_RAW')
+    expect(done.err).toMatch(/setcap cap_net_raw\+ep/)
+  })
+
+  test('the cure that is named works', async () => {
+    const { done } = await ping(NOBODY, SERVER[4])
+    const [, range] = /ping_group_range="([^"]+)"/.exec(done.err)!
+    net.client.sysctl('ipv4.ping_group_range', range!)
+    expect((await ping(NOBODY, SERVER[4])).done.code).toBe(0)
+  })
+
+  test('root is not shut out: it takes the raw socket, and says why', async () => {
+    const done = await icmp(net.client, ['ping', '-v', '-q', '-c1', SERVER[4], SERVER[6]])
+    expect(done.code).toBe(0)
+    expect(done.err).toMatch(/raw-socket \(IPv4\): .*the ping socket was refused/)
+    expect(done.err).toMatch(/raw-socket \(IPv6\): .*the ping socket was refused/)
+  })
+})
+
+describe('root', () => {
+  test.each([
+    ['by the ping socket', []],
+    ['by the raw socket', ['--door', 'raw-socket']],
+    ['with a mark, which needed CAP_NET_ADMIN', ['-m', '1']],
+    ['with a capture file', ['--pcap', '/dev/null']],
+  ])('keeps no capability in any thread once its doors are open, %s', async (_, args) => {
+    const run = start(net.client, ['ping', '-i0.05', ...args, SERVER[4], SERVER[6]])
+    await run.until(/from fd66:2::1: icmp_seq=3/)
+    const all = threads(run.process.pid!)
+    expect(all.length).toBeGreaterThan(4)
+    for (const t of all) {
+      expect(t).toEqual({ uid: '65534\t65534\t65534\t65534', effective: NONE, permitted: NONE })
+    }
+    const before = run.written.out.length
+    await run.until(/from fd66:2::1: icmp_seq=6/)
+    expect(run.written.out.length).toBeGreaterThan(before)
+    run.signal('SIGINT')
+    expect((await run.ended).code).toBe(0)
+  })
+
+  test('inside a namespace that it entered for the doors alone, it keeps none either', async () => {
+    const run = start(undefined, ['ping', '-i0.05', '--netns', net.client.name, SERVER[4]])
+    await run.until(/icmp_seq=3/)
+    for (const t of threads(run.process.pid!)) expect([t.effective, t.permitted]).toEqual([NONE, NONE])
+    run.signal('SIGINT')
+    expect((await run.ended).code).toBe(0)
+  })
+
+  test('under sudo it becomes the user who called', async () => {
+    const run = start(net.client, ['ping', '-i0.05', SERVER[4]], { env: { SUDO_UID: '12345', SUDO_GID: '12346' } })
+    await run.until(/icmp_seq=2/)
+    for (const t of threads(run.process.pid!)) {
+      expect(t).toEqual({ uid: '12345\t12345\t12345\t12345', effective: NONE, permitted: NONE })
+    }
+    run.signal('SIGINT')
+    await run.ended
+  })
+
+  test('a capability without uid 0 is dropped where it can be, and it is said that other threads keep theirs', async (ctx) => {
+    const caps = ['--inh-caps', '-all,+net_raw', '--ambient-caps', '-all,+net_raw', '--bounding-set', '-all,+net_raw']
+    const who = ['--reuid', '65534', '--regid', '65534', '--clear-groups', ...caps]
+    const command = [...who, process.execPath, ICMP, 'ping', '-v', '-q', '-c1', '--door', 'raw-socket', SERVER[4]]
+    const done = await startProgram(net.client, 'setpriv', command).ended.catch(() =>
+      ctx.skip('skipped, because setpriv is not installed (apt-get install util-linux)'),
+    )
+    expect(done.code).toBe(0)
+    expect(done.err).toMatch(/rights: capabilities dropped in this thread/)
+    expect(done.err).toMatch(/rights: \d+ of \d+ threads keep theirs/)
+  })
+})
