@@ -269,9 +269,12 @@ test('a visitor that throws loses its packet and no other', async () => {
       if (
         socket.read(() => {
           if (++seen % 3 === 0) throw new Error('mine')
-        }) === 0
+        }) > 0
       )
-        break
+        continue
+      // A packet of the kernel's own may be counted and not yet readable: its block comes within 10 ms.
+      if (seen === socket.counts.seen) break
+      await new Promise((resolve) => setTimeout(resolve, 1))
     } catch {
       thrown++
     }
