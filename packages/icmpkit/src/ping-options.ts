@@ -27,7 +27,7 @@ export interface PingOptions {
   interval?: number
   /** After which a probe counts as lost; a later reply corrects it. 4000: a kernel asks for a neighbour three seconds long before it says that there is none. */
   timeout?: number
-  /** For the whole run, from its first target on. */
+  /** For the whole run, from the first target that has an address on. */
   deadline?: number
   /** Payload octets, 0 … 65507 (IPv6 65527). 56. */
   size?: number
@@ -71,7 +71,8 @@ export interface PingOptions {
   /** Give up all rights of this process once the doors are open. */
   dropRights?: boolean
   /**
-   * Stay when all targets are done: more are added later, and `stop`, the signal, the deadline or the budget ends it.
+   * Stay when all targets are done, or none could be asked: more are added later, and `stop`, the signal, the deadline
+   * or the budget ends it.
    * Such a run may go on for weeks: its result counts every target, and keeps the summaries of the last 16,384.
    */
   hold?: boolean
@@ -90,7 +91,6 @@ export function settingsOf(
   question: Question,
   echoId: PingSettings['echoId'],
   clock: Clock,
-  nothingToAsk: boolean,
 ): PingSettings {
   const now = clock.now()
   const dayMs = 86_400_000
@@ -111,7 +111,7 @@ export function settingsOf(
     ipOptions: ipOptionsOf(o),
     tellOutstanding: o.tellOutstanding === true,
     userClock: o.stamps === 'user',
-    hold: o.hold === true && !nothingToAsk,
+    hold: o.hold === true,
     echoId,
     midnightOffsetMs: (Number(clock.wall(now) % BigInt(dayMs * 1e6)) / 1e6 - now) % dayMs,
     random: Math.random,

@@ -78,6 +78,19 @@ test('a target added after the end, or once the run is stopped, is refused', asy
   await expect(run.add('192.0.2.3')).rejects.toThrow('the run is over')
 })
 
+test('a run that holds stays when none of its first targets has an address, and asks whoever is added', async () => {
+  const run = ping(['192.0.2.999', 'fe80::1'], { hold: true, interval: 5, over: over() })
+  const told: string[] = []
+  for await (const e of run) {
+    told.push(`${e.kind} ${'target' in e ? e.target : ''}`)
+    if (e.kind === 'summary' && e.target === 'fe80::1') await run.add('192.0.2.1')
+    if (e.kind === 'reply') run.stop()
+  }
+  const unasked = ['192.0.2.999', 'fe80::1'].flatMap((t) => [`error ${t}`, `summary ${t}`])
+  expect(told).toEqual([...unasked, 'reply 192.0.2.1', 'summary 192.0.2.1', 'total '])
+  expect(await run.done).toMatchObject({ targets: 3, answered: 1, unasked: 2, sent: 1 })
+})
+
 test('who is removed before anybody was asked is not asked; an unknown target is nobody', async () => {
   const run = ping(['192.0.2.1', '192.0.2.2'], { count: 1, over: over() })
   run.remove('192.0.2.1')

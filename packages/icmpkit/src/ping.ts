@@ -201,7 +201,7 @@ class Pinging implements PingRun {
     const clock = o.over?.clock ?? new os.RealClock()
     this.#clock = clock
     const echoId = (f: Family) => this.#open.find((d) => d.family === f)?.echoId
-    const machine = new PingMachine(settingsOf(o, question, echoId, clock, answers.length > 0 && found.length === 0))
+    const machine = new PingMachine(settingsOf(o, question, echoId, clock))
     this.#machine = machine
     this.#reporter = new PingReporter(clock, this.#named, (port) => this.#zoneName(port))
     const rights = o.dropRights === true && o.over === undefined ? os.dropRights().said : []

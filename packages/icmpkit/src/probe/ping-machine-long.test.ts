@@ -166,6 +166,15 @@ describe('the end', () => {
     expect(play(m, () => [])).toMatchObject([{ kind: 'summary', sent: 0 }])
   })
 
+  it('the deadline ends a run that would hold, though nobody is asked any more', () => {
+    const m = new PingMachine(settings({ hold: true, deadlineMs: 5000, intervalMs: 10 }))
+    const a = m.add(T(0), target('192.0.2.1'))
+    play(m, (p) => [{ after: 1, bytes: reply(p) }], { until: 100, at: { 50: () => m.remove(T(50), a) } })
+    expect(m.pollTimeout()).toBe(5000)
+    m.handleTimeout(T(5000))
+    expect(m.pollTimeout()).toBeUndefined()
+  })
+
   it('nobody is asked after stop', () => {
     const m = new PingMachine(settings({ hold: true }))
     m.stop(T(0))

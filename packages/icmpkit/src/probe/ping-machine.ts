@@ -303,7 +303,7 @@ export class PingMachine implements Machine<PingEventOut> {
   pollTimeout(): Instant | undefined {
     if (this.#held.length > 0 || this.#eventsHead < this.#events.length) return 0 as Instant
     if (this.#asking === 0) {
-      return this.#holding ? (Number.POSITIVE_INFINITY as Instant) : undefined
+      return this.#holding ? (this.#deadline ?? (Number.POSITIVE_INFINITY as Instant)) : undefined
     }
     let next = this.#due.next ?? (Number.POSITIVE_INFINITY as Instant)
     if (this.#ready[4].length + this.#ready[6].length > 0 && this.#spacedUntil < next) next = this.#spacedUntil
