@@ -35,6 +35,8 @@ export default defineConfig([
       wire: 'packages/icmpkit/src/wire/index.ts',
       probe: 'packages/icmpkit/src/probe/index.ts',
       os: 'packages/icmpkit/src/os/index.ts',
+      stack: 'packages/icmpkit/src/stack/index.ts',
+      lab: 'packages/icmpkit/src/lab/index.ts',
     },
     platform: 'node',
     external: ['koffi'],

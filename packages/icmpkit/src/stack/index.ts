@@ -1,0 +1,11 @@
+/** `icmpkit/stack`: a host or a gateway, without I/O. Imports `wire` and the seams only. */
+export { Counters, type DropWhy, type SuppressedWhy } from './counters.ts'
+export type { StackEvent } from './event.ts'
+export type { Datagram4, Sent } from './ip4/layer.ts'
+export type { Ip4Settings } from './ip4/settings.ts'
+export type { Datagram6 } from './ip6/layer.ts'
+export type { Ip6Settings } from './ip6/settings.ts'
+export { Node, type NodeConfig } from './node.ts'
+export { Port, type PortAddress, type PortConfig } from './port.ts'
+export { type Route, type RouteKind, RouteTable } from './route-table.ts'
+export type { Delivered, Delivery, HeardError, LocalError } from './transport/transport.ts'

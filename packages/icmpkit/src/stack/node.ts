@@ -1,0 +1,208 @@
+/**
+ * A host or a gateway: ports, two IP layers, the transports above them, one timer heap. Sans-IO: time and chance come in
+ * as arguments, packets come and go through a door (RFC 1122, RFC 1812, RFC 4294bis = 8504).
+ *
+ * Left out: everything of a host that no ICMP message speaks of. Of TCP there is the table of connections only.
+ */
+import type { ClockSource, Instant } from '../clock.ts'
+import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
+import { HEADER as ETHERNET, EtherType, isTag, TAG } from '../wire/ethernet.ts'
+import { u16 } from '../wire/octets.ts'
+import { Counters } from './counters.ts'
+import type { StackEvent } from './event.ts'
+import type { Inbound } from './inbound.ts'
+import { Ip4Layer } from './ip4/layer.ts'
+import type { Ip4Settings } from './ip4/settings.ts'
+import { Ip6Layer } from './ip6/layer.ts'
+import type { Ip6Settings } from './ip6/settings.ts'
+import { Port, type PortConfig } from './port.ts'
+import { Timers } from './timers.ts'
+import { Transport } from './transport/transport.ts'
+
+export interface NodeConfig {
+  role: 'host' | 'gateway'
+  ports: readonly PortConfig[]
+  ip4?: Partial<Ip4Settings>
+  ip6?: Partial<Ip6Settings>
+  /** 0 ≤ r < 1, unguessable where the network is not a lab's. */
+  random: () => number
+  /** Nanoseconds since 1970 at that moment: what timestamp replies tell. */
+  wall: (at: Instant) => bigint
+}
+
+export class Node implements Machine<StackEvent> {
+  readonly role: 'host' | 'gateway'
+  readonly random: () => number
+  readonly wall: (at: Instant) => bigint
+  readonly counters: Counters = new Counters()
+  readonly timers: Timers = new Timers()
+  /** By index. */
+  readonly ports: Map<number, Port> = new Map()
+  readonly transport: Transport
+  readonly ip4: Ip4Layer
+  readonly ip6: Ip6Layer
+  readonly #events: StackEvent[] = []
+  #inbound: Inbound | undefined
+  #closed = false
+
+  constructor(config: NodeConfig) {
+    this.role = config.role
+    this.random = config.random
+    this.wall = config.wall
+    this.transport = new Transport(this)
+    this.ip4 = new Ip4Layer(this, config.ip4 ?? {})
+    this.ip6 = new Ip6Layer(this, config.ip6 ?? {})
+    for (const p of config.ports) this.ports.set(p.index, new Port(p, this.counters))
+  }
+
+  /** Begins: addresses are probed, groups joined, routers asked for, advertisements sent. Once, before anything else. */
+  start(now: Instant): void {
+    for (const port of this.ports.values()) {
+      this.ip4.attach(now, port)
+      this.ip6.attach(now, port)
+    }
+  }
+
+  /** Says goodbye (last advertisements, groups left); the machine is done when that has left. */
+  close(now: Instant): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.ip4.close(now)
+    this.ip6.close(now)
+  }
+
+  /** A link changed under a running node: carrier, MTU, link-layer address. */
+  changePort(now: Instant, index: number, change: { up?: boolean; mtu?: number; mac?: Uint8Array }): void {
+    const port = this.ports.get(index)
+    if (port === undefined) return
+    const was = port.up
+    port.up = change.up ?? port.up
+    port.mtu = change.mtu ?? port.mtu
+    port.mac = change.mac ?? port.mac
+    if (!port.up) port.queue.clear()
+    this.ip4.changed(now, port)
+    this.ip6.changed(now, port)
+    const state = port.up === was ? 'changed' : port.up ? 'up' : 'down'
+    this.emit({ kind: 'port', at: now, port: index, state, mtu: port.mtu, mac: port.mac })
+  }
+
+  /** A whole port comes while it runs. */
+  addPort(now: Instant, config: PortConfig): Port {
+    const port = new Port(config, this.counters)
+    this.ports.set(port.index, port)
+    this.ip4.attach(now, port)
+    this.ip6.attach(now, port)
+    return port
+  }
+
+  handlePacket(now: Instant, a: Arrival): boolean {
+    this.counters.received++
+    const port = this.ports.get(a.port)
+    if (port === undefined) return this.counters.drop('unknown-port')
+    if (!port.up) return this.counters.drop('port-down')
+    if (a.link === 'other') return this.counters.drop('other-host')
+    const d = this.#fill(a, port)
+    if (port.medium === 'ip') return this.#input(now, d, a.bytes[a.at]! >>> 4 === 6 ? EtherType.ip6 : EtherType.ip4)
+    if (a.end - a.at < ETHERNET) return this.counters.bad('truncated')
+    let type = u16(a.bytes, a.at + 12)
+    d.at = a.at + ETHERNET
+    if (isTag(type)) {
+      if (a.end - d.at < TAG) return this.counters.bad('truncated')
+      // VLAN 0 is a priority tag of no VLAN (IEEE 802.1Q §6.9.1).
+      const vlan = u16(a.bytes, d.at) & 0x0fff
+      if (vlan !== (port.vlan ?? 0)) return this.counters.drop('vlan')
+      type = u16(a.bytes, d.at + 2)
+      d.at += TAG
+    } else if (port.vlan !== undefined) return this.counters.drop('vlan')
+    d.length = a.length - (d.at - a.at)
+    return this.#input(now, d, type)
+  }
+
+  #input(now: Instant, d: Inbound, etherType: number): boolean {
+    switch (etherType) {
+      case EtherType.ip4:
+        return this.#answer(d, this.ip4.input(now, d))
+      case EtherType.ip6:
+        return this.#answer(d, this.ip6.input(now, d))
+      case EtherType.arp:
+        this.ip4.arp.input(now, d)
+        return false
+      default:
+        return this.counters.drop('ether-type')
+    }
+  }
+
+  /** A layer rewrote the datagram in place: it goes back to the link-layer address that it came from. */
+  #answer(d: Inbound, rewritten: boolean): boolean {
+    if (!rewritten) return false
+    for (let i = 0; d.frame < d.at && i < 6; i++) {
+      d.bytes[d.frame + i] = d.bytes[d.frame + 6 + i]!
+      d.bytes[d.frame + 6 + i] = d.port.mac[i]!
+    }
+    return true
+  }
+
+  handleSent(_now: Instant, _tag: number, _stamp: Instant, _clock: ClockSource): void {}
+
+  handleUnsent(_now: Instant, _tag: number, why: LocalDrop, _mtu: number): void {
+    this.counters.drop(why === 'link-down' ? 'port-down' : why === 'too-big' ? 'too-big' : 'queue-full')
+  }
+
+  handleTimeout(now: Instant): void {
+    this.timers.fire(now)
+  }
+
+  /** The oldest packet that waits at the slot's port. A door of one interface says its index in `slot.port`. */
+  pollTransmit(_now: Instant, slot: Slot): boolean {
+    const queue = this.ports.get(slot.port)?.queue
+    for (;;) {
+      const first = queue?.first
+      if (queue === undefined || first === undefined) return false
+      const fits = first.end <= slot.limit - slot.at
+      if (fits) {
+        if (first.end < 128) for (let i = 0; i < first.end; i++) slot.bytes[slot.at + i] = first.bytes[i]!
+        else slot.bytes.set(first.bytes.subarray(0, first.end), slot.at)
+        slot.end = slot.at + first.end
+        slot.tag = 0
+      } else this.counters.drop('cut')
+      queue.shift()
+      if (fits) return true
+    }
+  }
+
+  pollEvent(): StackEvent | undefined {
+    return this.#events.shift()
+  }
+
+  pollTimeout(): Instant | undefined {
+    if (this.#closed && [...this.ports.values()].every((p) => p.queue.size === 0)) return undefined
+    return this.timers.next as Instant
+  }
+
+  /** Tells; a reader that is far behind loses the newest, since the oldest explain the rest. */
+  emit(e: StackEvent): void {
+    if (this.#events.length < MAX_EVENTS) this.#events.push(e)
+  }
+
+  #fill(a: Arrival, port: Port): Inbound {
+    const d = this.#inbound
+    if (d === undefined) {
+      const { bytes, at, end, length, link, checksum, stamp, clock } = a
+      this.#inbound = { bytes, frame: at, at, end, length, link, checksum, stamp, clock, port }
+      return this.#inbound
+    }
+    d.bytes = a.bytes
+    d.frame = a.at
+    d.at = a.at
+    d.end = a.end
+    d.length = a.length
+    d.link = a.link
+    d.checksum = a.checksum
+    d.stamp = a.stamp
+    d.clock = a.clock
+    d.port = port
+    return d
+  }
+}
+
+const MAX_EVENTS = 4096

@@ -1,0 +1,92 @@
+/**
+ * Where a node touches a link: an Ethernet interface, or one end of a point-to-point link. It frames what leaves and
+ * queues it; what each IP knows about the link stands in the layers, by port index.
+ */
+import { HEADER as ETHERNET, EtherType, TAG } from '../wire/ethernet.ts'
+import { put16 } from '../wire/octets.ts'
+import type { Counters } from './counters.ts'
+import { PacketQueue } from './packet-queue.ts'
+
+export interface PortConfig {
+  /** Interface index: `Arrival.port`, `Slot.port`, and the zone of link-local addresses. Above 0. */
+  index: number
+  name: string
+  medium: 'ethernet' | 'ip'
+  /** Six octets; empty on `ip`. */
+  mac: Uint8Array
+  /** Largest IP packet that the link carries, octets. */
+  mtu: number
+  /** `203.0.113.1/24`, `2001:db8::1/64` as values; what the layers do before they use one is theirs. */
+  addresses?: readonly PortAddress[]
+  /** 802.1Q identifier that its frames carry; frames with another tag are none of its own. Default: untagged. */
+  vlan?: number
+  /** Packets that may wait to leave. Default 256. */
+  queue?: number
+  up?: boolean
+}
+
+export interface PortAddress {
+  address: import('../wire/addr.ts').Ip
+  prefixLength: number
+}
+
+export class Port {
+  readonly index: number
+  readonly name: string
+  readonly medium: 'ethernet' | 'ip'
+  readonly vlan: number | undefined
+  readonly queue: PacketQueue
+  /** What the configuration asks for; the layers hold what is in use. */
+  readonly addresses: readonly PortAddress[]
+  mac: Uint8Array
+  mtu: number
+  up: boolean
+  /** Octets in front of each IP packet that leaves. */
+  readonly header: number
+  readonly #counters: Counters
+
+  constructor(config: PortConfig, counters: Counters) {
+    this.index = config.index
+    this.name = config.name
+    this.medium = config.medium
+    this.mac = config.mac
+    this.mtu = config.mtu
+    this.vlan = config.vlan
+    this.addresses = config.addresses ?? []
+    this.up = config.up ?? true
+    this.queue = new PacketQueue(config.queue ?? 256)
+    this.header = config.medium === 'ip' ? 0 : ETHERNET + (config.vlan === undefined ? 0 : TAG)
+    this.#counters = counters
+  }
+
+  /**
+   * Queues a copy of what stands at `at…end`, framed for the neighbour with link-layer address `to` at `toAt` (unused on
+   * point-to-point links). False where it cannot leave: counted here.
+   */
+  transmit(bytes: Uint8Array, at: number, end: number, etherType: number, to: Uint8Array, toAt = 0): boolean {
+    if (!this.up) return this.#counters.drop('port-down')
+    const out = this.queue.claim(this.header + end - at)
+    if (out === undefined) return this.#counters.drop('queue-full')
+    if (this.header > 0) this.#frame(out, etherType, to, toAt)
+    if (end - at < SHORT) for (let i = at, o = this.header; i < end; ) out[o++] = bytes[i++]!
+    else out.set(bytes.subarray(at, end), this.header)
+    return true
+  }
+
+  #frame(out: Uint8Array, etherType: number, to: Uint8Array, toAt: number): void {
+    for (let i = 0; i < 6; i++) {
+      out[i] = to[toAt + i]!
+      out[6 + i] = this.mac[i]!
+    }
+    let at = 12
+    if (this.vlan !== undefined) {
+      put16(out, at, EtherType.vlan)
+      put16(out, at + 2, this.vlan)
+      at += TAG
+    }
+    put16(out, at, etherType)
+  }
+}
+
+/** Below this a loop is faster than `set` with its subarray. */
+const SHORT = 128

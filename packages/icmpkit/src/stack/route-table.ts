@@ -1,0 +1,136 @@
+/**
+ * Longest-prefix match (RFC 1812 §5.2.4.3, RFC 8200), one table a family: for each prefix length in use a hash table,
+ * searched from the longest. What is not unicast is a rule (`unreachable`, `prohibit`, `blackhole`), as Linux names them.
+ */
+import { ANY4, ANY6, type Ip, type Ip4, type Ip6 } from '../wire/addr.ts'
+import { IpTable } from '../wire/ip-table.ts'
+
+export type RouteKind =
+  | 'unicast'
+  /** Answers host or net unreachable (IPv4), no route (IPv6 code 0 … see the layers). */
+  | 'unreachable'
+  /** Answers administratively prohibited. */
+  | 'prohibit'
+  /** Says nothing. */
+  | 'blackhole'
+
+export interface Route<A extends Ip> {
+  prefix: A
+  prefixLength: number
+  kind: RouteKind
+  /** undefined: the destinations are on the link of `port`. */
+  nextHop: A | undefined
+  /** Index of the port it leaves by; -1 where the kind is not unicast. */
+  port: number
+  /** Where it came from: a route of the same prefix and origin is replaced. */
+  origin: 'connected' | 'static' | 'discovered'
+  /** Among routes of one prefix the lowest wins. */
+  metric: number
+}
+
+export class RouteTable<A extends Ip> {
+  readonly #family: 4 | 6
+  readonly #seed: number
+  readonly #limit: number
+  /** By prefix length: the routes of each prefix, best first. */
+  readonly #tables: (IpTable | undefined)[]
+  #lengths: number[] = []
+  #lists: Route<A>[][] = []
+  #free: number[] = []
+  #count = 0
+
+  /** `seed` is any int32 nobody outside can guess. */
+  constructor(family: 4 | 6, seed: number, limit = 65536) {
+    this.#family = family
+    this.#seed = seed
+    this.#limit = limit
+    this.#tables = new Array(family === 4 ? 33 : 129)
+  }
+
+  get size(): number {
+    return this.#count
+  }
+
+  /** The best route to `dst`; undefined where none matches, not even a default. */
+  lookup(dst: A): Route<A> | undefined {
+    return this.candidates(dst)?.[0]
+  }
+
+  /** All routes of the longest prefix that holds `dst`, best first. */
+  candidates(dst: A): readonly Route<A>[] | undefined {
+    for (const length of this.#lengths) {
+      const i = this.#tables[length]!.get(this.mask(dst, length))
+      if (i >= 0) return this.#lists[i]
+    }
+    return undefined
+  }
+
+  /** False where the table is full. A route of the same prefix, origin, port and next hop is replaced. */
+  add(route: Route<A>): boolean {
+    const prefix = this.mask(route.prefix, route.prefixLength)
+    let table = this.#tables[route.prefixLength]
+    let i = table?.get(prefix) ?? -1
+    if (i < 0) {
+      if (this.#count >= this.#limit) return false
+      if (table === undefined) {
+        table = new IpTable(this.#seed, this.#limit)
+        this.#tables[route.prefixLength] = table
+        this.#lengths = [...this.#lengths, route.prefixLength].sort((a, b) => b - a)
+      }
+      i = this.#free.pop() ?? this.#lists.length
+      this.#lists[i] = []
+      table.set(prefix, i)
+    }
+    const list = this.#lists[i]!
+    const old = list.findIndex((r) => r.origin === route.origin && r.port === route.port && r.nextHop === route.nextHop)
+    if (old >= 0) {
+      list.splice(old, 1)
+      this.#count--
+    } else if (this.#count >= this.#limit) return false
+    list.push({ ...route, prefix })
+    list.sort((a, b) => a.metric - b.metric)
+    this.#count++
+    return true
+  }
+
+  /** Takes out the routes that `goes` says; returns how many. */
+  remove(goes: (route: Route<A>) => boolean): number {
+    let gone = 0
+    for (const length of [...this.#lengths]) {
+      for (const i of this.#indexesOf(length)) {
+        const list = this.#lists[i]!
+        const { prefix } = list[0]!
+        const kept = list.filter((r) => !goes(r))
+        gone += list.length - kept.length
+        if (kept.length > 0) this.#lists[i] = kept
+        else {
+          this.#tables[length]!.delete(prefix)
+          this.#lists[i] = []
+          this.#free.push(i)
+        }
+      }
+      if (this.#tables[length]!.size === 0) {
+        this.#tables[length] = undefined
+        this.#lengths = this.#lengths.filter((l) => l !== length)
+      }
+    }
+    this.#count -= gone
+    return gone
+  }
+
+  /** Longest prefixes first. */
+  *[Symbol.iterator](): Generator<Route<A>> {
+    for (const length of this.#lengths) for (const i of this.#indexesOf(length)) yield* this.#lists[i]!
+  }
+
+  mask(address: A, length: number): A {
+    if (this.#family === 4) return (length === 0 ? ANY4 : (address as Ip4) & (-1 << (32 - length))) as A
+    if (length === 0) return ANY6 as A
+    const host = BigInt(128 - length)
+    return (((address as Ip6) >> host) << host) as A
+  }
+
+  #indexesOf(length: number): number[] {
+    return this.#lists.flatMap((list, i) => (list.length > 0 && list[0]!.prefixLength === length ? [i] : []))
+  }
+}
