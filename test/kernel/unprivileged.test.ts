@@ -15,12 +15,17 @@ beforeEach((ctx) => needsRoot(ctx))
 
 const NONE = '0000000000000000'
 
-/** Of each thread: its user and what it may do. */
-function threads(pid: number): { uid: string; effective: string; permitted: string }[] {
+/** Of each thread, the main one first: its user and what it may do. */
+function threads(pid: number): { uid: string; gid: string; effective: string; permitted: string }[] {
   const field = (status: string, name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)![1]!
   return readdirSync(`/proc/${pid}/task`).map((tid) => {
     const status = readFileSync(`/proc/${pid}/task/${tid}/status`, 'utf8')
-    return { uid: field(status, 'Uid'), effective: field(status, 'CapEff'), permitted: field(status, 'CapPrm') }
+    return {
+      uid: field(status, 'Uid'),
+      gid: field(status, 'Gid'),
+      effective: field(status, 'CapEff'),
+      permitted: field(status, 'CapPrm'),
+    }
   })
 }
 
@@ -34,7 +39,7 @@ describe('uid 65534 without capabilities, ping_group_range open', () => {
     const run = start(net.client, ['ping', '-i0.05', SERVER[4]], NOBODY)
     await run.until(/icmp_seq=2/)
     for (const t of threads(run.process.pid!)) {
-      expect(t).toEqual({ uid: expect.stringMatching(/^65534\b/), effective: NONE, permitted: NONE })
+      expect(t).toMatchObject({ uid: expect.stringMatching(/^65534\b/), effective: NONE, permitted: NONE })
     }
     run.signal('SIGINT')
     expect(await run.ended).toMatchObject({ code: 0, err: '' })
@@ -133,7 +138,7 @@ describe('root', () => {
     const all = threads(run.process.pid!)
     expect(all.length).toBeGreaterThan(4)
     for (const t of all) {
-      expect(t).toEqual({ uid: '65534\t65534\t65534\t65534', effective: NONE, permitted: NONE })
+      expect(t).toMatchObject({ uid: '65534\t65534\t65534\t65534', effective: NONE, permitted: NONE })
     }
     const before = run.written.out.length
     await run.until(/from fd66:2::1: icmp_seq=6/)
@@ -154,7 +159,7 @@ describe('root', () => {
     const run = start(net.client, ['ping', '-i0.05', SERVER[4]], { env: { SUDO_UID: '12345', SUDO_GID: '12346' } })
     await run.until(/icmp_seq=2/)
     for (const t of threads(run.process.pid!)) {
-      expect(t).toEqual({ uid: '12345\t12345\t12345\t12345', effective: NONE, permitted: NONE })
+      expect(t).toMatchObject({ uid: '12345\t12345\t12345\t12345', effective: NONE, permitted: NONE })
     }
     run.signal('SIGINT')
     await run.ended
@@ -170,5 +175,110 @@ describe('root', () => {
     expect(done.code).toBe(0)
     expect(done.err).toMatch(/rights: capabilities dropped in this thread/)
     expect(done.err).toMatch(/rights: \d+ of \d+ threads keep theirs/)
+  })
+})
+
+describe('root whom the system does not let go', () => {
+  const without = (caps: string, groups = '--clear-groups') => [
+    'setpriv',
+    groups,
+    '--inh-caps',
+    caps,
+    '--bounding-set',
+    caps,
+  ]
+  const noUser = 'keeps uid 0: setuid: EPERM, this process has no CAP_SETUID'
+  const noGroup = 'keeps gid 0: setgid: EPERM, this process has no CAP_SETGID'
+  const ofThread = 'capabilities dropped in this thread'
+
+  interface Circumstance {
+    what: string
+    by: string[]
+    says: string[]
+    uid: number
+    gid: number
+  }
+
+  describe.each<Circumstance>([
+    {
+      what: 'without CAP_SETUID and CAP_SETGID',
+      by: without('-setuid,-setgid'),
+      says: [ofThread, noGroup, noUser],
+      uid: 0,
+      gid: 0,
+    },
+    {
+      what: 'without CAP_SETUID',
+      by: without('-setuid'),
+      says: ['now gid 65534 in all threads', ofThread, noUser],
+      uid: 0,
+      gid: 65534,
+    },
+    {
+      what: 'without CAP_SETGID',
+      by: without('-setgid'),
+      says: ['now uid 65534 in all threads', noGroup],
+      uid: 65534,
+      gid: 0,
+    },
+    {
+      what: 'in groups that it may not leave',
+      by: without('-setuid,-setgid', '--groups=4,27'),
+      says: [ofThread, 'keeps its groups 4 27: setgroups: EPERM, this process has no CAP_SETGID', noGroup, noUser],
+      uid: 0,
+      gid: 0,
+    },
+    {
+      what: 'of a user namespace that has one user',
+      by: ['setpriv', '--clear-groups', 'unshare', '--map-root-user'],
+      says: [
+        ofThread,
+        'keeps gid 0: setgid: EINVAL, this user namespace has no group 65534',
+        'keeps uid 0: setuid: EINVAL, this user namespace has no user 65534',
+      ],
+      uid: 0,
+      gid: 0,
+    },
+  ])('$what', ({ by: [tool, ...how], says, uid, gid }) => {
+    beforeEach(async (ctx) => {
+      const tried = await startProgram(undefined, tool!, [...how, 'true']).ended.catch(() =>
+        ctx.skip(`skipped, because ${tool} is not installed (apt-get install util-linux)`),
+      )
+      if (tried.code !== 0)
+        ctx.skip(
+          `skipped, because ${tried.err.trim()} (all of root's rights are needed, and: sysctl -w user.max_user_namespaces=10000)`,
+        )
+    })
+    const begin = (...args: string[]) =>
+      startProgram(net.client, tool!, [...how, process.execPath, ICMP, 'ping', ...args, SERVER[4], SERVER[6]])
+
+    test('ping works all the same, gives up what it can, and counts right which threads keep theirs', async () => {
+      const run = begin('-v', '-i0.05')
+      await run.until(/from fd66:2::1: icmp_seq=3/)
+      const all = threads(run.process.pid!)
+      expect(all.length).toBeGreaterThan(4)
+      for (const t of all)
+        expect(t).toMatchObject({ uid: Array(4).fill(uid).join('\t'), gid: Array(4).fill(gid).join('\t') })
+      const holding = all.filter((t) => t.effective !== NONE || t.permitted !== NONE)
+      expect(all[0]).toMatchObject({ effective: NONE, permitted: NONE })
+      const [, told] = /(\d+) of \d+ threads keep theirs/.exec(run.written.err) ?? []
+      expect(holding).toHaveLength(Number(told ?? 0))
+      run.signal('SIGINT')
+      expect((await run.ended).code).toBe(0)
+    })
+
+    test('-v says once what it did, what it keeps, and why', async () => {
+      const { code, err } = await begin('-v', '-q', '-c1').ended
+      expect(code).toBe(0)
+      const said = err.split('\n').flatMap((line) => /^icmp: rights: (.*)$/.exec(line)?.[1] ?? [])
+      const others = /^\d+ of \d+ threads keep theirs: the system drops them for one thread at a time$/
+      expect(said).toEqual([...says, ...(uid === 0 ? [expect.stringMatching(others)] : [])])
+    })
+
+    test('without -v nothing stands on standard error, and --json has its events', async () => {
+      const done = await begin('--json', '-c1').ended
+      expect(done).toMatchObject({ code: 0, err: '' })
+      expect(events(done).at(-1)).toMatchObject({ kind: 'total', answered: 2 })
+    })
   })
 })

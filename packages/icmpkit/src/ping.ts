@@ -49,6 +49,8 @@ export interface DoorReport {
   doors: { name: string; family: Family | undefined; why: readonly string[]; cannot: readonly string[] }[]
   /** How rights were given up, in words; empty where that was not asked. */
   rights: readonly string[]
+  /** Of these, what the system does not let us give up. Empty: none is left in any thread, or that was not asked. */
+  rightsKept: readonly string[]
   /** False: the payload is too small for a token, so replies are matched by address, identifier and sequence. */
   token: boolean
 }
@@ -204,7 +206,7 @@ class Pinging implements PingRun {
     const machine = new PingMachine(settingsOf(o, question, echoId, clock))
     this.#machine = machine
     this.#reporter = new PingReporter(clock, this.#named, (port) => this.#zoneName(port))
-    const rights = o.dropRights === true && o.over === undefined ? os.dropRights().said : []
+    const rights = o.dropRights === true && o.over === undefined ? os.dropRights() : undefined
     this.#told({
       doors: this.#open.map((d, i) => ({
         name: d.name,
@@ -212,7 +214,8 @@ class Pinging implements PingRun {
         why: choices[i]?.why ?? [],
         cannot: d.cannot,
       })),
-      rights,
+      rights: rights?.said ?? [],
+      rightsKept: rights?.kept ?? [],
       token: question.hasToken,
     })
     for (const a of answers) if ('why' in a) this.#unresolved(a.target, a.why)
