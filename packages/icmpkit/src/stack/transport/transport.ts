@@ -1,12 +1,14 @@
 /**
- * Above IP: which local flow a datagram or an ICMP error belongs to. UDP sockets, ICMP listeners (echo clients), and the
- * connections that somebody else's TCP told us about.
+ * Above IP: which local flow a datagram or an ICMP error belongs to (RFC 1122 §3.2.2 and §4.1.3.3, RFC 4443 §2.4(d)).
+ * UDP sockets, raw listeners (echo clients), and the connections that somebody else's TCP told us about.
  */
 import type { Instant } from '../../clock.ts'
 import type { Family, Ip } from '../../wire/addr.ts'
 import type { Quote } from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
+import { TcpTable } from './tcp-table.ts'
+import { UdpTable } from './udp-table.ts'
 
 /** A whole datagram for this node, extension headers walked, fragments joined. Borrowed. */
 export interface Delivery {
@@ -33,7 +35,7 @@ export type Delivered = 'taken' | 'no-listener' | 'no-protocol'
 export interface HeardError {
   family: Family
   port: number
-  /** Who says so. */
+  /** Who says so: any router may, so it proves nothing. */
   from: Ip
   type: number
   code: number
@@ -42,6 +44,8 @@ export interface HeardError {
   /** Parameter problem; else -1. */
   pointer: number
   quote: Quote
+  /** The quoted datagram as it came, from its IP header on. Borrowed. */
+  octets: Uint8Array
 }
 
 /** An error about a datagram of this node's own that no other node sent: no route, next hop unresolved, too big. */
@@ -52,24 +56,89 @@ export interface LocalError {
   quote: Quote
 }
 
+/** One transport protocol of the node. */
+export interface Protocol {
+  deliver(now: Instant, d: Delivery, inbound: Inbound): Delivered
+  /** True where the quote is of something that a flow of it sent, so that the error is believed. */
+  heard(now: Instant, e: HeardError): boolean
+  failed(now: Instant, e: LocalError): void
+}
+
+/** A raw socket's view: an echo client, a test, a door into the node. */
+export interface RawListener {
+  /** Every ICMP message for this node, its checksum right. Borrowed. */
+  message(now: Instant, d: Delivery): void
+  /** True where the quote is of something that it sent. */
+  owns(e: HeardError): boolean
+  /** What became of something that it sent, before it left. */
+  failed?(now: Instant, e: LocalError): void
+}
+
 export class Transport {
   readonly node: Node
+  readonly udp: UdpTable
+  readonly tcp: TcpTable
+  readonly raw: Set<RawListener> = new Set()
+  readonly #protocols = new Map<number, Protocol>()
 
   constructor(node: Node) {
     this.node = node
+    this.udp = new UdpTable(node)
+    this.tcp = new TcpTable(node)
+    this.#protocols.set(UDP, this.udp)
+    this.#protocols.set(TCP, this.tcp)
   }
 
-  deliver(_now: Instant, _d: Delivery, _in: Inbound): Delivered {
-    return 'no-protocol'
+  /** From now on `protocol` is one that this node speaks. */
+  register(protocol: number, handler: Protocol): void {
+    this.#protocols.set(protocol, handler)
+  }
+
+  speaks(protocol: number): boolean {
+    return this.#protocols.has(protocol)
+  }
+
+  /** A datagram of another protocol than ICMP. */
+  deliver(now: Instant, d: Delivery, inbound: Inbound): Delivered {
+    const protocol = this.#protocols.get(d.protocol)
+    if (protocol === undefined) return 'no-protocol'
+    const delivered = protocol.deliver(now, d, inbound)
+    if (delivered === 'taken') this.node.counters.delivered++
+    return delivered
+  }
+
+  /** An ICMP message, requests that the layer answers and errors included: raw listeners see them all. */
+  message(now: Instant, d: Delivery): void {
+    for (const listener of this.raw) listener.message(now, d)
   }
 
   /**
-   * True where the quote is of something that this node sent and the flow takes it (RFC 5927 §4): only then the IP layer
-   * acts on it too (path MTU, cached routes).
+   * True where the quote is of something that this node sent (RFC 5927 §4, RFC 8085 §5.2): only then the IP layer acts on
+   * it too (path MTU, cached routes). The flow is told.
    */
-  heard(_now: Instant, _error: HeardError): boolean {
-    return false
+  heard(now: Instant, e: HeardError): boolean {
+    if (!this.#sentByUs(e)) return this.node.counters.drop('unsolicited')
+    let believed = false
+    for (const listener of this.raw) believed = listener.owns(e) || believed
+    const { transport } = e.quote
+    // A later fragment, ESP, or a chain that the quote cuts off names no flow (RFC 4443 §2.4(d)).
+    if (transport.kind !== 'fragment' && transport.kind !== 'malformed') {
+      believed = (this.#protocols.get(e.quote.ip.protocol)?.heard(now, e) ?? false) || believed
+    }
+    return believed || this.node.counters.drop('not-in-flight')
   }
 
-  failed(_now: Instant, _error: LocalError): void {}
+  failed(now: Instant, e: LocalError): void {
+    for (const listener of this.raw) listener.failed?.(now, e)
+    this.#protocols.get(e.quote.ip.protocol)?.failed(now, e)
+  }
+
+  /** RFC 5927 §4.3: nobody else's datagram can concern this node. */
+  #sentByUs(e: HeardError): boolean {
+    const { ip } = e.quote
+    return ip.kind === 'ip4' ? this.node.ip4.isMine(ip.src) : this.node.ip6.isMine(ip.src, e.port)
+  }
 }
+
+const TCP = 6
+const UDP = 17
