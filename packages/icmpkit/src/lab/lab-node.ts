@@ -1,0 +1,108 @@
+/** A node of the network: a stack node, its ports at the ends of links, its timers in the network's heap. */
+import type { Instant } from '../clock.ts'
+import type { Arrival, Slot } from '../door.ts'
+import type { StackEvent } from '../stack/event.ts'
+import { Node, type NodeConfig } from '../stack/node.ts'
+import type { EventHeap, Happening } from './event-heap.ts'
+import type { Flight } from './flight.ts'
+import type { Link, LinkEnd } from './link.ts'
+import type { NodePlan } from './topology.ts'
+
+/** What the nodes of one network share: nothing of it is kept while a packet is handled. */
+export interface Shared {
+  readonly heap: EventHeap
+  readonly arrival: Arrival
+  readonly slot: Slot
+  event(node: string, e: StackEvent): void
+}
+
+interface Wire {
+  link: Link
+  /** Which end of it. */
+  end: number
+}
+
+export class LabNode implements Happening {
+  due = 0
+  order = 0
+  place = -1
+  readonly name: string
+  readonly kind: 'host' | 'gateway'
+  readonly node: Node
+  readonly #shared: Shared
+  /** By port index - 1. */
+  readonly #wires: Wire[] = []
+
+  constructor(plan: NodePlan, config: NodeConfig, shared: Shared) {
+    this.name = plan.name
+    this.kind = plan.kind
+    this.node = new Node(config)
+    this.#shared = shared
+  }
+
+  /** Joins the port `index` to a link; ports are joined in the order of their indexes. */
+  plug(index: number, link: Link): void {
+    const port = this.node.ports.get(index)!
+    const end: LinkEnd = { node: this.name, port, receive: (now, flight) => this.#receive(now, flight, index) }
+    this.#wires.push({ link, end: link.join(end) })
+  }
+
+  start(now: Instant): void {
+    this.node.start(now)
+    this.settle(now)
+  }
+
+  /** A timer of the node is due. */
+  happen(now: Instant): void {
+    this.node.handleTimeout(now)
+    this.settle(now)
+  }
+
+  /** Puts octets on the wire at a port, as if the node had sent them: a frame on Ethernet, else a packet. */
+  inject(now: Instant, index: number, bytes: Uint8Array, at = 0, end: number = bytes.length): void {
+    const wire = this.#wires[index - 1]!
+    wire.link.send(now, wire.end, bytes, at, end)
+  }
+
+  /** Sends what the node has queued, tells its events, and notes when it is to be woken. Behind every call into it. */
+  settle(now: Instant): void {
+    const { heap, slot } = this.#shared
+    const { node } = this
+    for (const port of node.ports.values()) {
+      if (port.queue.size === 0) continue
+      const wire = this.#wires[port.index - 1]!
+      slot.port = port.index
+      while (node.pollTransmit(now, slot)) wire.link.send(now, wire.end, slot.bytes, slot.at, slot.end)
+    }
+    for (let e = node.pollEvent(); e !== undefined; e = node.pollEvent()) this.#shared.event(this.name, e)
+    const next = node.pollTimeout() ?? Number.POSITIVE_INFINITY
+    if (next === Number.POSITIVE_INFINITY) heap.remove(this)
+    else if (this.place < 0 || this.due !== next) heap.set(this, Math.max(next, now))
+  }
+
+  #receive(now: Instant, flight: Flight, index: number): void {
+    const a = this.#shared.arrival
+    const port = this.node.ports.get(index)!
+    a.bytes = flight.bytes
+    a.at = 0
+    a.end = flight.end
+    a.length = flight.end
+    a.link = port.medium === 'ip' ? 'host' : linkOf(flight.bytes, port.mac)
+    a.stamp = now
+    a.port = index
+    if (this.node.handlePacket(now, a)) this.inject(now, index, a.bytes, a.at, a.end)
+    this.settle(now)
+  }
+}
+
+function linkOf(bytes: Uint8Array, mac: Uint8Array): Arrival['link'] {
+  let same = true
+  let ones = true
+  for (let i = 0; i < 6; i++) {
+    if (bytes[i] !== mac[i]) same = false
+    if (bytes[i] !== 0xff) ones = false
+  }
+  if (same) return 'host'
+  if (ones) return 'broadcast'
+  return (bytes[0]! & 1) === 1 ? 'multicast' : 'other'
+}
