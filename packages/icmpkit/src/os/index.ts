@@ -19,7 +19,9 @@ export {
   watchNetwork,
 } from './netlink.ts'
 export { type DoorChoice, openDoor } from './open-door.ts'
+export { openPort } from './open-port.ts'
 export { OsError } from './os-error.ts'
+export type { PortDoor, PortFacts, PortSpec } from './port-door.ts'
 export { RealClock } from './real-clock.ts'
 export { type DroppedRights, dropRights } from './rights.ts'
 export type { InterfaceAddress, Link, Neighbour, NextHop, Route } from './rtnetlink.ts'

@@ -1,0 +1,40 @@
+/**
+ * Doors that attach a stack node to an interface: what to open, as plain data, and what was opened, as a node's
+ * `PortConfig` wants it. `openPort` picks the door.
+ */
+import type { Door } from '../door.ts'
+import { Errno, OsError } from './os-error.ts'
+
+/** `tun` and `tap` make an interface, or take a persistent one. */
+export interface PortSpec {
+  kind: 'tun' | 'tap'
+  /** At most 15 octets, `%d` is replaced by a number. Default `tun%d` or `tap%d`. */
+  interface?: string
+  /** Network namespace by name (`ip netns`), path or process id; the one of this thread where absent. */
+  netns?: string | number
+  /** Of a new interface; the kernel's default is 1500. */
+  mtu?: number
+  /** TAP: the node's address, six octets; one of its own choice where absent. The kernel's side has another. */
+  mac?: Uint8Array
+}
+
+/** The interface behind a door, as it was when it was opened. */
+export interface PortFacts {
+  readonly index: number
+  readonly name: string
+  readonly medium: 'ip' | 'ethernet'
+  /** The node's address on the link; empty on medium `ip`. */
+  readonly mac: Uint8Array
+  readonly mtu: number
+  /** Administratively up, and with a carrier. */
+  readonly up: boolean
+}
+
+export interface PortDoor extends Door {
+  readonly port: PortFacts
+}
+
+/** What the runner gets where there is no such interface, now or any more: it may wait for it and open it again. */
+export function noInterface(name: string, syscall: string, door: string): OsError {
+  return new OsError(Errno.ENODEV, syscall, door, `There is no interface ${name}: see \`ip link\``)
+}
