@@ -142,6 +142,10 @@ export function solicitedNode(address: Ip6): Ip6 {
   return (SOLICITED_NODE | (address & 0xffffffn)) as Ip6
 }
 
+export function isSolicitedNode(group: Ip6): boolean {
+  return group >> 24n === SOLICITED_NODE >> 24n
+}
+
 const SOLICITED_NODE = 0xff0200000000000000000001ff000000n
 const NONE: readonly Address6[] = []
 

@@ -20,6 +20,7 @@ import { Errors6 } from './errors.ts'
 import { ALL_NODES, ALL_ROUTERS, Groups } from './groups.ts'
 import { Icmp6 } from './icmp.ts'
 import { Input6 } from './input.ts'
+import { NeighbourDiscovery } from './neighbour-discovery.ts'
 import { Neighbours } from './neighbours.ts'
 import { IP6_DEFAULTS, type Ip6Settings } from './settings.ts'
 
@@ -74,6 +75,7 @@ export class Ip6Layer {
   readonly routes: RouteTable<Ip6>
   readonly errors: Errors6
   readonly icmp: Icmp6
+  readonly nd: NeighbourDiscovery
   dad: Dad6 | undefined
   hosts: Hosts6 | undefined
   readonly #node: Node
@@ -89,17 +91,19 @@ export class Ip6Layer {
     this.settings = { ...IP6_DEFAULTS, ...settings }
     this.addresses = new Addresses6((node.random() * 2 ** 32) | 0)
     this.groups = new Groups((node.random() * 2 ** 32) | 0)
-    this.neighbours = new Neighbours(node)
+    this.neighbours = new Neighbours(node, this.settings)
     this.routes = new RouteTable<Ip6>(6, (node.random() * 2 ** 32) | 0)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.errors = new Errors6(node)
     this.icmp = new Icmp6(node)
     this.#in = new Input6(node)
+    this.nd = new NeighbourDiscovery(node, this)
     this.#expiry = new Timer(node.timers, (now) => this.#expire(now))
   }
 
   /** A port is there: groups are joined, its link-local address and the configured ones begin. */
   attach(now: Instant, port: Port): void {
+    this.nd.attach(now, port)
     this.groups.join(now, port, ALL_NODES)
     if (this.#node.role === 'gateway') this.groups.join(now, port, ALL_ROUTERS)
     const given = port.addresses.filter((a) => typeof a.address === 'bigint')
