@@ -12,6 +12,8 @@ const RUNS: readonly (readonly string[])[] = [
   ['ping', '-c1', '127.0.0.1'],
   ['send', '--help'],
   ['decode', '0800f7fd00010001'],
+  ['host', '--help'],
+  ['gateway', '--help'],
   ['demo', '--help'],
   ['all', '--help'],
 ]

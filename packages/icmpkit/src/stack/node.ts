@@ -86,6 +86,12 @@ export class Node implements Machine<StackEvent> {
     this.emit({ kind: 'port', at: now, port: index, state, mtu: port.mtu, mac: port.mac })
   }
 
+  /** Other switches, static routes and addresses from now on; the ports stay. */
+  reconfigure(now: Instant, config: Pick<NodeConfig, 'ports' | 'ip4' | 'ip6'>): void {
+    this.ip4.reconfigure(now, config.ip4 ?? {}, config.ports)
+    this.ip6.reconfigure(now, config.ip6 ?? {}, config.ports)
+  }
+
   /** A whole port comes while it runs. */
   addPort(now: Instant, config: PortConfig): Port {
     const port = new Port(config, this.counters)

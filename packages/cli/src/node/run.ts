@@ -1,0 +1,167 @@
+/** Runs `icmp host` and `icmp gateway`: flags and file to the library, events to text or NDJSON, signals, exit code. */
+import { gateway, host, type NodeEvent, type NodeOptions, type NodePort, type NodeRun } from 'icmpkit'
+import { inNamespace, openNetlink } from 'icmpkit/os'
+import { parseIp, safeJson } from 'icmpkit/wire'
+import { Output, remark } from '../output.ts'
+import { readConfig } from './config-file.ts'
+import { line, summary } from './text.ts'
+
+export interface Flags {
+  port?: NodePort[]
+  via?: string[]
+  route?: string[]
+  advertise?: string[]
+  config?: string
+  set?: string[]
+  kernel?: string[]
+  conflictCheck: 'full' | 'fast' | 'off'
+  netns?: string
+  force?: true
+  json?: true
+  live?: true
+  quiet?: true
+  deadline?: number
+  autoconf?: boolean
+}
+
+/** Returns the exit code: 0, 1 an address is somebody else's, 2 it could not be done. */
+export async function run(role: 'host' | 'gateway', flags: Flags): Promise<number> {
+  const say = (text: string) => remark(`icmp: ${text}\n`)
+  let session: NodeRun
+  try {
+    session = role === 'host' ? host(optionsOf(role, flags)) : gateway(optionsOf(role, flags))
+  } catch (e) {
+    say((e as Error).message)
+    return 2
+  }
+  const out = new Output(() => session.stop())
+  const stop = () => session.stop()
+  const interim = () => {
+    out.flush()
+    remark(summary(session.snapshot()))
+  }
+  const reload = () => {
+    try {
+      session.reconfigure(optionsOf(role, flags))
+      say(`${flags.config ?? 'the flags'}: read anew`)
+    } catch (e) {
+      say(`${(e as Error).message}; everything stays as it was`)
+    }
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  process.on('SIGQUIT', interim)
+  process.on('SIGHUP', reload)
+  const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
+  const patience = setTimeout(
+    () => say('asking the links whether anybody else has these addresses (--conflict-check fast is shorter)'),
+    2000,
+  )
+  const live = flags.json !== true && (flags.live === true || (flags.quiet !== true && process.stdout.isTTY === true))
+  let board: import('./board.ts').Board | undefined
+  let conflicts = 0
+  try {
+    for await (const e of session) {
+      if (e.kind === 'ready') {
+        clearTimeout(patience)
+        setKernelSide(flags)
+        conflicts = e.ports.reduce((sum, p) => sum + p.conflicts.length, 0)
+        if (live) board = new (await import('./board.ts')).Board(() => session.snapshot())
+      }
+      if (e.kind === 'summary') board?.stop()
+      show(e, flags, out, board)
+      if (e.kind === 'ready' && conflicts > 0 && e.ports.every((p) => p.addresses.length === 0)) session.stop()
+    }
+    await session.done
+    out.flush()
+    return out.failed ? 2 : conflicts > 0 ? 1 : 0
+  } catch (e) {
+    board?.stop()
+    out.flush()
+    say((e as Error).message)
+    return 2
+  } finally {
+    clearTimeout(deadline)
+    clearTimeout(patience)
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+    process.off('SIGQUIT', interim)
+    process.off('SIGHUP', reload)
+  }
+}
+
+function show(e: NodeEvent, flags: Flags, out: Output, board: import('./board.ts').Board | undefined): void {
+  if (flags.json === true) out.write(`${safeJson({ schema: 'icmpkit.node.v1', ...e })}\n`)
+  else if (flags.quiet === true && e.kind !== 'ready' && e.kind !== 'summary') return
+  else if (board === undefined) out.write(line(e))
+  else board.above(line(e))
+  // Whoever waits for `ready` in a pipe has it at once.
+  out.flush()
+}
+
+/** @throws what is wrong, in a line */
+function optionsOf(role: 'host' | 'gateway', flags: Flags): NodeOptions {
+  const file = flags.config === undefined ? undefined : readConfig(flags.config)
+  const ip4: Record<string, unknown> = { ...conflictCheck4(flags.conflictCheck), ...file?.ip4 }
+  const ip6: Record<string, unknown> = { ...conflictCheck6(flags.conflictCheck), ...file?.ip6 }
+  for (const s of flags.set ?? []) set({ ip4, ip6 }, s)
+  void role
+  return {
+    ports: [...(file?.ports ?? []), ...(flags.port ?? [])],
+    via: [...(file?.via ?? []), ...(flags.via ?? [])],
+    routes: [...(file?.routes ?? []), ...(flags.route ?? [])],
+    ip4,
+    ip6,
+    ...(flags.netns === undefined ? {} : { netns: flags.netns }),
+    ...(flags.force === undefined ? {} : { force: flags.force }),
+  }
+}
+
+function conflictCheck4(_how: Flags['conflictCheck']): Record<string, unknown> {
+  return {}
+}
+
+function conflictCheck6(_how: Flags['conflictCheck']): Record<string, unknown> {
+  return {}
+}
+
+/** `ip4.errorLimit.rate=10` */
+function set(layers: Record<string, Record<string, unknown>>, text: string): void {
+  const [path, value, more] = text.split('=')
+  const [layer, ...keys] = path!.split('.')
+  const target = layers[layer!]
+  if (target === undefined || keys.length === 0 || value === undefined || more !== undefined)
+    throw new TypeError(`--set ${text}: it must read ip4.SWITCH=VALUE or ip6.SWITCH=VALUE`)
+  let at = target
+  for (const key of keys.slice(0, -1)) {
+    at[key] = typeof at[key] === 'object' ? { ...(at[key] as object) } : {}
+    at = at[key] as Record<string, unknown>
+  }
+  at[keys.at(-1)!] = literal(value)
+}
+
+function literal(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true'
+  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text
+}
+
+/** `--kernel ik0=192.0.2.1/24`: the kernel's side of a TUN or TAP that we made. */
+function setKernelSide(flags: Flags): void {
+  for (const text of flags.kernel ?? []) {
+    const [name, addresses] = text.split('=')
+    const work = () => {
+      using netlink = openNetlink()
+      const index = netlink.index(name!)
+      netlink.setLink(index, { addrGenMode: 'none', up: true })
+      for (const a of (addresses ?? '').split(',').filter((x) => x !== '')) {
+        const [ip, length] = a.split('/')
+        const address = parseIp(ip!)
+        if (address === undefined || length === undefined)
+          throw new TypeError(`--kernel ${text}: ${a} is not an address with its prefix length`)
+        netlink.addAddress({ index, address, prefixLength: Number(length), noDad: true })
+      }
+    }
+    if (flags.netns === undefined) work()
+    else inNamespace(flags.netns, work)
+  }
+}

@@ -1,0 +1,63 @@
+/** A line a thing that happened, for people. */
+import type { NodeEvent, NodeSummary } from 'icmpkit'
+import { safeText } from 'icmpkit/wire'
+
+export function line(e: NodeEvent): string {
+  switch (e.kind) {
+    case 'ready': {
+      const ports = e.ports.map((p) => {
+        const what = [p.mac, `MTU ${p.mtu}`, p.door].filter((x) => x !== null).join(', ')
+        const refused = p.conflicts.map((c) => `\n    ${c.address} is not used: ${c.by} has it`)
+        const notes = p.notes.map((n) => `\n    ${n}`)
+        return `  ${p.name} (${what}): ${p.addresses.join(', ') || 'no address'}${refused.join('')}${notes.join('')}\n`
+      })
+      return `ready\n${ports.join('')}`
+    }
+    case 'address-ready':
+      return `${e.port}: ${e.address}/${e.prefixLength} is in use\n`
+    case 'address-conflict':
+      return `${e.port}: ${e.address} is not used: ${e.by} has it\n`
+    case 'address-gone':
+      return `${e.port}: ${e.address} is gone: ${e.why}\n`
+    case 'neighbour':
+      return `${e.port}: neighbour ${e.address} is ${e.state}${e.mac === null ? '' : ` at ${e.mac}`}\n`
+    case 'router':
+      return e.state === 'gone'
+        ? `${e.port}: router ${e.address} is gone\n`
+        : `${e.port}: router ${e.address}, for ${e.lifetimeSeconds} s\n`
+    case 'redirect':
+      return `${e.port}: redirect by ${e.by}: to ${e.destination} go by ${e.to}\n`
+    case 'path-mtu':
+      return `path MTU to ${e.destination} is ${e.mtu}${e.by === null ? '' : `, says ${e.by}`}\n`
+    case 'log':
+      return `${e.port}: ${safeText(e.what)}${e.about === null ? '' : ` (${e.about})`}\n`
+    case 'port':
+      return `${e.port}: link ${e.state}, MTU ${e.mtu}${e.mac === null ? '' : `, ${e.mac}`}\n`
+    case 'summary':
+      return summary(e)
+  }
+}
+
+/** The counters, those that count something. */
+export function summary(s: NodeSummary): string {
+  const rows: [string, number][] = [
+    ['received', s.received],
+    ['answered', s.answered],
+    ['forwarded', s.forwarded],
+    ['delivered', s.delivered],
+    ['originated', s.originated],
+    ...named('error sent', s.errorsSent),
+    ...named('error received', s.errorsReceived),
+    ...named('error suppressed', s.suppressed),
+    ...named('malformed', s.malformed),
+    ...named('dropped', s.dropped),
+    ['lost by the receive queue', s.queueOverflow],
+  ]
+  const shown = rows.filter(([name, n]) => n > 0 || name === 'received')
+  const width = Math.max(...shown.map(([, n]) => String(n).length))
+  return shown.map(([name, n]) => `${String(n).padStart(width)}  ${name}\n`).join('')
+}
+
+function named(what: string, counts: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(counts).map(([name, n]) => [`${what}: ${name}`, n])
+}
