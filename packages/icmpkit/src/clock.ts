@@ -16,6 +16,8 @@ export interface Clock {
   wait(until: Instant | undefined, doors: readonly Door[], full: boolean, signal?: AbortSignal): Promise<void>
   /** Ends a `wait` under way, or makes the next one return at once: something was asked of a machine from outside. */
   wake(): void
+  /** Nobody will wait for these doors any more: a clock that stands still for its users goes on without them. */
+  leave?(doors: readonly Door[]): void
 }
 
 /** Seconds since 1970 with nine digits after the point: neither a number nor JSON holds nanoseconds exactly. */

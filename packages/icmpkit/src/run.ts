@@ -15,21 +15,25 @@ export async function drive<E>(
   emit: (e: E) => void | Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
-  while (!signal?.aborted) {
-    m.handleTimeout(clock.now())
-    let full = false
-    for (const d of doors) full = d.send(clock.now(), m) || full
-    for (let e = m.pollEvent(); e !== undefined; e = m.pollEvent()) {
-      const held = emit(e)
-      if (held) await held
+  try {
+    while (!signal?.aborted) {
+      m.handleTimeout(clock.now())
+      let full = false
+      for (const d of doors) full = d.send(clock.now(), m) || full
+      for (let e = m.pollEvent(); e !== undefined; e = m.pollEvent()) {
+        const held = emit(e)
+        if (held) await held
+      }
+      const until = m.pollTimeout()
+      if (until === undefined && !full) return
+      const now = clock.now()
+      // What is due can't leave by a full door: its room is waited for, not the moment that is past.
+      const wake = full && until !== undefined && until <= now ? ((now + FULL_NAP_MS) as Instant) : until
+      await clock.wait(wake, doors, full, signal)
+      for (const d of doors) d.receive(clock.now(), m, BATCH)
     }
-    const until = m.pollTimeout()
-    if (until === undefined && !full) return
-    const now = clock.now()
-    // What is due can't leave by a full door: its room is waited for, not the moment that is past.
-    const wake = full && until !== undefined && until <= now ? ((now + FULL_NAP_MS) as Instant) : until
-    await clock.wait(wake, doors, full, signal)
-    for (const d of doors) d.receive(clock.now(), m, BATCH)
+  } finally {
+    clock.leave?.(doors)
   }
 }
 

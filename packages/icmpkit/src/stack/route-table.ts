@@ -29,6 +29,8 @@ export interface Route<A extends Ip> {
 }
 
 export class RouteTable<A extends Ip> {
+  /** Routes that are worked out and not kept, as a lab's shortest paths are; they count where they are more specific. */
+  made: ((dst: A) => readonly Route<A>[] | undefined) | undefined
   readonly #family: 4 | 6
   readonly #seed: number
   readonly #limit: number
@@ -60,9 +62,11 @@ export class RouteTable<A extends Ip> {
   candidates(dst: A): readonly Route<A>[] | undefined {
     for (const length of this.#lengths) {
       const i = this.#tables[length]!.get(this.mask(dst, length))
-      if (i >= 0) return this.#lists[i]
+      if (i < 0) continue
+      const made = this.made?.(dst)
+      return made !== undefined && made[0]!.prefixLength > length ? made : this.#lists[i]
     }
-    return undefined
+    return this.made?.(dst)
   }
 
   /** False where the table is full. A route of the same prefix, origin, port and next hop is replaced. */
