@@ -4,15 +4,19 @@ import type { Arrival, Slot } from '../door.ts'
 import type { StackEvent } from '../stack/event.ts'
 import { Node, type NodeConfig } from '../stack/node.ts'
 import type { EventHeap, Happening } from './event-heap.ts'
-import type { Flight } from './flight.ts'
+import type { Flight, FlightPool } from './flight.ts'
+import { LabDoor } from './lab-door.ts'
 import type { Link, LinkEnd } from './link.ts'
 import type { NodePlan } from './topology.ts'
+import type { VirtualClock } from './virtual-clock.ts'
 
 /** What the nodes of one network share: nothing of it is kept while a packet is handled. */
 export interface Shared {
   readonly heap: EventHeap
   readonly arrival: Arrival
   readonly slot: Slot
+  readonly clock: VirtualClock
+  readonly pool: FlightPool
   event(node: string, e: StackEvent): void
 }
 
@@ -49,6 +53,17 @@ export class LabNode implements Happening {
 
   start(now: Instant): void {
     this.node.start(now)
+    this.settle(now)
+  }
+
+  /** A way to ask from inside this node, as a raw socket is. An open door that nobody waits for holds the lab's clock. */
+  door(): LabDoor {
+    return new LabDoor(this, this.#shared.clock, this.#shared.pool)
+  }
+
+  /** Carrier or MTU of a port changed. */
+  changePort(now: Instant, index: number, change: { up?: boolean; mtu?: number }): void {
+    this.node.changePort(now, index, change)
     this.settle(now)
   }
 

@@ -4,68 +4,77 @@
  */
 import type { Instant } from '../clock.ts'
 import type { StackEvent } from '../stack/event.ts'
+import type { NodeConfig } from '../stack/node.ts'
 import type { PortConfig } from '../stack/port.ts'
-import { EventHeap } from './event-heap.ts'
+import type { Ip4, Ip6 } from '../wire/addr.ts'
 import { FlightPool } from './flight.ts'
+import { givenRoutes } from './given-routes.ts'
 import { LabNode, type Shared } from './lab-node.ts'
-import { Link, type Passing } from './link.ts'
+import { Link, type LinkChange, type Passing } from './link.ts'
+import { MadeRoutes, type RouteEnd, type RouteLink } from './made-routes.ts'
 import { Random } from './random.ts'
-import { type LabConfig, type LinkPlan, type NodePlan, planOf } from './topology.ts'
+import { Timeline } from './timeline.ts'
+import { type LabConfig, type NodePlan, type Plan, planOf } from './topology.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 /** Makes a network out of data; time stands at 0. @throws TypeError that names the place of what cannot be used */
 export function lab(config: LabConfig): Lab {
   return new Lab(config)
 }
 
+/** A network under way. */
 export class Lab {
-  readonly #heap = new EventHeap()
+  /** Virtual time for machines that are driven over its doors: it moves while all of them wait. */
+  readonly clock: VirtualClock
+  readonly #time = new Timeline()
   readonly #nodes = new Map<string, LabNode>()
   readonly #links = new Map<string, Link>()
-  readonly #epoch: bigint
+  readonly #routes: MadeRoutes
   readonly #watchers: ((node: string, e: StackEvent) => void)[] = []
-  #now = 0 as Instant
 
   /** @throws TypeError that names the place of what cannot be used */
   constructor(config: LabConfig) {
     const plan = planOf(config)
     const seed = config.seed ?? 1
-    this.#epoch = config.epoch ?? EPOCH
+    this.clock = new VirtualClock(this.#time, config.epoch ?? EPOCH)
     const pool = new FlightPool()
-    const links = plan.links.map((l, i) => new Link(l, this.#heap, pool, new Random(seed, 2 * i + 1)))
-    for (const [i, l] of links.entries()) {
-      if (this.#links.has(l.name))
-        throw new TypeError(`lab: links[${i}]: a second link is called '${l.name}': give it a name`)
-      this.#links.set(l.name, l)
-    }
-    const ports = portsOf(plan.links)
     const shared: Shared = {
-      heap: this.#heap,
+      heap: this.#time.heap,
+      clock: this.clock,
+      pool,
       arrival: { ...BLANK, bytes: new Uint8Array(0) },
       slot: { bytes: new Uint8Array(ROOM), at: 0, limit: ROOM, end: 0, family: undefined, port: 0, tag: 0 },
       event: (node, e) => {
-        for (const w of this.#watchers) w(node, e)
+        for (const see of this.#watchers) see(node, e)
       },
     }
+    const links = plan.links.map((l, i) => new Link(l, this.#time.heap, pool, new Random(seed, 2 * i + 1)))
+    for (const l of links) this.#links.set(l.name, l)
+    const { ports, ends } = portsOf(plan)
+    const routed: RouteLink[] = links.map((l, i) => ({ isUp: () => l.up, ends: ends[i]! }))
+    const gateways = plan.nodes.map((n) => n.kind === 'gateway')
+    this.#routes = new MadeRoutes(routed, gateways)
     for (const [i, n] of plan.nodes.entries()) {
-      const own = ports.get(n.name) ?? []
-      const node = new LabNode(
+      const config = this.#configOf(
         n,
-        this.#configOf(
-          n,
-          own.map((p) => p.port),
-          new Random(seed, 2 * i),
-        ),
-        shared,
+        i,
+        ports[i]!.map((p) => p.port),
+        new Random(seed, 2 * i),
       )
-      for (const p of own) node.plug(p.port.index, links[p.link]!)
+      const node = new LabNode(n, config, shared)
+      for (const p of ports[i]!) node.plug(p.port.index, links[p.link]!)
+      if (n.makeRoutes !== false && gateways[i]) {
+        node.node.ip4.routes.made = this.#routes.of<Ip4>(i, 4)
+        node.node.ip6.routes.made = this.#routes.of<Ip6>(i, 6)
+      }
       this.#nodes.set(n.name, node)
     }
-    for (const n of this.#nodes.values()) n.start(this.#now)
+    for (const n of this.#nodes.values()) n.start(this.now)
   }
 
   /** Virtual milliseconds since the start. */
   get now(): Instant {
-    return this.#now
+    return this.#time.now
   }
 
   /** @throws TypeError where there is none of that name */
@@ -90,13 +99,21 @@ export class Lab {
     return [...this.#links.values()]
   }
 
-  /** Everything that happens until then, happens; then it is `until`. */
+  /** Everything that happens until then, happens; then it is `until`. Whoever waits on the clock goes on afterwards. */
   run(until: number): void {
-    for (let h = this.#heap.take(until); h !== undefined; h = this.#heap.take(until)) {
-      this.#now = Math.max(this.#now, h.due) as Instant
-      h.happen(this.#now)
-    }
-    this.#now = Math.max(this.#now, until) as Instant
+    this.#time.run(until)
+    this.clock.moved()
+  }
+
+  /** Changes a link from now on: what it does to packets, its MTU, whether it is up. */
+  change(link: string, to: LinkChange): void {
+    const l = this.link(link)
+    const was = l.up
+    l.change(to)
+    if (l.up !== was) this.#routes.changed()
+    if (l.up === was && to.mtu === undefined) return
+    const change = { up: l.up, ...(to.mtu === undefined ? {} : { mtu: to.mtu }) }
+    for (const e of l.ends) this.node(e.node).changePort(this.now, e.port.index, change)
   }
 
   /** Shows every packet that enters the link, and what becomes of it. Bytes are on loan. */
@@ -109,40 +126,61 @@ export class Lab {
     this.#watchers.push(see)
   }
 
-  /** Nanoseconds since 1970. */
-  wall(at: Instant): bigint {
-    return this.#epoch + BigInt(Math.round(at * 1e6))
-  }
-
-  #configOf(n: NodePlan, ports: readonly PortConfig[], random: Random) {
+  #configOf(n: NodePlan, index: number, ports: readonly PortConfig[], random: Random): NodeConfig {
     const offset = BigInt(Math.round((n.clockOffset ?? 0) * 1e6))
+    const routes = givenRoutes(n, ports)
+    const made = n.kind === 'host' && n.makeRoutes !== false ? this.#routes : undefined
+    const default4 = made?.defaultOf<Ip4>(index, 4)
+    const default6 = made?.defaultOf<Ip6>(index, 6)
     return {
       role: n.kind,
       ports,
       random: () => random.fraction(),
-      wall: (at: Instant) => this.wall(at) + offset,
-      ip4: n.ip4 ?? {},
-      ip6: n.ip6 ?? {},
+      wall: (at: Instant) => this.clock.wall(at) + offset,
+      ip4: {
+        ...n.ip4,
+        routes: [...(n.ip4?.routes ?? []), ...routes.ip4, ...(default4 === undefined ? [] : [default4])],
+      },
+      ip6: {
+        ...n.ip6,
+        routes: [...(n.ip6?.routes ?? []), ...routes.ip6, ...(default6 === undefined ? [] : [default6])],
+      },
     }
   }
 }
 
-/** The ports of each node, eth0 first, in the order of the links. */
-function portsOf(links: readonly LinkPlan[]): Map<string, { port: PortConfig; link: number }[]> {
-  const ports = new Map<string, { port: PortConfig; link: number }[]>()
+interface PlannedPort {
+  port: PortConfig
+  link: number
+}
+
+/** The ports of each node, eth0 first, in the order of the links; and the ends of each link. */
+function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: RouteEnd[][] } {
+  const indexes = new Map<string, number>(plan.nodes.map((n, i) => [n.name, i]))
+  const ports: PlannedPort[][] = plan.nodes.map(() => [])
+  const ends: RouteEnd[][] = []
   let made = 0
-  for (const [link, l] of links.entries()) {
-    for (const end of l.ends) {
-      const own = ports.get(end.node) ?? []
-      const index = own.length + 1
+  for (const [link, l] of plan.links.entries()) {
+    ends[link] = l.ends.map((end) => {
+      const node = indexes.get(end.node)!
+      const own = ports[node]!
       const n = ++made
       const mac = l.medium === 'ip' ? new Uint8Array(0) : Uint8Array.of(2, 0, n >>> 24, n >>> 16, n >>> 8, n)
-      const port = { index, name: `eth${index - 1}`, medium: l.medium, mac, mtu: l.mtu, addresses: end.addresses }
+      const index = own.length + 1
+      const port = {
+        index,
+        name: `eth${index - 1}`,
+        medium: l.medium,
+        mac,
+        mtu: l.mtu,
+        addresses: end.addresses,
+        up: l.up ?? true,
+      }
       own.push({ port, link })
-      ports.set(end.node, own)
-    }
+      return { node, port }
+    })
   }
-  return ports
+  return { ports, ends }
 }
 
 /** 2026-01-01T00:00:00Z. */

@@ -7,7 +7,7 @@ import type { Port } from '../stack/port.ts'
 import type { EventHeap } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import type { Random } from './random.ts'
-import type { LinkPlan } from './topology.ts'
+import type { LinkData, LinkPlan } from './topology.ts'
 
 /** What became of one packet towards one receiver. */
 export type Fate = 'carried' | 'duplicated' | 'reordered' | 'corrupted' | 'lost' | 'queue-full' | 'too-big' | 'down'
@@ -51,7 +51,14 @@ class Side {
   }
 }
 
-export class Link {
+/** What of a link can change while the network runs. */
+export type LinkChange = Pick<
+  LinkData,
+  'delay' | 'jitter' | 'loss' | 'duplicate' | 'reorder' | 'corrupt' | 'mtu' | 'rate' | 'queue' | 'up'
+>
+
+/** A link of the network under way; `Lab.change` changes it. */
+export class Link implements Required<LinkChange> {
   readonly name: string
   readonly medium: 'ethernet' | 'ip'
   up: boolean
@@ -90,6 +97,10 @@ export class Link {
     this.#heap = heap
     this.#pool = pool
     this.#random = random
+  }
+
+  change(to: LinkChange): void {
+    Object.assign(this, to)
   }
 
   get ends(): readonly LinkEnd[] {

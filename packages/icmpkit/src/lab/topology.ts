@@ -84,7 +84,13 @@ export function planOf(config: LabConfig): Plan {
       throw new TypeError(`lab: nodes.${n.name}: a node is 'host' or 'gateway', not '${n.kind}'`)
     known.add(n.name)
   }
-  return { nodes, links: config.links.map((l, i) => linkPlan(l, i, known)) }
+  const links = config.links.map((l, i) => linkPlan(l, i, known))
+  const named = new Set<string>()
+  for (const [i, l] of links.entries()) {
+    if (named.has(l.name)) throw new TypeError(`lab: links[${i}]: a second link is called '${l.name}': give it a name`)
+    named.add(l.name)
+  }
+  return { nodes, links }
 }
 
 function linkPlan(spec: readonly (string | LinkData)[], index: number, known: ReadonlySet<string>): LinkPlan {
@@ -94,6 +100,7 @@ function linkPlan(spec: readonly (string | LinkData)[], index: number, known: Re
   if (names.length < 2) throw new TypeError(`${where}: a link joins two nodes or more`)
   for (const n of names) if (!known.has(n)) throw new TypeError(`${where}: there is no node '${n}'`)
   const medium = data.medium ?? 'ethernet'
+  if (new Set<string>(names).size !== names.length) throw new TypeError(`${where}: a node is on a link once`)
   if (medium === 'ip' && names.length !== 2) throw new TypeError(`${where}: a point-to-point link joins two nodes`)
   for (const share of ['loss', 'duplicate', 'reorder', 'corrupt'] as const) {
     const v = data[share] ?? 0

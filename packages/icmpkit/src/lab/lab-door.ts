@@ -1,0 +1,154 @@
+/**
+ * A door into a node of the lab, as a raw socket is one into a host: whole IP packets go out by the node's routes, and
+ * every ICMP message for the node comes in, errors about what was sent among them.
+ *
+ * A source, an identification and checksums that are zero or stand for "yours to choose" are filled in, as Linux does for
+ * raw sockets with a header of their own; all else leaves as it is.
+ */
+import type { ClockSource, Instant } from '../clock.ts'
+import type { Arrival, Door, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
+import type { Node } from '../stack/node.ts'
+import type { Delivery, HeardError, RawListener } from '../stack/transport/transport.ts'
+import type { Flight, FlightPool } from './flight.ts'
+import type { LabNode } from './lab-node.ts'
+import { icmpAt, Outlet } from './outlet.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+
+type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
+type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
+
+export class LabDoor implements Door, RawListener {
+  readonly name = 'lab'
+  readonly medium = 'ip'
+  readonly family = undefined
+  readonly mtu = 65_535
+  readonly echoId = undefined
+  readonly cannot: readonly string[] = []
+  readonly loss: DoorLoss = { queueOverflow: 0, stampGaps: 0, shortWrites: 0 }
+  #open = true
+  readonly #lab: LabNode
+  readonly #node: Node
+  readonly #clock: VirtualClock
+  readonly #pool: FlightPool
+  readonly #outlet: Outlet
+  /** Identifiers that left by this door, a bit each: whose quotes are believed (RFC 5927 §4). */
+  #identifiers: Uint8Array | undefined
+  #queue: { flight: Flight; port: number; stamp: Instant; rebuilt: boolean }[] = []
+  readonly #slot: Slot = { bytes: new Uint8Array(0), at: 0, limit: 0, end: 0, family: undefined, port: 0, tag: 0 }
+  readonly #arrival: Arrival = {
+    bytes: new Uint8Array(0),
+    at: 0,
+    end: 0,
+    length: 0,
+    origin: 'wire',
+    link: 'host',
+    checksum: 'unknown',
+    stamp: 0 as Instant,
+    clock: 'virtual',
+    port: 0,
+  }
+
+  constructor(lab: LabNode, clock: VirtualClock, pool: FlightPool) {
+    this.#lab = lab
+    this.#node = lab.node
+    this.#clock = clock
+    this.#pool = pool
+    this.#outlet = new Outlet(lab.node)
+    this.#node.transport.raw.add(this)
+    clock.hold(this)
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  /** Packets that came in and nobody has taken yet. */
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  send(now: Instant, m: Sender): boolean {
+    if (!this.#open) return false
+    const slot = this.#slot
+    if (slot.bytes.length === 0) {
+      slot.bytes = new Uint8Array(ROOM)
+      slot.limit = ROOM
+    }
+    let room = BATCH
+    for (; room > 0; room--) {
+      slot.port = 0
+      slot.tag = 0
+      slot.end = 0
+      if (!m.pollTransmit(now, slot)) break
+      this.#learn(slot.bytes, slot.at, slot.end)
+      const why = this.#outlet.send(now, slot.bytes, slot.at, slot.end, slot.port)
+      if (slot.tag === 0) continue
+      if (why === 'sent') m.handleSent(now, slot.tag, now, 'virtual' satisfies ClockSource)
+      else m.handleUnsent(now, slot.tag, why satisfies LocalDrop, why === 'too-big' ? this.#outlet.mtu : 0)
+    }
+    this.#lab.settle(now)
+    return room === 0
+  }
+
+  receive(now: Instant, m: Receiver, limit: number): number {
+    const a = this.#arrival
+    const batch = this.#queue.splice(0, limit)
+    for (const { flight, port, stamp, rebuilt } of batch) {
+      a.bytes = flight.bytes
+      a.at = 0
+      a.end = flight.end
+      a.length = flight.end
+      a.origin = rebuilt ? 'rebuilt' : 'wire'
+      a.stamp = stamp
+      a.port = port
+      if (m.handlePacket(now, a)) this.#outlet.send(now, a.bytes, a.at, a.end, port)
+      this.#pool.give(flight)
+    }
+    if (batch.length > 0) this.#lab.settle(now)
+    return batch.length
+  }
+
+  message(now: Instant, d: Delivery): void {
+    this.#put(now, d.bytes, d.ip, d.end, d.port, false)
+  }
+
+  owns(e: HeardError): boolean {
+    const { transport } = e.quote
+    const id = transport.kind === 'icmp4' || transport.kind === 'icmp6' ? transport.id : undefined
+    if (id === undefined) return false
+    return ((this.#identifiers?.[id >>> 3] ?? 0) & (1 << (id & 7))) !== 0
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open = false
+    this.#node.transport.raw.delete(this)
+    for (const { flight } of this.#queue.splice(0)) this.#pool.give(flight)
+    this.#clock.leave([this])
+  }
+
+  #put(now: Instant, bytes: Uint8Array, at: number, end: number, port: number, rebuilt: boolean): void {
+    if (this.#queue.length >= QUEUE) {
+      this.loss.queueOverflow++
+      return
+    }
+    const flight = this.#pool.take(end - at)
+    flight.bytes.set(bytes.subarray(at, end))
+    flight.end = end - at
+    this.#queue.push({ flight, port, stamp: now, rebuilt })
+  }
+
+  #learn(bytes: Uint8Array, at: number, end: number): void {
+    const icmp = icmpAt(bytes, at, end)
+    if (icmp < 0) return
+    this.#identifiers ??= new Uint8Array(8192)
+    const id = (bytes[icmp + 4]! << 8) | bytes[icmp + 5]!
+    this.#identifiers[id >>> 3]! |= 1 << (id & 7)
+  }
+}
+
+/** Packets in a batch; a door that has sent so many is full for a moment, so that a flood takes time. */
+const BATCH = 1024
+/** Packets that wait to be taken. */
+const QUEUE = 4096
+/** The largest IP packet, and room for a machine that writes past it. */
+const ROOM = 66_000

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import { lab } from './lab.ts'
+import type { Passing } from './link.ts'
+import type { LinkData } from './topology.ts'
+
+/** Sends `count` packets of `octets` from a, `gap` milliseconds apart; what the link did. */
+function flood(data: LinkData, count: number, { octets = 1000, gap = 1, seed = 1 } = {}) {
+  const net = lab({ seed, nodes: { a: 'host', b: 'host' }, links: [['a', 'b', { medium: 'ip', delay: 10, ...data }]] })
+  const seen: (Omit<Passing, 'bytes'> & { id: number; last: number })[] = []
+  net.tap('a-b', ({ bytes, ...p }) => {
+    if (p.from === 'a') seen.push({ ...p, id: (bytes[p.at + 4]! << 8) | bytes[p.at + 5]!, last: bytes[p.end - 1]! })
+  })
+  const packet = new Uint8Array(octets)
+  // To nobody: version 4, a length, an identification.
+  packet.set([0x45, 0, octets >> 8, octets & 255])
+  for (let i = 0; i < count; i++) {
+    packet[4] = i >> 8
+    packet[5] = i & 255
+    net.run(i * gap)
+    net.node('a').inject(net.now, 1, packet)
+  }
+  net.run(1e6)
+  return { seen, net, fates: net.link('a-b').counts, received: net.node('b').node.counters.received }
+}
+
+test('every packet arrives after the delay where nothing else is asked of the link', () => {
+  const { seen, received } = flood({}, 100)
+  expect(seen.every((p) => p.fate === 'carried' && p.arrives - p.time === 10)).toBe(true)
+  expect(received).toBe(100)
+})
+
+test('a tenth is lost where a tenth is to be lost, others of another seed, and the same of the same', () => {
+  const lost = (seed: number) =>
+    flood({ loss: 0.1 }, 5000, { seed }).seen.flatMap((p) => (p.fate === 'lost' ? [p.id] : []))
+  const first = lost(1)
+  expect(Math.abs(first.length - 500)).toBeLessThan(100)
+  expect(lost(1)).toEqual(first)
+  expect(lost(2)).not.toEqual(first)
+})
+
+test('jitter stays in its bounds, and no packet passes another by it', () => {
+  const { seen } = flood({ jitter: 8 }, 1000)
+  const delays = seen.map((p) => p.arrives - p.time)
+  expect(Math.min(...delays)).toBeGreaterThanOrEqual(2)
+  expect(Math.max(...delays)).toBeLessThanOrEqual(18)
+  expect(Math.max(...delays) - Math.min(...delays)).toBeGreaterThan(12)
+  for (const [i, p] of seen.entries()) if (i > 0) expect(p.arrives).toBeGreaterThanOrEqual(seen[i - 1]!.arrives)
+})
+
+test('what is reordered passes what was sent before it', () => {
+  const { seen } = flood({ reorder: 0.2 }, 1000)
+  const early = seen.filter((p) => p.fate === 'reordered')
+  expect(Math.abs(early.length - 200)).toBeLessThan(60)
+  expect(early.every((p) => p.arrives === p.time)).toBe(true)
+})
+
+test('what is duplicated comes twice', () => {
+  const { seen, received, fates } = flood({ duplicate: 0.5 }, 1000)
+  expect(received).toBe(seen.length)
+  expect(fates.duplicated).toBe(received - 1000)
+  expect(Math.abs(fates.duplicated! - 500)).toBeLessThan(80)
+})
+
+test('a rate spaces packets by the time that their octets take; what the queue has no room for is dropped', () => {
+  // 1,000 octets at 8 Mbit/s take a millisecond.
+  const spaced = flood({ rate: 8e6 }, 5, { gap: 0 })
+  expect(spaced.seen.map((p) => p.arrives)).toEqual([11, 12, 13, 14, 15])
+  const full = flood({ rate: 8e6, queue: 3 }, 10, { gap: 0.5 })
+  expect(full.seen.map((p) => p.fate === 'queue-full')).toEqual([0, 0, 0, 0, 0, 1, 0, 1, 0, 1].map(Boolean))
+})
+
+test('a packet larger than the MTU goes no further, though its sender would send it', () => {
+  const { fates } = flood({ mtu: 999 }, 1)
+  expect(fates).toEqual({ 'too-big': 1 })
+})
+
+test('a link that is down carries nothing, and its nodes know', () => {
+  const { net, fates } = flood({ up: false }, 3)
+  expect(fates).toEqual({ down: 3 })
+  expect(net.node('a').node.ports.get(1)!.up).toBe(false)
+  net.change('a-b', { up: true })
+  expect(net.node('a').node.ports.get(1)!.up).toBe(true)
+})
+
+test('a corrupted packet differs in one bit', () => {
+  const { fates, received } = flood({ corrupt: 1 }, 50)
+  expect(fates).toEqual({ corrupted: 50 })
+  expect(received).toBe(50)
+})
+
+test('no more than a bound is on the way: a flood over a slow link drops, and costs no more memory', () => {
+  const { net, fates } = flood({ delay: 1e9 }, 0)
+  const packet = new Uint8Array(20)
+  for (let i = 0; i < 70_000; i++) net.node('a').inject(net.now, 1, packet)
+  expect(net.link('a-b').flying).toBe(65_536)
+  expect(fates['queue-full']).toBe(70_000 - 65_536)
+})
+
+test('on a segment of three, a frame for one reaches that one, a broadcast both', () => {
+  const net = lab({ nodes: { a: 'host', b: 'host', c: 'host' }, links: [['a', 'b', 'c']] })
+  net.run(10_000)
+  const to: string[] = []
+  net.tap('a-b-c', (p) => {
+    if (p.bytes[p.at + 13] === 0x77) to.push(p.to)
+  })
+  const frame = new Uint8Array(60)
+  frame.set(net.node('c').node.ports.get(1)!.mac)
+  frame.set([0x88, 0x77], 12)
+  net.node('a').inject(net.now, 1, frame)
+  expect(to).toEqual(['c'])
+  frame.fill(0xff, 0, 6)
+  net.node('a').inject(net.now, 1, frame)
+  expect(to).toEqual(['c', 'b', 'c'])
+})
