@@ -1,18 +1,24 @@
 /**
  * IPv4 of a node: what comes in is checked, delivered or forwarded; what goes out is routed, given a source, fragmented.
  * RFC 791, RFC 1122 §3, RFC 1812 §4–5.
+ *
+ * This module holds the parts together: addresses, routes, the way out. The way in is `input.ts`.
  */
 import type { Instant } from '../../clock.ts'
-import { type Ip4, isMulticast } from '../../wire/addr.ts'
-import { update } from '../../wire/checksum.ts'
-import * as icmp4 from '../../wire/icmp4.ts'
+import { BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as ip4 from '../../wire/ip4.ts'
-import { put16, u16 } from '../../wire/octets.ts'
+import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port } from '../port.ts'
+import type { Port, PortAddress } from '../port.ts'
 import { RouteTable } from '../route-table.ts'
+import type { LocalError } from '../transport/transport.ts'
+import { Addresses4 } from './addresses.ts'
 import { Arp } from './arp.ts'
+import { Errors4 } from './errors.ts'
+import { Forwarder4 } from './forward.ts'
+import { Icmp4 } from './icmp.ts'
+import { Input4 } from './input.ts'
 import { IP4_DEFAULTS, type Ip4Settings } from './settings.ts'
 
 /** A datagram that this node begins. */
@@ -34,54 +40,238 @@ export interface Datagram4 {
 /** What became of it; `sent` also where it waits for its next hop's link-layer address. */
 export type Sent = 'sent' | 'no-route' | 'prohibited' | 'too-big' | 'no-source' | 'not-sent'
 
+/** Where a datagram goes next. */
+export interface Hop4 {
+  port: Port
+  nextHop: Ip4
+}
+
+/** What a host has learned of next hops: redirects and discovered routers (RFC 1122 §3.3.1). */
+export interface Hosts4 {
+  /** Asked before the routes; undefined where it knows nothing better. */
+  nextHop(now: Instant, dst: Ip4, port: Port | undefined): Hop4 | undefined
+}
+
+/** What is known of paths (RFC 1191 §3). */
+export interface Paths4 {
+  /** Path MTU to `dst`; undefined where nothing smaller than the link's is known. */
+  mtu(now: Instant, dst: Ip4): number | undefined
+}
+
 export class Ip4Layer {
   readonly settings: Ip4Settings
+  readonly addresses: Addresses4
   readonly arp: Arp
   readonly routes: RouteTable<Ip4>
+  readonly errors: Errors4
+  readonly icmp: Icmp4
+  readonly forward: Forwarder4
+  hosts: Hosts4 | undefined
+  paths: Paths4 | undefined
   readonly #node: Node
+  readonly #in: Input4
+  readonly #out: Uint8Array = new Uint8Array(0x10000)
+  #id: number
 
   constructor(node: Node, settings: Partial<Ip4Settings>) {
     this.#node = node
     this.settings = { ...IP4_DEFAULTS, ...settings }
+    const { ttl } = this.settings
+    if (!Number.isInteger(ttl) || ttl < 1 || ttl > 255) throw new RangeError(`a TTL of ${ttl}: 1 … 255`)
+    this.addresses = new Addresses4((node.random() * 2 ** 32) | 0)
     this.arp = new Arp(node)
     this.routes = new RouteTable<Ip4>(4, (node.random() * 2 ** 32) | 0)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
+    this.errors = new Errors4(node)
+    this.icmp = new Icmp4(node)
+    this.forward = new Forwarder4(node)
+    this.#in = new Input4(node)
+    this.#id = Math.floor(node.random() * 0x10000)
   }
 
   /** A port is there: its addresses are probed and then used, its connected routes made. */
-  attach(_now: Instant, _port: Port): void {}
+  attach(now: Instant, port: Port): void {
+    this.addresses.join(port, ALL_SYSTEMS)
+    if (this.#node.role === 'gateway') this.addresses.join(port, ALL_ROUTERS)
+    for (const { address, prefixLength } of port.addresses) {
+      if (typeof address !== 'bigint') this.addAddress(now, port, address, prefixLength)
+    }
+  }
+
+  /** ARP claims it first (RFC 5227); `addressReady` comes when nobody else has it, at once where there is no ARP. */
+  addAddress(now: Instant, port: Port, address: Ip4, prefixLength: number): void {
+    if (this.addresses.find(port, address) !== undefined) return
+    this.addresses.add({ address, prefixLength, port, state: 'claimed' })
+    this.arp.claim(now, port, { address, prefixLength })
+  }
+
+  /** It is in use from now on, its prefix a connected route. */
+  addressReady(now: Instant, port: Port, { address }: PortAddress): void {
+    const a = typeof address === 'bigint' ? undefined : this.addresses.find(port, address)
+    if (a === undefined || a.state === 'ready') return
+    this.addresses.setState(a, 'ready')
+    const { prefixLength } = a
+    if (prefixLength < 32) {
+      this.routes.add({
+        prefix: a.address,
+        prefixLength,
+        kind: 'unicast',
+        nextHop: undefined,
+        port: port.index,
+        origin: 'connected',
+        metric: 0,
+      })
+    }
+    this.#node.emit({ kind: 'address-ready', at: now, port: port.index, address: a.address, prefixLength })
+  }
+
+  /** Given up to another host (RFC 5227 §2.4), or probed for anew: not in use until `addressReady`. */
+  addressLost(_now: Instant, port: Port, { address }: PortAddress): void {
+    const a = typeof address === 'bigint' ? undefined : this.addresses.find(port, address)
+    if (a === undefined || a.state !== 'ready') return
+    this.addresses.setState(a, 'claimed')
+    const prefix = this.routes.mask(a.address, a.prefixLength)
+    const shared = this.addresses
+      .of(port)
+      .some(
+        (b) =>
+          b.state === 'ready' &&
+          b.prefixLength === a.prefixLength &&
+          this.routes.mask(b.address, b.prefixLength) === prefix,
+      )
+    if (shared) return
+    this.routes.remove(
+      (r) =>
+        r.origin === 'connected' && r.port === port.index && r.prefix === prefix && r.prefixLength === a.prefixLength,
+    )
+  }
 
   /** Carrier, MTU or link-layer address of the port changed. */
-  changed(_now: Instant, _port: Port): void {}
+  changed(now: Instant, port: Port): void {
+    this.arp.changed(now, port)
+  }
 
   /** Last words. */
   close(_now: Instant): void {}
 
   /** True: rewritten in place, to be sent back to whom it came from. */
-  input(_now: Instant, d: Inbound): boolean {
-    const { counters } = this.#node
-    const payload = ip4.payloadAt(d.bytes, d.at, d.end)
-    if (payload < 0) return counters.bad('truncated')
-    const h = ip4.parse(d.bytes, d.at, d.end)
-    if (h.kind === 'malformed') return counters.bad(h.why)
-    if (ip4.verify(d.bytes, d.at, d.end) !== 'ok') return counters.drop('bad-checksum')
-    if (isMulticast(h.dst) || !d.port.addresses.some((a) => a.address === h.dst)) return counters.drop('not-mine')
-    if (h.protocol !== icmp4.PROTOCOL || d.bytes[payload] !== icmp4.Type.echoRequest) return counters.drop('ignored')
-    ip4.swapAddresses(d.bytes, d.at)
-    const was = u16(d.bytes, payload)
-    d.bytes[payload] = icmp4.Type.echoReply
-    put16(d.bytes, payload + 2, update(u16(d.bytes, payload + 2), was, u16(d.bytes, payload)))
-    counters.answered++
-    return true
+  input(now: Instant, d: Inbound): boolean {
+    return this.#in.input(now, d)
+  }
+
+  /** A ready unicast address (on any port), or a group that is listened to on `port` (on any, where none is given). */
+  isMine(address: Ip4, port?: Port): boolean {
+    if (!isMulticast(address)) return this.addresses.ready(address) !== undefined
+    if (port !== undefined) return this.addresses.isMember(address, port)
+    for (const p of this.#node.ports.values()) if (this.addresses.isMember(address, p)) return true
+    return false
+  }
+
+  /** The limited one, or all ones or all zeros of a network that this node is in. */
+  isBroadcast(address: Ip4): boolean {
+    return address === BROADCAST4 || this.addresses.isDirectedBroadcast(address)
+  }
+
+  /** Where a datagram to `dst` goes; by `port` where one is given. */
+  hop(now: Instant, dst: Ip4, port?: Port): Hop4 | 'no-route' | 'prohibited' {
+    if (dst === BROADCAST4 || isMulticast(dst)) {
+      const by = port ?? this.#first()
+      return by === undefined ? 'no-route' : { port: by, nextHop: dst }
+    }
+    const learned = this.hosts?.nextHop(now, dst, port)
+    if (learned !== undefined) return learned
+    const routes = this.routes.candidates(dst)
+    const route = port === undefined ? routes?.[0] : routes?.find((r) => r.port === port.index)
+    if (route === undefined) return port === undefined ? 'no-route' : { port, nextHop: dst }
+    if (route.kind === 'unreachable') return 'no-route'
+    if (route.kind !== 'unicast') return 'prohibited'
+    const by = this.#node.ports.get(route.port)
+    return by === undefined ? 'no-route' : { port: by, nextHop: route.nextHop ?? dst }
   }
 
   /** Sends a datagram of this node's own. */
-  send(_now: Instant, _datagram: Datagram4): Sent {
-    return 'no-route'
+  send(now: Instant, g: Datagram4): Sent {
+    const hop = this.hop(now, g.dst, g.port)
+    if (typeof hop === 'string') return hop
+    const src = g.src ?? this.sourceFor(g.dst, hop.port)
+    if (src === undefined) return 'no-source'
+    const ttl = g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl)
+    this.#id = (this.#id + 1) & 0xffff
+    const at = ip4.write({ ...g, src, ttl, id: this.#id }, this.#out, 0, g.payload.length)
+    this.#out.set(g.payload, at)
+    const end = at + g.payload.length
+    this.#node.counters.originated++
+    this.arp.transmit(now, hop.port, hop.nextHop, this.#out, 0, end)
+    return 'sent'
   }
 
   /** The address that this node speaks to `dst` from; undefined where it has none (RFC 1122 §3.3.4.3). */
-  sourceFor(_dst: Ip4, _port?: Port): Ip4 | undefined {
+  sourceFor(dst: Ip4, port?: Port): Ip4 | undefined {
+    if (this.addresses.ready(dst) !== undefined) return dst
+    const hop = port === undefined ? this.hop(0 as Instant, dst) : { port, nextHop: dst }
+    return typeof hop === 'string' ? undefined : this.sourceOn(hop)
+  }
+
+  /** The address of the hop's port: of the next hop's network if there is one, else the first, else the router's own. */
+  sourceOn({ port, nextHop }: Hop4): Ip4 | undefined {
+    const ready = this.addresses.of(port).filter((a) => a.state === 'ready')
+    const near = ready.find(
+      (a) => this.routes.mask(nextHop, a.prefixLength) === this.routes.mask(a.address, a.prefixLength),
+    )
+    return (near ?? ready[0])?.address ?? this.#router()
+  }
+
+  /** The source of an answer: the address asked, or where it was no unicast one, an address of the port (RFC 1122 §3.2.2.6). */
+  specificDestination(dst: Ip4, port: Port): Ip4 | undefined {
+    if (this.addresses.ready(dst) !== undefined) return dst
+    return this.addresses.of(port).find((a) => a.state === 'ready')?.address ?? this.#router()
+  }
+
+  /** The source of an error about a datagram to `dst` that came in by `port` (RFC 1812 §4.3.2.4). */
+  errorSource(dst: Ip4, hop: Hop4, port: Port): Ip4 | undefined {
+    const asked = this.addresses.ready(dst)
+    if (asked !== undefined && (this.#node.role === 'host' || asked.port === hop.port)) return dst
+    return this.settings.errorSource === 'incoming' ? this.specificDestination(dst, port) : this.sourceOn(hop)
+  }
+
+  /** The next hop of the datagram at `at…end`, which waited on `port`, does not answer ARP (RFC 1812 §3.3.2). */
+  unresolved(now: Instant, port: Port, bytes: Uint8Array, at: number, end: number): void {
+    this.#node.counters.drop('unresolved')
+    const q = quote.parse(bytes, at, end, 4)
+    if ('why' in q || q.ip.kind !== 'ip4') return
+    if (this.isMine(q.ip.src)) {
+      const failure: LocalError = { family: 4, why: 'unresolved', mtu: 0, quote: q }
+      this.#node.transport.failed(now, failure)
+      return
+    }
+    const d: Inbound = {
+      bytes,
+      frame: at,
+      at,
+      end,
+      length: end - at,
+      link: 'host',
+      checksum: 'unknown',
+      stamp: now,
+      clock: 'user',
+      port,
+    }
+    this.errors.report(now, d, { kind: 'unreachable', code: 1 })
+  }
+
+  #first(): Port | undefined {
+    for (const port of this.#node.ports.values()) if (port.up) return port
+    return undefined
+  }
+
+  #router(): Ip4 | undefined {
+    if (this.settings.routerId !== undefined) return this.settings.routerId
+    for (const a of this.addresses) if (a.state === 'ready') return a.address
     return undefined
   }
 }
+
+/** Every host is in it (RFC 1112 §4). */
+export const ALL_SYSTEMS: Ip4 = (0xe0000001 | 0) as Ip4
+/** Every gateway (RFC 1256 §3). */
+export const ALL_ROUTERS: Ip4 = (0xe0000002 | 0) as Ip4

@@ -3,18 +3,55 @@
 import type { Ip4 } from '../../wire/addr.ts'
 import type { Route } from '../route-table.ts'
 import type { BucketSettings } from '../token-bucket.ts'
+import type { ArpProbeSettings, ArpSettings } from './arp-settings.ts'
+import { GATEWAY4_DEFAULTS, type Gateway4Settings } from './gateway-settings.ts'
 
-export interface Ip4Settings {
-  /** TTL of what this node begins (RFC 1122 §3.2.1.7). */
+export interface Ip4Settings extends Gateway4Settings {
+  /** TTL of what this node begins, 1 … 255 (RFC 1122 §3.2.1.7). */
   ttl: number
   /** Static routes; connected ones come from the ports' addresses. */
   routes: readonly Pick<Route<Ip4>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port'>[]
+  /** The source where a port has no address of its own (RFC 1812 §2.2.7). */
+  routerId: Ip4 | undefined
   /** Limit on ICMP errors, of each port (RFC 1812 §4.3.2.8). */
   errorLimit: BucketSettings
+  /** IP precedence of errors (RFC 1812 §4.3.2.5). */
+  errorPrecedence: number
+  /** Whose address an error of a gateway bears: the port that it leaves by (RFC 1812 §4.3.2.4), or the one where the fault came in. */
+  errorSource: 'outgoing' | 'incoming'
+  /** Echo requests are answered (RFC 1812 §4.3.3.6: on unless somebody turns it off). */
+  echo: boolean
+  /** Echo requests to broadcast and multicast addresses are answered too (RFC 1122 §3.2.2.6). */
+  echoBroadcast: boolean
+  /** What this node begins may be fragmented (RFC 1122 §3.3.3); without it an echo reply is cut to fit. */
+  fragment: boolean
+  /** An IP option that datagrams for this node must carry: parameter problem code 1 otherwise (RFC 1108 §2.8.1). */
+  requiredOption: number | undefined
+  /** How long fragments wait for the others, milliseconds (RFC 1122 §3.3.2: 60 to 120 s). */
+  reassemblyTimeout: number
+  /** Datagrams that may wait for fragments at once. */
+  reassemblyDatagrams: number
+  /** Octets that all of them may hold. */
+  reassemblyOctets: number
+  arp: Partial<ArpSettings>
+  arpProbe: Partial<ArpProbeSettings>
 }
 
 export const IP4_DEFAULTS: Ip4Settings = {
+  ...GATEWAY4_DEFAULTS,
   ttl: 64,
   routes: [],
+  routerId: undefined,
   errorLimit: { rate: 100, burst: 50 },
+  errorPrecedence: 6,
+  errorSource: 'outgoing',
+  echo: true,
+  echoBroadcast: false,
+  fragment: true,
+  requiredOption: undefined,
+  reassemblyTimeout: 60_000,
+  reassemblyDatagrams: 256,
+  reassemblyOctets: 4 << 20,
+  arp: {},
+  arpProbe: {},
 }

@@ -1,0 +1,298 @@
+/**
+ * Datagrams for others: checked, routed, their TTL lowered, fragmented where they must be, sent on (RFC 1812 §5.2.1.2),
+ * or answered with the error that says why not (§5.2.7). Header checks and local delivery come before (`input.ts`).
+ *
+ * Left out: multicast forwarding (no multicast routing protocol runs), routes by TOS.
+ */
+import type { Instant } from '../../clock.ts'
+import { BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
+import { EtherType } from '../../wire/ethernet.ts'
+import * as ip4 from '../../wire/ip4.ts'
+import { i32, u16 } from '../../wire/octets.ts'
+import { Filter, type Filtered } from '../filter.ts'
+import type { Inbound } from '../inbound.ts'
+import type { Node } from '../node.ts'
+import type { Port } from '../port.ts'
+import type { Route } from '../route-table.ts'
+import { FlowCache } from './flow-cache.ts'
+import { GATEWAY4_DEFAULTS, type Gateway4Settings } from './gateway-settings.ts'
+import { TransitOptions } from './transit-options.ts'
+
+export class Forwarder4 {
+  readonly settings: Gateway4Settings
+  readonly #node: Node
+  readonly #filter: Filter
+  readonly #filtered: Filtered
+  readonly #options = new TransitOptions()
+  readonly #flows: FlowCache
+  #routesVersion = -1
+
+  constructor(node: Node, settings: Partial<Gateway4Settings> = {}) {
+    this.#node = node
+    this.settings = { ...GATEWAY4_DEFAULTS, ...settings }
+    this.#filter = new Filter(this.settings.filters, 4)
+    this.#filtered = {
+      bytes: new Uint8Array(0),
+      src: 0,
+      protocol: 0,
+      transport: 0,
+      end: 0,
+      inPort: 0,
+      outPort: 0,
+      precedence: 0,
+    }
+    this.#flows = new FlowCache(node.random)
+  }
+
+  /** Decisions are made anew: an address or a port of this node changed. Routes are noticed. */
+  forget(): void {
+    this.#flows.clear()
+  }
+
+  /**
+   * The short way, without an object: a datagram without options, whose header checks were right and which is not for
+   * this node. True: it is on its way. False: nothing was done, `forward` decides.
+   */
+  forwardPlain(now: Instant, d: Inbound): boolean {
+    const { bytes, at } = d
+    if (bytes[at] !== PLAIN || d.link !== 'host') return false
+    if (this.#routesVersion !== this.#node.ip4.routes.version) return false
+    const flow = this.#flows.find(bytes, at + SRC, d.port.index)
+    if (flow < 0) return false
+    const length = u16(bytes, at + LENGTH)
+    const port = this.#node.ports.get(this.#flows.outPort(flow))
+    if (port === undefined || !port.up || bytes[at + TTL]! <= 1 || length > d.end - at) return false
+    if (this.#isTooBig(length, port)) return false
+    if (bytes[at + TOS]! >>> 5 < this.settings.precedenceCutoff) return false
+    if (!this.#filter.empty && this.#judge(d, at + ip4.HEADER, at + length, port) !== undefined) return false
+    ip4.setTtl(bytes, at, bytes[at + TTL]! - 1)
+    this.#node.counters.forwarded++
+    this.#node.ip4.arp.transmit(now, port, this.#flows.nextHop(flow) as Ip4, bytes, at, at + length)
+    return true
+  }
+
+  /** Never true: nothing goes back in place. `h` is the parsed header of the datagram at `d.at`, which is not for this node. */
+  forward(now: Instant, d: Inbound, h: ip4.Header): boolean {
+    const { counters, ip4: layer } = this.#node
+    if (!this.#forwardsBy(d.port)) return counters.drop('not-forwarding')
+    if (isMulticast(h.dst)) return counters.drop('multicast')
+    // RFC 1812 §5.3.4.
+    if (d.link !== 'host') return counters.drop('link-broadcast')
+    if (!this.#mayBeSource(h.src)) return this.#martian(now, d, h, 'martian-source')
+    if (!mayBeDestination(h.dst)) return this.#martian(now, d, h, 'martian-destination')
+    // RFC 1812 §5.2.2: the link carried less than the header says. A door that cut it is no fault of the sender's.
+    if (d.length < h.length) return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: LENGTH })
+    if (d.end - d.at < h.length) return counters.drop('cut')
+    const o = this.#options
+    o.scan(d.bytes, d.at, h.payload)
+    if (o.fault >= 0) {
+      counters.drop('bad-options')
+      return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: o.fault })
+    }
+    if (o.sourceRoute > 0) {
+      if (layer.settings.sourceRoutes !== 'forward') return counters.drop('source-route')
+      // RFC 1812 §5.2.2: the hop before did not do what the option asks.
+      if (o.strict) {
+        counters.drop('source-route')
+        return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: DST })
+      }
+    }
+    return this.#route(now, d, h, h.dst, false)
+  }
+
+  /**
+   * A datagram for this node whose source route is unfinished: on to the next address, or code 5 (RFC 1812 §5.2.3,
+   * §5.2.4.1; RFC 1122 §3.3.5). undefined: the rest of the route is this node's own addresses, so it has arrived.
+   */
+  forwardSourceRouted(now: Instant, d: Inbound, h: ip4.Header): boolean | undefined {
+    const { counters, ip4: layer } = this.#node
+    const o = this.#options
+    o.scan(d.bytes, d.at, h.payload)
+    if (o.fault >= 0) {
+      counters.drop('bad-options')
+      return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: o.fault })
+    }
+    if (o.sourceRoute === 0) return undefined
+    const next = o.nextAddress(d.bytes, d.at, (address) => layer.isMine(address))
+    if (next === undefined) return undefined
+    if (!this.#forwardsBy(d.port)) return counters.drop('not-forwarding')
+    if (d.link !== 'host') return counters.drop('link-broadcast')
+    if (!this.#mayBeSource(h.src)) return this.#martian(now, d, h, 'martian-source')
+    if (isMulticast(next) || !mayBeDestination(next)) return this.#sourceRouteFailed(now, d)
+    return this.#route(now, d, h, next, true)
+  }
+
+  /** Where to, whether it may, and then on (RFC 1812 §5.2.1.2 (1) to (8)). */
+  #route(now: Instant, d: Inbound, h: ip4.Header, dst: Ip4, routed: boolean): boolean {
+    const { counters, ip4: layer, ports } = this.#node
+    const o = this.#options
+    const route = layer.routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
+    const out = route === undefined ? undefined : ports.get(route.port)
+    if (route === undefined || route.kind !== 'unicast' || out === undefined) {
+      return this.#noRoute(now, d, route, routed)
+    }
+    if (!this.#forwardsBy(out)) return counters.drop('not-forwarding')
+    if (routed && o.strict && route.nextHop !== undefined) return this.#sourceRouteFailed(now, d)
+    if (!this.#isSourceValid(h.src, d.port)) return counters.drop('reverse-path')
+    const judged = this.#refused(now, d, h, out)
+    if (judged !== undefined) return judged
+    const broadcast = route.nextHop === undefined && layer.isBroadcast(dst)
+    if (broadcast && (routed || !this.settings.directedBroadcasts)) return counters.drop('directed-broadcast')
+    if (h.ttl <= 1) {
+      counters.drop('ttl')
+      return layer.errors.report(now, d, { kind: 'timeExceeded', code: 0 })
+    }
+    if (this.#isTooBig(h.length, out) && h.df) {
+      counters.drop('too-big')
+      return layer.errors.report(now, d, { kind: 'unreachable', code: 4, mtu: Math.max(out.mtu, MIN_MTU) })
+    }
+    const nextHop = route.nextHop ?? dst
+    // Before the datagram is changed: the quote shows it as it came (RFC 1812 §4.3.2.3). It goes on all the same.
+    if (out === d.port && o.sourceRoute === 0 && this.settings.redirects && this.#isNeighbour(h.src, nextHop, out)) {
+      layer.errors.report(now, d, { kind: 'redirect', code: 1, gateway: nextHop })
+    }
+    this.#send(now, d, h, out, nextHop, broadcast, routed)
+    return false
+  }
+
+  #send(now: Instant, d: Inbound, h: ip4.Header, out: Port, nextHop: Ip4, broadcast: boolean, routed: boolean): void {
+    const { counters, ip4: layer, wall } = this.#node
+    const { bytes, at } = d
+    const o = this.#options
+    ip4.setTtl(bytes, at, h.ttl - 1)
+    if (o.any) {
+      const own = layer.sourceOn({ port: out, nextHop })
+      if (routed && own !== undefined) o.advance(bytes, at, own, (address) => layer.isMine(address))
+      o.record(bytes, at, own, wall(now), (address) => layer.isMine(address))
+    }
+    counters.forwarded++
+    if (broadcast) out.transmit(bytes, at, at + h.length, EtherType.ip4, LINK_BROADCAST)
+    else if (this.#isTooBig(h.length, out)) layer.transmit(now, out, nextHop, bytes, at, at + h.length)
+    else {
+      if (!o.any && out !== d.port) this.#learn(h, d.port, out, nextHop)
+      layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
+    }
+  }
+
+  #learn(h: ip4.Header, from: Port, out: Port, nextHop: Ip4): void {
+    const { version } = this.#node.ip4.routes
+    if (this.#routesVersion !== version) {
+      this.#flows.clear()
+      this.#routesVersion = version
+    }
+    this.#flows.set(h.src, h.dst, from.index, out.index, nextHop)
+  }
+
+  #noRoute(now: Instant, d: Inbound, route: Route<Ip4> | undefined, routed: boolean): boolean {
+    const { counters, ip4: layer } = this.#node
+    if (route?.kind === 'blackhole') return counters.drop('blackhole')
+    if (routed) return this.#sourceRouteFailed(now, d)
+    counters.drop('no-route')
+    // As Linux: a route of kind unreachable is about hosts, a missing one about the network.
+    const code = route?.kind === 'prohibit' ? 13 : route === undefined ? 0 : 1
+    return layer.errors.report(now, d, { kind: 'unreachable', code })
+  }
+
+  #sourceRouteFailed(now: Instant, d: Inbound): boolean {
+    this.#node.counters.drop('source-route')
+    return this.#node.ip4.errors.report(now, d, { kind: 'unreachable', code: 5 })
+  }
+
+  /** undefined: it may pass. */
+  #refused(now: Instant, d: Inbound, h: ip4.Header, out: Port): false | undefined {
+    const { counters, ip4: layer } = this.#node
+    const { precedenceCutoff, precedenceAnswer } = this.settings
+    const precedence = h.tos >>> 5
+    if (precedence < precedenceCutoff && precedence < INTERNETWORK_CONTROL) {
+      counters.drop('filtered')
+      return precedenceAnswer === 'drop' ? false : layer.errors.report(now, d, { kind: 'unreachable', code: 15 })
+    }
+    if (this.#filter.empty) return undefined
+    if (this.#filter.readsPorts && h.protocol === TCP && h.offset === 8) return counters.drop('filtered')
+    const rule = this.#judge(d, h.payload, h.end, out)
+    if (rule === undefined || rule.action === 'accept') return undefined
+    counters.drop('filtered')
+    if (rule.action === 'drop') return false
+    return layer.errors.report(now, d, { kind: 'unreachable', code: rule.precedences === undefined ? 13 : 14 })
+  }
+
+  #judge(d: Inbound, payload: number, end: number, out: Port): ReturnType<Filter['judge']> {
+    const { bytes, at } = d
+    const f = this.#filtered
+    f.bytes = bytes
+    f.src = at + SRC
+    f.protocol = bytes[at + PROTOCOL]!
+    f.transport = (u16(bytes, at + FLAGS) & 0x1fff) === 0 ? payload : -1
+    f.end = end
+    f.inPort = d.port.index
+    f.outPort = out.index
+    f.precedence = bytes[at + TOS]! >>> 5
+    return this.#filter.judge(f)
+  }
+
+  #isTooBig(length: number, out: Port): boolean {
+    return length > out.mtu
+  }
+
+  #forwardsBy(port: Port): boolean {
+    return this.settings.forwarding && !this.settings.noForwarding.includes(port.index)
+  }
+
+  /** RFC 1812 §5.3.7, §4.2.2.11. An address of this node's own comes from nobody else. */
+  #mayBeSource(src: Ip4): boolean {
+    const first = src >>> 24
+    if (first === 0 || first === LOOPBACK || first >= MULTICAST) return false
+    return !this.#node.ip4.isBroadcast(src) && !this.#node.ip4.isMine(src)
+  }
+
+  /** RFC 1812 §5.3.8. */
+  #isSourceValid(src: Ip4, from: Port): boolean {
+    const { sourceValidation } = this.settings
+    if (sourceValidation === 'off') return true
+    const back = this.#node.ip4.routes.candidates(src)?.filter((r) => r.kind === 'unicast')
+    if (back === undefined || back.length === 0) return false
+    return sourceValidation === 'loose' || back.some((r) => r.port === from.index)
+  }
+
+  /** The source is on the same network as the next hop (RFC 1812 §5.2.7.2). */
+  #isNeighbour(src: Ip4, nextHop: Ip4, port: Port): boolean {
+    const { addresses, routes } = this.#node.ip4
+    return addresses
+      .of(port)
+      .some(
+        (a) =>
+          a.state === 'ready' &&
+          routes.mask(a.address, a.prefixLength) === routes.mask(src, a.prefixLength) &&
+          routes.mask(a.address, a.prefixLength) === routes.mask(nextHop, a.prefixLength),
+      )
+  }
+
+  #martian(now: Instant, d: Inbound, h: ip4.Header, why: 'martian-source' | 'martian-destination'): false {
+    return this.#node.counters.drop(why)
+  }
+}
+
+/** RFC 1812 §5.3.7: not on network 0, not 127/8, not class E. The limited broadcast is never forwarded (§5.3.5.1). */
+function mayBeDestination(dst: Ip4): boolean {
+  const first = dst >>> 24
+  return first !== 0 && first !== LOOPBACK && first < CLASS_E && dst !== BROADCAST4
+}
+
+/** First octet of a header of version 4 without options. */
+const PLAIN = 0x45
+const LOOPBACK = 127
+const MULTICAST = 224
+const CLASS_E = 240
+const INTERNETWORK_CONTROL = 6
+const TCP = 6
+/** Every link carries so much (RFC 791); no less is told (RFC 1191 §4). */
+const MIN_MTU = 68
+const LINK_BROADCAST: Uint8Array = new Uint8Array(6).fill(0xff)
+
+const TOS = 1
+const LENGTH = 2
+const FLAGS = 6
+const TTL = 8
+const PROTOCOL = 9
+const SRC = 12
+const DST = 16

@@ -1,0 +1,133 @@
+/**
+ * ICMPv4 messages for this node (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3): the checksum, the length of the fixed part,
+ * then whoever handles the type. Timestamp, address mask, redirect, router discovery, path MTU and extended echo put
+ * their handlers in by type.
+ */
+import type { Instant } from '../../clock.ts'
+import { isMulticast } from '../../wire/addr.ts'
+import * as icmp4 from '../../wire/icmp4.ts'
+import type * as ip4 from '../../wire/ip4.ts'
+import * as quote from '../../wire/quote.ts'
+import type { Inbound } from '../inbound.ts'
+import type { Node } from '../node.ts'
+import type { HeardError } from '../transport/transport.ts'
+import type { Sent } from './layer.ts'
+
+/** `m` is parsed, its checksum right; whole, its fragments joined. It stands at `h.payload … h.end` of `d.bytes`. */
+export type Handler4 = (now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message) => void
+/** An error that is believed: its quote is of something that this node sent. */
+export type Believed4 = (now: Instant, e: HeardError) => void
+
+export class Icmp4 {
+  readonly #node: Node
+  readonly #handlers: (Handler4 | undefined)[] = new Array(256)
+  readonly #believed: Believed4[] = []
+  readonly #message: Uint8Array = new Uint8Array(0x10000)
+
+  constructor(node: Node) {
+    this.#node = node
+    this.on(icmp4.Type.echoRequest, (now, d, h, m) => this.#echo(now, d, h, m))
+    const error: Handler4 = (now, d, h, m) => void this.hear(now, d, h, m)
+    for (const type of [icmp4.Type.unreachable, icmp4.Type.timeExceeded, icmp4.Type.parameterProblem])
+      this.on(type, error)
+    this.on(icmp4.Type.sourceQuench, () => void node.counters.drop('source-quench'))
+  }
+
+  /** One handler a type; the last one stays. */
+  on(type: number, handler: Handler4): void {
+    this.#handlers[type] = handler
+  }
+
+  /** Told of each unreachable, time exceeded and parameter problem that a transport believed. */
+  onBelieved(listener: Believed4): void {
+    this.#believed.push(listener)
+  }
+
+  input(now: Instant, d: Inbound, h: ip4.Header): void {
+    const { counters } = this.#node
+    if (d.checksum !== 'partial' && icmp4.verify(d.bytes, h.payload, h.end, h.end - h.payload) !== 'ok') {
+      counters.drop('bad-checksum')
+      return
+    }
+    const m = icmp4.parse(d.bytes, h.payload, h.end)
+    if (m.kind === 'malformed') {
+      counters.bad(m.why)
+      return
+    }
+    this.#node.transport.message(now, {
+      family: 4,
+      protocol: icmp4.PROTOCOL,
+      src: h.src,
+      dst: h.dst,
+      bytes: d.bytes,
+      ip: d.at,
+      at: h.payload,
+      end: h.end,
+      port: d.port.index,
+      hopLimit: h.ttl,
+      tos: h.tos,
+    })
+    const handler = this.#handlers[d.bytes[h.payload]!]
+    if (handler !== undefined) handler(now, d, h, m)
+    else if (!REPLIES.has(m.kind)) counters.drop('unknown-type')
+  }
+
+  /**
+   * An error, a redirect too: its quote is read and shown to the transports. What is believed comes back, and who asked
+   * by `onBelieved` knows.
+   */
+  hear(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): HeardError | undefined {
+    const { counters, transport } = this.#node
+    if (!('quote' in m)) return undefined
+    const q = quote.parse(m.quote, 0, m.quote.length, 4)
+    if ('why' in q) {
+      counters.bad(q.why)
+      return undefined
+    }
+    const e: HeardError = {
+      family: 4,
+      port: d.port.index,
+      from: h.src,
+      type: icmp4.typeOf(m),
+      code: m.code,
+      mtu: m.kind === 'unreachable' && m.code === 4 ? m.nextHopMtu : 0,
+      pointer: m.kind === 'parameterProblem' ? m.pointer : -1,
+      quote: q,
+      octets: m.quote,
+    }
+    if (!transport.heard(now, e)) return undefined
+    counters.errorReceived(`v4 ${m.kind} ${m.code}`)
+    for (const listener of this.#believed) listener(now, e)
+    return e
+  }
+
+  /** Answers the request at `d.at` from the address that it was sent to, with its TOS (RFC 1122 §3.2.2.6, RFC 1812 §4.3.2.5). */
+  reply(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message, how: { tos?: number } = {}): Sent {
+    const { ip4: layer, counters } = this.#node
+    const src = layer.specificDestination(h.dst, d.port)
+    if (src === undefined) return 'no-source'
+    const end = icmp4.write(m, this.#message, 0)
+    const payload = this.#message.subarray(0, end)
+    const sent = layer.send(now, { dst: h.src, src, protocol: icmp4.PROTOCOL, payload, tos: how.tos ?? h.tos })
+    if (sent === 'sent') counters.answered++
+    return sent
+  }
+
+  #echo(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+    const { ip4: layer, counters } = this.#node
+    if (m.kind !== 'echoRequest') return
+    const { settings } = layer
+    const group = isMulticast(h.dst) || layer.isBroadcast(h.dst)
+    if (!settings.echo || (group && !settings.echoBroadcast)) counters.drop('disabled')
+    else this.reply(now, d, h, { ...m, kind: 'echoReply' })
+  }
+}
+
+/** Answers to somebody's questions: raw listeners have seen them. */
+const REPLIES: ReadonlySet<icmp4.Kind> = new Set([
+  'echoReply',
+  'timestampReply',
+  'informationReply',
+  'addressMaskReply',
+  'extendedEchoReply',
+])
