@@ -10,6 +10,7 @@ export type DropWhy =
   | 'unknown-port'
   | 'port-down'
   | 'other-host'
+  | 'address-conflict'
   | 'vlan'
   | 'ether-type'
   | 'cut'
@@ -37,6 +38,7 @@ export type DropWhy =
   | 'no-next-header'
   // fragments
   | 'fragment-overlap'
+  | 'fragment-duplicate'
   | 'fragment-too-big'
   | 'fragment-limit'
   | 'fragment-timeout'

@@ -12,6 +12,8 @@ export type StackEvent = { at: Instant; port: number } & (
       kind: 'address-conflict'
       address: Ip
       by: Uint8Array
+      /** `defended`: it stays in use here, and the other was told so (RFC 5227 §2.4). Not given: not used, or given up. */
+      outcome?: 'not-used' | 'given-up' | 'defended'
     }
   | { kind: 'address-gone'; address: Ip; why: 'expired' | 'removed' }
   | { kind: 'neighbour'; address: Ip; state: 'reachable' | 'failed' | 'changed'; mac: Uint8Array | undefined }

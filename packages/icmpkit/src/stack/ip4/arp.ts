@@ -1,26 +1,315 @@
-/** ARP (RFC 826, RFC 1122 §2.3.2, RFC 5227): next hop → link-layer address, and no address used that another holds. */
+/**
+ * ARP (RFC 826, RFC 1122 §2.3.2): next hop → link-layer address.
+ *
+ * A neighbour is asked for three times, a second apart; what waits for it meanwhile is then unresolved. What is known
+ * goes out of date after a minute: in use, it is polled by unicast first (RFC 1122 §2.3.2.1(2)), so that traffic does
+ * not stop, and asked for anew where that fails. Addresses of this node's own are the affair of `arp-conflict.ts`.
+ */
 import type { Instant } from '../../clock.ts'
-import type { Ip4 } from '../../wire/addr.ts'
+import { ANY4, BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
+import * as arp from '../../wire/arp.ts'
 import { EtherType } from '../../wire/ethernet.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { Timer } from '../timers.ts'
+import { ArpCache, State } from './arp-cache.ts'
+import { ArpClaims } from './arp-conflict.ts'
+import { ARP_DEFAULTS, type ArpSettings } from './arp-settings.ts'
+
+/** One row of the cache, for who lists it. */
+export interface ArpEntry {
+  port: number
+  address: Ip4
+  /** undefined while it is asked for. */
+  mac: Uint8Array | undefined
+}
+
+interface PortArp {
+  port: Port
+  cache: ArpCache
+  timer: Timer
+}
 
 export class Arp {
+  readonly claims: ArpClaims
   readonly #node: Node
+  /** By port index. */
+  readonly #ports: PortArp[] = []
+  readonly #out: Uint8Array = new Uint8Array(28)
+  readonly #group: Uint8Array = Uint8Array.of(0x01, 0x00, 0x5e, 0, 0, 0)
 
   constructor(node: Node) {
     this.#node = node
-  }
-
-  /** An ARP message came in, at `d.at`. */
-  input(_now: Instant, _d: Inbound): void {
-    this.#node.counters.drop('ignored')
+    this.claims = new ArpClaims(node, this)
   }
 
   /** Sends the datagram at `at…end` to `nextHop` on `port`: at once, or when its link-layer address is known. */
-  transmit(_now: Instant, port: Port, _nextHop: Ip4, bytes: Uint8Array, at: number, end: number): void {
-    if (port.medium === 'ip') port.transmit(bytes, at, end, EtherType.ip4, port.mac)
-    else this.#node.counters.drop('unresolved')
+  transmit(now: Instant, port: Port, nextHop: Ip4, bytes: Uint8Array, at: number, end: number): void {
+    if (port.medium === 'ip') {
+      port.transmit(bytes, at, end, EtherType.ip4, port.mac)
+      return
+    }
+    const p = this.#ports[port.index] ?? this.#open(port)
+    const { cache } = p
+    const slot = cache.find(nextHop)
+    if (slot < 0 || cache.state[slot] === State.incomplete) {
+      this.#resolve(now, p, slot, nextHop, bytes, at, end)
+      return
+    }
+    cache.used[slot] = now
+    if (cache.until[slot]! <= now && cache.state[slot] === State.known) this.#poll(now, p, slot)
+    port.transmit(bytes, at, end, EtherType.ip4, cache.macs, 6 * slot)
   }
+
+  /** An ARP message came in, at `d.at`. */
+  input(now: Instant, d: Inbound): void {
+    const { counters } = this.#node
+    const { port } = d
+    const m = arp.parse(d.bytes, d.at, d.end)
+    if (m.kind === 'malformed') {
+      counters.bad(m.why)
+      return
+    }
+    const known = m.operation === arp.Operation.request || m.operation === arp.Operation.reply
+    if (m.hardware !== ETHERNET || m.senderMac.length !== 6 || !known || port.medium === 'ip') {
+      counters.drop('ignored')
+      return
+    }
+    // No station is a group, nor all zeros; no host is a group or a broadcast: believed, they would take in the whole link.
+    if ((m.senderMac[0]! & 1) !== 0 || isZero(m.senderMac) || !isHost(m.sender)) {
+      counters.drop('bad-source')
+      return
+    }
+    // This node's own message, which a switch or a hub gives back.
+    if (this.#isOwn(m.senderMac)) {
+      counters.drop('ignored')
+      return
+    }
+    if (this.claims.heard(now, port, m)) return
+    const mine = this.claims.has(port, m.target)
+    if (m.sender !== ANY4) this.#merge(now, port, m, mine)
+    if (mine && m.operation === arp.Operation.request) {
+      this.send(port, arp.Operation.reply, m.target, m.senderMac, m.sender, m.senderMac)
+      counters.answered++
+    }
+  }
+
+  /**
+   * Begins with an address of the port: probed for, then `ip4.addressReady` or `addressConflict`. False: it may be used
+   * at once, the link has no ARP or the settings want no probes.
+   */
+  acquire(now: Instant, port: Port, address: Ip4): boolean {
+    const prefixLength = this.#node.ip4.addresses.find(port, address)?.prefixLength ?? 32
+    return this.claims.add(now, port, address, prefixLength)
+  }
+
+  /** The node does without the address: nothing is answered in its name any more. */
+  release(port: Port, address: Ip4): void {
+    this.claims.remove(port, address)
+  }
+
+  /** Carrier or link-layer address of the port changed: what is known of its neighbours may be another link's. */
+  changed(now: Instant, port: Port): void {
+    const p = this.#ports[port.index]
+    if (p !== undefined && !port.up) {
+      for (let gone = p.cache.clear(); gone > 0; gone--) this.#node.counters.drop('port-down')
+      p.timer.stop()
+    }
+    this.claims.changed(now, port)
+  }
+
+  /** Writes a message with a sender of this node's and queues it for `to`. */
+  send(port: Port, operation: number, sender: Ip4, targetMac: Uint8Array, target: Ip4, to: Uint8Array): void {
+    const m: arp.Message = {
+      kind: 'arp',
+      hardware: ETHERNET,
+      operation,
+      senderMac: port.mac,
+      sender,
+      targetMac,
+      target,
+    }
+    port.transmit(this.#out, 0, arp.write(m, this.#out, 0), EtherType.arp, to)
+  }
+
+  entries(): ArpEntry[] {
+    const list: ArpEntry[] = []
+    for (const p of Object.values(this.#ports)) {
+      for (const slot of p.cache) {
+        const mac = p.cache.state[slot] === State.incomplete ? undefined : p.cache.macs.slice(6 * slot, 6 * slot + 6)
+        list.push({ port: p.port.index, address: p.cache.address[slot] as Ip4, mac })
+      }
+    }
+    return list
+  }
+
+  /** RFC 826 "Packet Reception": who is known is updated, who is not is learned only where this node is the target. */
+  #merge(now: Instant, port: Port, m: arp.Message, mine: boolean): void {
+    const p = this.#ports[port.index] ?? this.#open(port)
+    const { cache } = p
+    let slot = cache.find(m.sender)
+    if (slot < 0) {
+      // A next hop is on the link: whoever else asks gets its answer, and no row.
+      if (!mine || !this.claims.isNeighbour(port, m.sender)) return
+      slot = cache.add(m.sender, now, this.#settings.timeoutMs, false)
+      if (slot < 0) return
+    }
+    const asked = cache.state[slot] === State.incomplete
+    const changed = cache.state[slot] !== State.free && !asked && !sameAt(cache.macs, 6 * slot, m.senderMac)
+    cache.macs.set(m.senderMac, 6 * slot)
+    cache.until[slot] = now + this.#settings.timeoutMs
+    cache.settle(slot, State.known)
+    this.#watch(p)
+    if (!asked && !changed) return
+    const mac = m.senderMac.slice()
+    const state = asked ? 'reachable' : 'changed'
+    this.#node.emit({ kind: 'neighbour', at: now, port: port.index, address: m.sender, state, mac })
+    for (const b of cache.drain(slot)) port.transmit(b, 0, b.length, EtherType.ip4, mac)
+  }
+
+  /** The slow way of `transmit`: a group, a broadcast, or a neighbour that is not known yet. */
+  #resolve(now: Instant, p: PortArp, known: number, nextHop: Ip4, bytes: Uint8Array, at: number, end: number): void {
+    const { cache, port } = p
+    const { counters } = this.#node
+    if (known < 0) {
+      if (isMulticast(nextHop)) {
+        // RFC 1112 §6.4: the low 23 bits of the group.
+        this.#group[3] = (nextHop >>> 16) & 0x7f
+        this.#group[4] = nextHop >>> 8
+        this.#group[5] = nextHop
+        port.transmit(bytes, at, end, EtherType.ip4, this.#group)
+        return
+      }
+      if (nextHop === BROADCAST4 || this.claims.isBroadcast(port, nextHop)) {
+        port.transmit(bytes, at, end, EtherType.ip4, BROADCAST)
+        return
+      }
+    }
+    let slot = known
+    if (slot < 0) {
+      if (!port.up) {
+        counters.drop('port-down')
+        return
+      }
+      if (cache.incomplete >= this.#settings.incomplete) this.#forget(cache, cache.oldestIncomplete)
+      slot = cache.add(nextHop, now, this.#settings.timeoutMs, true)
+      if (slot < 0) {
+        counters.drop('table-full')
+        return
+      }
+      this.#ask(now, p, slot)
+    }
+    for (let oldest = cache.oldestIncomplete; cache.isFull(end - at) && oldest !== slot; ) {
+      this.#forget(cache, oldest)
+      oldest = cache.oldestIncomplete
+    }
+    if (cache.isFull(end - at)) counters.drop('queue-full')
+    else for (let gone = cache.keep(slot, bytes, at, end); gone > 0; gone--) counters.drop('queue-full')
+  }
+
+  /** The first request for a slot. */
+  #ask(now: Instant, p: PortArp, slot: number): void {
+    p.cache.tries[slot] = 1
+    p.cache.ask(slot, State.incomplete, now + REQUEST_INTERVAL)
+    this.#request(p, slot, BROADCAST)
+    this.#watch(p)
+  }
+
+  #poll(now: Instant, p: PortArp, slot: number): void {
+    p.cache.tries[slot] = 1
+    p.cache.ask(slot, State.polling, now + REQUEST_INTERVAL)
+    this.#request(p, slot, p.cache.macs.slice(6 * slot, 6 * slot + 6))
+    this.#watch(p)
+  }
+
+  #request(p: PortArp, slot: number, to: Uint8Array): void {
+    const target = p.cache.address[slot] as Ip4
+    const sender = this.claims.sourceFor(p.port, target)
+    // Without an address there is nobody to answer to, and a sender of zero would be a probe (RFC 5227 §2.1.1).
+    if (sender !== undefined) this.send(p.port, arp.Operation.request, sender, ZERO, target, to)
+  }
+
+  /** Those whose second is over: asked again, or given up. */
+  #due(now: Instant, p: PortArp): void {
+    const { cache } = p
+    for (let slot = cache.first; slot >= 0 && cache.due[slot]! <= now; slot = cache.first) {
+      const polling = cache.state[slot] === State.polling
+      if (cache.tries[slot]! < (polling ? POLLS : REQUESTS)) {
+        cache.tries[slot]!++
+        cache.ask(slot, cache.state[slot]!, now + REQUEST_INTERVAL)
+        this.#request(p, slot, polling ? cache.macs.slice(6 * slot, 6 * slot + 6) : BROADCAST)
+      } else if (polling) this.#ask(now, p, slot)
+      else this.#fail(now, p, slot)
+    }
+    this.#watch(p)
+  }
+
+  #fail(now: Instant, p: PortArp, slot: number): void {
+    const address = p.cache.address[slot] as Ip4
+    const queue = p.cache.drain(slot)
+    p.cache.remove(slot)
+    this.#node.emit({ kind: 'neighbour', at: now, port: p.port.index, address, state: 'failed', mac: undefined })
+    for (const b of queue) this.#node.ip4.unresolved(now, p.port, b, 0, b.length)
+  }
+
+  /** Makes room for others: what waits for it is lost. */
+  #forget(cache: ArpCache, slot: number): void {
+    if (slot < 0) return
+    for (const _ of cache.drain(slot)) this.#node.counters.drop('unresolved')
+    cache.remove(slot)
+  }
+
+  #watch(p: PortArp): void {
+    const { first } = p.cache
+    if (first < 0) p.timer.stop()
+    else if (p.timer.at !== p.cache.due[first]) p.timer.set(p.cache.due[first]!)
+  }
+
+  #open(port: Port): PortArp {
+    const p: PortArp = {
+      port,
+      cache: new ArpCache((this.#node.random() * 2 ** 32) | 0, this.#settings),
+      timer: new Timer(this.#node.timers, (now) => this.#due(now, p)),
+    }
+    this.#ports[port.index] = p
+    return p
+  }
+
+  #isOwn(mac: Uint8Array): boolean {
+    for (const port of this.#node.ports.values()) if (sameAt(mac, 0, port.mac)) return true
+    return false
+  }
+
+  get #settings(): ArpSettings {
+    this.#given ??= { ...ARP_DEFAULTS, ...this.#node.ip4.settings.arp }
+    return this.#given
+  }
+
+  #given: ArpSettings | undefined
 }
+
+/** Not a group, not a broadcast, not loopback; zero is a probe's sender. */
+function isHost(address: Ip4): boolean {
+  const first = address >>> 24
+  return first < 224 && first !== 127
+}
+
+function isZero(mac: Uint8Array): boolean {
+  return mac.every((octet) => octet === 0)
+}
+
+function sameAt(a: Uint8Array, at: number, b: Uint8Array): boolean {
+  for (let i = 0; i < 6; i++) if (a[at + i] !== b[i]) return false
+  return true
+}
+
+/** Hardware type (RFC 826). */
+const ETHERNET = 1
+/** A second between requests for one address (RFC 1122 §2.3.2.1). */
+const REQUEST_INTERVAL = 1000
+const REQUESTS = 3
+/** Unicast polls without an answer before a neighbour is asked for anew (RFC 1122 §2.3.2.1: typically two). */
+const POLLS = 2
+const BROADCAST: Uint8Array = new Uint8Array(6).fill(0xff)
+const ZERO: Uint8Array = new Uint8Array(6)
