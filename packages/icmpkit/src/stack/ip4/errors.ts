@@ -75,7 +75,7 @@ export class Errors4 {
     if (layer.isBroadcast(h.dst)) return 'broadcast'
     if (!namesOneHost(h.src) || layer.isBroadcast(h.src)) return 'bad-source'
     if (h.protocol === icmp4.PROTOCOL && mayBeError(d.bytes, h)) return 'about-an-error'
-    const silent = layer.settings.silentTimeExceeded
+    const silent = layer.settings.noTimeExceeded
     if (fault.kind === 'timeExceeded' && fault.code === 0 && silent.includes(d.port.index)) return 'switched-off'
     return undefined
   }

@@ -84,7 +84,7 @@ export class Ip4Layer {
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.errors = new Errors4(node)
     this.icmp = new Icmp4(node)
-    this.forward = new Forwarder4(node)
+    this.forward = new Forwarder4(node, this.settings)
     this.#in = new Input4(node)
     this.#id = Math.floor(node.random() * 0x10000)
   }
