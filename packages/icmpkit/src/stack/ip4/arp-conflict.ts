@@ -1,21 +1,21 @@
 /**
  * Addresses of this node's own on Ethernet links (RFC 5227): none is used before it was probed for, none is kept
  * against another host without end. What is held is announced, answered for by `arp.ts`, and given to the IPv4 layer
- * (`addressReady`, `addressProbing`, `addressConflict`).
+ * (`addressReady`, `addressLost`).
  */
 import type { Instant } from '../../clock.ts'
 import { ANY4, type Ip4 } from '../../wire/addr.ts'
 import * as arp from '../../wire/arp.ts'
 import type { Node } from '../node.ts'
-import type { Port } from '../port.ts'
+import type { Port, PortAddress } from '../port.ts'
 import { Timer } from '../timers.ts'
 import type { Arp } from './arp.ts'
 import { ARP_PROBE_DEFAULTS, type ArpProbeSettings } from './arp-settings.ts'
 
 interface Claim {
   port: Port
+  address: PortAddress
   ip: Ip4
-  prefixLength: number
   /** `lost`: another has it; nothing is done in its name until the link is another. */
   state: 'probing' | 'held' | 'lost'
   /** Probes, then announcements, that are still to be sent. */
@@ -46,14 +46,15 @@ export class ArpClaims {
     this.#arp = owner
   }
 
-  /** Begins with an address. False: it is held at once, since nothing is to be probed for. */
-  add(now: Instant, port: Port, ip: Ip4, prefixLength: number): boolean {
+  /** Begins with an address: `addressReady` comes when nobody else has it, at once where nothing is to be probed for. */
+  add(now: Instant, port: Port, address: PortAddress): void {
     this.#links[port.index] ??= { up: port.up, mac: port.mac.slice(), conflicts: 0, last: Number.NEGATIVE_INFINITY }
+    const ip = address.address as Ip4
     this.remove(port, ip)
     const claim: Claim = {
       port,
+      address,
       ip,
-      prefixLength,
       state: 'probing',
       left: 0,
       timer: new Timer(this.#node.timers, (at) => this.#step(at, claim)),
@@ -62,7 +63,6 @@ export class ArpClaims {
     this.#of(port).push(claim)
     if (port.medium === 'ip' || this.#settings.count === 0) this.#hold(now, claim)
     else if (port.up) this.#begin(now, claim)
-    return claim.state !== 'held'
   }
 
   /** The node does without the address: asked for, it says nothing any more. */
@@ -90,7 +90,7 @@ export class ArpClaims {
   /** The directed broadcast of a subnet of the port (RFC 922). A /31 has none (RFC 3021). */
   isBroadcast(port: Port, ip: Ip4): boolean {
     for (const c of this.#of(port)) {
-      if (c.prefixLength < 31 && (c.ip | hostBits(c)) === ip) return true
+      if (c.address.prefixLength < 31 && (c.ip | hostBits(c)) === ip) return true
     }
     return false
   }
@@ -135,7 +135,7 @@ export class ArpClaims {
     for (const c of this.#of(port)) {
       if (!port.up) c.timer.stop()
       else if (cameUp && this.#settings.count > 0) {
-        this.#node.ip4.addressProbing(now, port, c.ip)
+        if (c.state === 'held') this.#node.ip4.addressLost(now, port, c.address)
         this.#begin(now, c)
       } else if ((moved || cameUp) && c.state === 'held') this.#announce(now, c, this.#settings.announcements)
     }
@@ -157,10 +157,8 @@ export class ArpClaims {
   #step(now: Instant, c: Claim): void {
     const s = this.#settings
     if (c.state === 'held') this.#announce(now, c, c.left)
-    else if (c.left === 0) {
-      this.#hold(now, c)
-      this.#node.ip4.addressReady(now, c.port, c.ip)
-    } else {
+    else if (c.left === 0) this.#hold(now, c)
+    else {
       c.left--
       this.#arp.send(c.port, arp.Operation.request, ANY4, ZERO, c.ip, BROADCAST)
       const wait = c.left === 0 ? s.announceWaitMs : s.minMs + this.#node.random() * (s.maxMs - s.minMs)
@@ -172,6 +170,7 @@ export class ArpClaims {
   #hold(now: Instant, c: Claim): void {
     c.state = 'held'
     if (c.port.medium === 'ethernet' && c.port.up) this.#announce(now, c, this.#settings.announcements)
+    this.#node.ip4.addressReady(now, c.port, c.address)
   }
 
   #announce(now: Instant, c: Claim, left: number): void {
@@ -189,19 +188,24 @@ export class ArpClaims {
     if (now - c.defended >= s.defendIntervalMs) {
       c.defended = now
       this.#arp.send(c.port, arp.Operation.request, c.ip, ZERO, c.ip, BROADCAST)
-      const port = c.port.index
-      this.#node.emit({ kind: 'address-conflict', at: now, port, address: c.ip, by: by.slice(), outcome: 'defended' })
+      this.#tell(now, c, by, 'defended')
     } else if ((s.onConflict ?? (this.#node.role === 'gateway' ? 'keep' : 'give-up')) === 'give-up') {
       this.#lose(now, c, by, 'given-up')
     }
   }
 
   #lose(now: Instant, c: Claim, by: Uint8Array, outcome: 'not-used' | 'given-up'): void {
-    if (outcome === 'not-used') this.#node.counters.drop('address-conflict')
+    if (outcome === 'given-up') this.#node.ip4.addressLost(now, c.port, c.address)
+    else this.#node.counters.drop('address-conflict')
     c.state = 'lost'
     c.timer.stop()
     this.#links[c.port.index]!.conflicts++
-    this.#node.ip4.addressConflict(now, c.port, c.ip, by, outcome)
+    this.#tell(now, c, by, outcome)
+  }
+
+  #tell(now: Instant, c: Claim, by: Uint8Array, outcome: 'not-used' | 'given-up' | 'defended'): void {
+    const port = c.port.index
+    this.#node.emit({ kind: 'address-conflict', at: now, port, address: c.ip, by: by.slice(), outcome })
   }
 
   #of(port: Port): Claim[] {
@@ -223,7 +227,7 @@ export class ArpClaims {
 
 /** Ones where the host's part of the address is. */
 function hostBits(c: Claim): number {
-  return c.prefixLength === 0 ? -1 : (1 << (32 - c.prefixLength)) - 1
+  return c.address.prefixLength === 0 ? -1 : (1 << (32 - c.address.prefixLength)) - 1
 }
 
 /** RFC 5227 §1.1. */

@@ -11,7 +11,7 @@ import * as arp from '../../wire/arp.ts'
 import { EtherType } from '../../wire/ethernet.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port } from '../port.ts'
+import type { Port, PortAddress } from '../port.ts'
 import { Timer } from '../timers.ts'
 import { ArpCache, State } from './arp-cache.ts'
 import { ArpClaims } from './arp-conflict.ts'
@@ -95,13 +95,9 @@ export class Arp {
     }
   }
 
-  /**
-   * Begins with an address of the port: probed for, then `ip4.addressReady` or `addressConflict`. False: it may be used
-   * at once, the link has no ARP or the settings want no probes.
-   */
-  acquire(now: Instant, port: Port, address: Ip4): boolean {
-    const prefixLength = this.#node.ip4.addresses.find(port, address)?.prefixLength ?? 32
-    return this.claims.add(now, port, address, prefixLength)
+  /** Begins with an address of the port: `ip4.addressReady` comes when nobody else has it, at once where there is no ARP. */
+  claim(now: Instant, port: Port, address: PortAddress): void {
+    this.claims.add(now, port, address)
   }
 
   /** The node does without the address: nothing is answered in its name any more. */
