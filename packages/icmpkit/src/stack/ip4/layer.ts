@@ -10,10 +10,10 @@ import * as ip4 from '../../wire/ip4.ts'
 import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port, PortAddress } from '../port.ts'
+import type { Port } from '../port.ts'
 import { RouteTable } from '../route-table.ts'
 import type { LocalError } from '../transport/transport.ts'
-import { Addresses4 } from './addresses.ts'
+import { type Address4, Addresses4 } from './addresses.ts'
 import { Arp } from './arp.ts'
 import { Errors4 } from './errors.ts'
 import { Forwarder4 } from './forward.ts'
@@ -84,7 +84,7 @@ export class Ip4Layer {
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.errors = new Errors4(node)
     this.icmp = new Icmp4(node)
-    this.forward = new Forwarder4(node, this.settings)
+    this.forward = new Forwarder4(node, this.settings.gateway)
     this.#in = new Input4(node)
     this.#id = Math.floor(node.random() * 0x10000)
   }
@@ -98,22 +98,22 @@ export class Ip4Layer {
     }
   }
 
-  /** ARP claims it first (RFC 5227); `addressReady` comes when nobody else has it, at once where there is no ARP. */
+  /** On Ethernet ARP probes for it first (RFC 5227). */
   addAddress(now: Instant, port: Port, address: Ip4, prefixLength: number): void {
     if (this.addresses.find(port, address) !== undefined) return
-    this.addresses.add({ address, prefixLength, port, state: 'claimed' })
-    this.arp.claim(now, port, { address, prefixLength })
+    this.addresses.add({ address, prefixLength, port, state: 'probing' })
+    if (!this.arp.acquire(now, port, address)) this.addressReady(now, port, address)
   }
 
-  /** It is in use from now on, its prefix a connected route. */
-  addressReady(now: Instant, port: Port, { address }: PortAddress): void {
-    const a = typeof address === 'bigint' ? undefined : this.addresses.find(port, address)
+  /** ARP found nobody else who has it: it is in use from now on, its prefix a connected route. */
+  addressReady(now: Instant, port: Port, address: Ip4): void {
+    const a = this.addresses.find(port, address)
     if (a === undefined || a.state === 'ready') return
     this.addresses.setState(a, 'ready')
     const { prefixLength } = a
     if (prefixLength < 32) {
       this.routes.add({
-        prefix: a.address,
+        prefix: address,
         prefixLength,
         kind: 'unicast',
         nextHop: undefined,
@@ -122,28 +122,18 @@ export class Ip4Layer {
         metric: 0,
       })
     }
-    this.#node.emit({ kind: 'address-ready', at: now, port: port.index, address: a.address, prefixLength })
+    this.#node.emit({ kind: 'address-ready', at: now, port: port.index, address, prefixLength })
   }
 
-  /** Given up to another host (RFC 5227 §2.4), or probed for anew: not in use until `addressReady`. */
-  addressLost(_now: Instant, port: Port, { address }: PortAddress): void {
-    const a = typeof address === 'bigint' ? undefined : this.addresses.find(port, address)
-    if (a === undefined || a.state !== 'ready') return
-    this.addresses.setState(a, 'claimed')
-    const prefix = this.routes.mask(a.address, a.prefixLength)
-    const shared = this.addresses
-      .of(port)
-      .some(
-        (b) =>
-          b.state === 'ready' &&
-          b.prefixLength === a.prefixLength &&
-          this.routes.mask(b.address, b.prefixLength) === prefix,
-      )
-    if (shared) return
-    this.routes.remove(
-      (r) =>
-        r.origin === 'connected' && r.port === port.index && r.prefix === prefix && r.prefixLength === a.prefixLength,
-    )
+  /** The link may be another one: not in use until ARP has probed for it anew. */
+  addressProbing(_now: Instant, port: Port, address: Ip4): void {
+    this.#unuse(port, address, 'probing')
+  }
+
+  /** Another host has it: never used, or given up (RFC 5227 §2.4). */
+  addressConflict(now: Instant, port: Port, address: Ip4, by: Uint8Array, outcome: 'not-used' | 'given-up'): void {
+    this.#unuse(port, address, 'conflict')
+    this.#node.emit({ kind: 'address-conflict', at: now, port: port.index, address, by: by.slice(), outcome })
   }
 
   /** Carrier, MTU or link-layer address of the port changed. */
@@ -257,6 +247,21 @@ export class Ip4Layer {
       port,
     }
     this.errors.report(now, d, { kind: 'unreachable', code: 1 })
+  }
+
+  #unuse(port: Port, address: Ip4, state: 'probing' | 'conflict'): void {
+    const a = this.addresses.find(port, address)
+    if (a === undefined) return
+    this.addresses.setState(a, state)
+    const { prefixLength } = a
+    const prefix = this.routes.mask(address, prefixLength)
+    const shares = (b: Address4): boolean =>
+      b.state === 'ready' && b.prefixLength === prefixLength && this.routes.mask(b.address, prefixLength) === prefix
+    if (this.addresses.of(port).some(shares)) return
+    this.routes.remove(
+      (r) =>
+        r.origin === 'connected' && r.port === port.index && r.prefix === prefix && r.prefixLength === prefixLength,
+    )
   }
 
   #first(): Port | undefined {
