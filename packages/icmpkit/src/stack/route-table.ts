@@ -31,6 +31,8 @@ export interface Route<A extends Ip> {
 export class RouteTable<A extends Ip> {
   /** Routes that are worked out and not kept, as a lab's shortest paths are; they count where they are more specific. */
   made: ((dst: A) => readonly Route<A>[] | undefined) | undefined
+  /** Rises with each route that comes or goes: what was decided by an older one is decided anew. */
+  version = 0
   readonly #family: 4 | 6
   readonly #seed: number
   readonly #limit: number
@@ -69,6 +71,18 @@ export class RouteTable<A extends Ip> {
     return this.made?.(dst)
   }
 
+  /** The best of the routes that are `usable`, from the longest prefix that has one (RFC 1812 §5.3.12.3). */
+  best(dst: A, usable: (route: Route<A>) => boolean): Route<A> | undefined {
+    const made = this.made?.(dst)?.find(usable)
+    for (const length of this.#lengths) {
+      if (made !== undefined && made.prefixLength > length) return made
+      const i = this.#tables[length]!.get(this.mask(dst, length))
+      const route = i < 0 ? undefined : this.#lists[i]!.find(usable)
+      if (route !== undefined) return route
+    }
+    return made
+  }
+
   /** False where the table is full. A route of the same prefix, origin, port and next hop is replaced. */
   add(route: Route<A>): boolean {
     const prefix = this.mask(route.prefix, route.prefixLength)
@@ -91,6 +105,7 @@ export class RouteTable<A extends Ip> {
       list.splice(old, 1)
       this.#count--
     } else if (this.#count >= this.#limit) return false
+    this.version++
     list.push({ ...route, prefix })
     list.sort((a, b) => a.metric - b.metric)
     this.#count++
@@ -119,6 +134,7 @@ export class RouteTable<A extends Ip> {
       }
     }
     this.#count -= gone
+    if (gone > 0) this.version++
     return gone
   }
 

@@ -5,32 +5,34 @@
  * Left out: multicast forwarding (no multicast routing protocol runs), routes by TOS.
  */
 import type { Instant } from '../../clock.ts'
-import { BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
-import { EtherType } from '../../wire/ethernet.ts'
+import { BROADCAST4, type Ip4, isMulticast, showIp } from '../../wire/addr.ts'
+import { EtherType, showMac } from '../../wire/ethernet.ts'
 import * as ip4 from '../../wire/ip4.ts'
-import { i32, u16 } from '../../wire/octets.ts'
+import { u16 } from '../../wire/octets.ts'
 import { Filter, type Filtered } from '../filter.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import type { Route } from '../route-table.ts'
+import { TokenBucket } from '../token-bucket.ts'
 import { FlowCache } from './flow-cache.ts'
 import { GATEWAY4_DEFAULTS, type Gateway4Settings } from './gateway-settings.ts'
 import { TransitOptions } from './transit-options.ts'
 
 export class Forwarder4 {
-  readonly settings: Gateway4Settings
   readonly #node: Node
+  readonly #settings: Gateway4Settings
   readonly #filter: Filter
   readonly #filtered: Filtered
   readonly #options = new TransitOptions()
   readonly #flows: FlowCache
+  readonly #log = new TokenBucket({ rate: 1, burst: 10 })
   #routesVersion = -1
 
-  constructor(node: Node, settings: Partial<Gateway4Settings> = {}) {
+  constructor(node: Node, settings: Partial<Gateway4Settings>) {
     this.#node = node
-    this.settings = { ...GATEWAY4_DEFAULTS, ...settings }
-    this.#filter = new Filter(this.settings.filters, 4)
+    this.#settings = { ...GATEWAY4_DEFAULTS, ...settings }
+    this.#filter = new Filter(this.#settings.filters, 4)
     this.#filtered = {
       bytes: new Uint8Array(0),
       src: 0,
@@ -63,7 +65,7 @@ export class Forwarder4 {
     const port = this.#node.ports.get(this.#flows.outPort(flow))
     if (port === undefined || !port.up || bytes[at + TTL]! <= 1 || length > d.end - at) return false
     if (this.#isTooBig(length, port)) return false
-    if (bytes[at + TOS]! >>> 5 < this.settings.precedenceCutoff) return false
+    if (bytes[at + TOS]! >>> 5 < this.#settings.precedenceCutoff) return false
     if (!this.#filter.empty && this.#judge(d, at + ip4.HEADER, at + length, port) !== undefined) return false
     ip4.setTtl(bytes, at, bytes[at + TTL]! - 1)
     this.#node.counters.forwarded++
@@ -137,7 +139,7 @@ export class Forwarder4 {
     const judged = this.#refused(now, d, h, out)
     if (judged !== undefined) return judged
     const broadcast = route.nextHop === undefined && layer.isBroadcast(dst)
-    if (broadcast && (routed || !this.settings.directedBroadcasts)) return counters.drop('directed-broadcast')
+    if (broadcast && (routed || !this.#settings.directedBroadcasts)) return counters.drop('directed-broadcast')
     if (h.ttl <= 1) {
       counters.drop('ttl')
       return layer.errors.report(now, d, { kind: 'timeExceeded', code: 0 })
@@ -148,7 +150,7 @@ export class Forwarder4 {
     }
     const nextHop = route.nextHop ?? dst
     // Before the datagram is changed: the quote shows it as it came (RFC 1812 §4.3.2.3). It goes on all the same.
-    if (out === d.port && o.sourceRoute === 0 && this.settings.redirects && this.#isNeighbour(h.src, nextHop, out)) {
+    if (out === d.port && o.sourceRoute === 0 && this.#settings.redirects && this.#isNeighbour(h.src, nextHop, out)) {
       layer.errors.report(now, d, { kind: 'redirect', code: 1, gateway: nextHop })
     }
     this.#send(now, d, h, out, nextHop, broadcast, routed)
@@ -167,9 +169,9 @@ export class Forwarder4 {
     }
     counters.forwarded++
     if (broadcast) out.transmit(bytes, at, at + h.length, EtherType.ip4, LINK_BROADCAST)
-    else if (this.#isTooBig(h.length, out)) layer.transmit(now, out, nextHop, bytes, at, at + h.length)
+    else if (this.#isTooBig(h.length, out)) layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
     else {
-      if (!o.any && out !== d.port) this.#learn(h, d.port, out, nextHop)
+      if (!o.any && out !== d.port && layer.routes.made === undefined) this.#learn(h, d.port, out, nextHop)
       layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
     }
   }
@@ -201,7 +203,7 @@ export class Forwarder4 {
   /** undefined: it may pass. */
   #refused(now: Instant, d: Inbound, h: ip4.Header, out: Port): false | undefined {
     const { counters, ip4: layer } = this.#node
-    const { precedenceCutoff, precedenceAnswer } = this.settings
+    const { precedenceCutoff, precedenceAnswer } = this.#settings
     const precedence = h.tos >>> 5
     if (precedence < precedenceCutoff && precedence < INTERNETWORK_CONTROL) {
       counters.drop('filtered')
@@ -235,7 +237,7 @@ export class Forwarder4 {
   }
 
   #forwardsBy(port: Port): boolean {
-    return this.settings.forwarding && !this.settings.noForwarding.includes(port.index)
+    return this.#settings.forwarding && !this.#settings.noForwarding.includes(port.index)
   }
 
   /** RFC 1812 §5.3.7, §4.2.2.11. An address of this node's own comes from nobody else. */
@@ -247,7 +249,7 @@ export class Forwarder4 {
 
   /** RFC 1812 §5.3.8. */
   #isSourceValid(src: Ip4, from: Port): boolean {
-    const { sourceValidation } = this.settings
+    const { sourceValidation } = this.#settings
     if (sourceValidation === 'off') return true
     const back = this.#node.ip4.routes.candidates(src)?.filter((r) => r.kind === 'unicast')
     if (back === undefined || back.length === 0) return false
@@ -267,7 +269,13 @@ export class Forwarder4 {
       )
   }
 
+  /** Nothing is sent about it; a few are told of (RFC 1812 §5.3.7). */
   #martian(now: Instant, d: Inbound, h: ip4.Header, why: 'martian-source' | 'martian-destination'): false {
+    if (this.#log.take(now)) {
+      const from = d.frame < d.at ? ` from ${showMac(d.bytes.subarray(d.frame + 6, d.frame + 12))}` : ''
+      const what = `${why.replace('-', ' ')}: ${showIp(h.src)} to ${showIp(h.dst)}${from}`
+      this.#node.emit({ kind: 'log', at: now, port: d.port.index, what, about: h.src })
+    }
     return this.#node.counters.drop(why)
   }
 }
