@@ -10,8 +10,8 @@ export interface Address4 {
   address: Ip4
   prefixLength: number
   port: Port
-  /** Not used while ARP asks whether somebody else has it, nor where somebody does. */
-  state: 'probing' | 'ready' | 'conflict'
+  /** `claimed`: ARP has not found, or no longer finds, that it is this node's alone. */
+  state: 'claimed' | 'ready'
 }
 
 export class Addresses4 {

@@ -10,7 +10,7 @@ import * as ip4 from '../../wire/ip4.ts'
 import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port } from '../port.ts'
+import type { Port, PortAddress } from '../port.ts'
 import { RouteTable } from '../route-table.ts'
 import type { LocalError } from '../transport/transport.ts'
 import { type Address4, Addresses4 } from './addresses.ts'
@@ -98,15 +98,16 @@ export class Ip4Layer {
     }
   }
 
-  /** On Ethernet ARP probes for it first (RFC 5227). */
+  /** ARP claims it: `addressReady` comes when nobody else has it, at once where there is no ARP (RFC 5227). */
   addAddress(now: Instant, port: Port, address: Ip4, prefixLength: number): void {
     if (this.addresses.find(port, address) !== undefined) return
-    this.addresses.add({ address, prefixLength, port, state: 'probing' })
-    if (!this.arp.acquire(now, port, address)) this.addressReady(now, port, address)
+    this.addresses.add({ address, prefixLength, port, state: 'claimed' })
+    this.arp.claim(now, port, { address, prefixLength })
   }
 
-  /** ARP found nobody else who has it: it is in use from now on, its prefix a connected route. */
-  addressReady(now: Instant, port: Port, address: Ip4): void {
+  /** It is in use from now on, its prefix a connected route. */
+  addressReady(now: Instant, port: Port, { address }: PortAddress): void {
+    if (typeof address === 'bigint') return
     const a = this.addresses.find(port, address)
     if (a === undefined || a.state === 'ready') return
     this.addresses.setState(a, 'ready')
@@ -125,15 +126,20 @@ export class Ip4Layer {
     this.#node.emit({ kind: 'address-ready', at: now, port: port.index, address, prefixLength })
   }
 
-  /** The link may be another one: not in use until ARP has probed for it anew. */
-  addressProbing(_now: Instant, port: Port, address: Ip4): void {
-    this.#unuse(port, address, 'probing')
-  }
-
-  /** Another host has it: never used, or given up (RFC 5227 §2.4). */
-  addressConflict(now: Instant, port: Port, address: Ip4, by: Uint8Array, outcome: 'not-used' | 'given-up'): void {
-    this.#unuse(port, address, 'conflict')
-    this.#node.emit({ kind: 'address-conflict', at: now, port: port.index, address, by: by.slice(), outcome })
+  /** Given up to another host (RFC 5227 §2.4), or probed for anew: not in use until `addressReady`. */
+  addressLost(_now: Instant, port: Port, { address }: PortAddress): void {
+    const a = typeof address === 'bigint' ? undefined : this.addresses.find(port, address)
+    if (a === undefined) return
+    this.addresses.setState(a, 'claimed')
+    const { prefixLength } = a
+    const prefix = this.routes.mask(a.address, prefixLength)
+    const shares = (b: Address4): boolean =>
+      b.state === 'ready' && b.prefixLength === prefixLength && this.routes.mask(b.address, prefixLength) === prefix
+    if (this.addresses.of(port).some(shares)) return
+    this.routes.remove(
+      (r) =>
+        r.origin === 'connected' && r.port === port.index && r.prefix === prefix && r.prefixLength === prefixLength,
+    )
   }
 
   /** Carrier, MTU or link-layer address of the port changed. */
@@ -247,21 +253,6 @@ export class Ip4Layer {
       port,
     }
     this.errors.report(now, d, { kind: 'unreachable', code: 1 })
-  }
-
-  #unuse(port: Port, address: Ip4, state: 'probing' | 'conflict'): void {
-    const a = this.addresses.find(port, address)
-    if (a === undefined) return
-    this.addresses.setState(a, state)
-    const { prefixLength } = a
-    const prefix = this.routes.mask(address, prefixLength)
-    const shares = (b: Address4): boolean =>
-      b.state === 'ready' && b.prefixLength === prefixLength && this.routes.mask(b.address, prefixLength) === prefix
-    if (this.addresses.of(port).some(shares)) return
-    this.routes.remove(
-      (r) =>
-        r.origin === 'connected' && r.port === port.index && r.prefix === prefix && r.prefixLength === prefixLength,
-    )
   }
 
   #first(): Port | undefined {
