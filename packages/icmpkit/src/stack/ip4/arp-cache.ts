@@ -27,7 +27,7 @@ export class ArpCache {
   macs: Uint8Array = new Uint8Array(6 * FIRST)
   /** Out of date from then on. */
   until: Float64Array = new Float64Array(FIRST)
-  /** When something was last sent there; 0: never. */
+  /** When something was last sent there; -1: never. */
   used: Float64Array = new Float64Array(FIRST)
   /** Of those asked for: requests sent, and when the next is due. */
   tries: Uint8Array = new Uint8Array(FIRST)
@@ -91,7 +91,7 @@ export class ArpCache {
     }
     this.#table.set(address, slot)
     this.address[slot] = address
-    this.used[slot] = 0
+    this.used[slot] = -1
     return slot
   }
 
@@ -183,9 +183,9 @@ export class ArpCache {
       this.#hand = slot + 1 === this.#slots ? 0 : slot + 1
       if (this.state[slot] !== State.known) continue
       if (best < 0 || this.used[slot]! < this.used[best]!) best = slot
-      if (this.used[slot] === 0) break
+      if (this.used[slot] === -1) break
     }
-    return best >= 0 && (needed || this.used[best] === 0 || this.used[best]! < since) ? best : -1
+    return best >= 0 && (needed || this.used[best] === -1 || this.used[best]! < since) ? best : -1
   }
 
   #grow(): void {
