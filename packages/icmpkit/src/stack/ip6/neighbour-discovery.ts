@@ -3,69 +3,135 @@
  * neighbour cache, duplicate address detection, the routers, and which answers it gets.
  */
 import type { Instant } from '../../clock.ts'
-import { ANY6, type Ip6 } from '../../wire/addr.ts'
+import { ANY6, isLinkLocal } from '../../wire/addr.ts'
 import type * as nd from '../../wire/nd.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
-import type { Address6 } from './addresses.ts'
-import { ALL_NODES } from './groups.ts'
+import { TokenBucket } from '../token-bucket.ts'
+import { type Address6, solicitedNode } from './addresses.ts'
+import { Announcer } from './announcer.ts'
+import { Dad } from './dad.ts'
+import { ALL_MLDV2_ROUTERS } from './groups.ts'
+import { HostDiscovery } from './host-discovery.ts'
 import type { Ip6Layer } from './layer.ts'
+import { Mld } from './mld.ts'
 import { NdInput, type NdReceiver } from './nd-input.ts'
-import { linkLayerIn, linkLayerOption } from './nd-output.ts'
+import { linkLayerIn } from './nd-output.ts'
 import type { Packet6 } from './packet.ts'
 
 export class NeighbourDiscovery implements NdReceiver {
+  readonly mld: Mld
+  readonly dad: Dad
+  /** Of a host; a gateway believes no router. */
+  readonly host: HostDiscovery | undefined
   readonly #node: Node
   readonly #layer: Ip6Layer
+  readonly #announcer: Announcer
+  /** Conflicts told, however fast they come. */
+  readonly #told: TokenBucket = new TokenBucket({ rate: 1, burst: 10 })
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
     this.#layer = layer
+    this.mld = new Mld(node, layer)
+    this.dad = new Dad(node, layer, this.mld)
+    layer.dad = this.dad
+    this.#announcer = new Announcer(node, layer)
+    if (node.role === 'host') {
+      this.host = new HostDiscovery(node, layer)
+      layer.hosts = this.host
+      layer.neighbours.watcher = this.host
+    }
     new NdInput(node, layer.icmp, this)
   }
 
   /** A port is there, its addresses not yet. */
-  attach(_now: Instant, _port: Port): void {}
+  attach(now: Instant, port: Port): void {
+    this.dad.begin(now, port)
+    if (this.#node.role === 'gateway') this.#layer.groups.join(now, port, ALL_MLDV2_ROUTERS, this.dad.quiet(now, port))
+    for (const p of this.#layer.settings.proxied) {
+      if (p.port === port.index) this.#layer.groups.join(now, port, solicitedNode(p.address), this.dad.quiet(now, port))
+    }
+    this.host?.attach(now, port)
+  }
 
-  changed(_now: Instant, _port: Port): void {}
+  changed(now: Instant, port: Port): void {
+    const { host } = this
+    const link = this.#layer.neighbours.link(port)
+    const wasUp = link.up
+    link.up = port.up
+    if (!port.up) {
+      if (wasUp) this.#layer.neighbours.forget(port)
+      host?.down(port)
+    } else if (!wasUp) {
+      host?.again(now, port)
+      this.dad.again(now, port)
+      this.mld.again(now, port, this.dad.quiet(now, port))
+    } else if (!link.isMac(port.mac)) this.#announcer.begin(now, port)
+    link.rememberMac(port.mac)
+  }
 
-  close(_now: Instant): void {}
+  close(_now: Instant): void {
+    this.host?.close()
+  }
+
+  /** Duplicate address detection let it pass. */
+  addressReady(now: Instant, a: Address6): void {
+    if (isLinkLocal(a.address)) this.mld.again(now, a.port)
+    this.host?.changed()
+  }
 
   solicited(now: Instant, d: Inbound, p: Packet6, m: nd.NeighborSolicitation): void {
-    const a = this.#layer.addresses.of(d.port).find((own) => own.address === m.target)
-    if (a === undefined || a.state === 'duplicate') {
+    const { port } = d
+    const a = this.#layer.addresses.of(port).find((own) => own.address === m.target)
+    if (a?.state === 'tentative') {
+      // What is sent to the address itself came to no address of this node (RFC 4862 §5.4).
+      this.dad.solicited(now, a, p.src, m.options, sender(d))
+      return
+    }
+    const proxied =
+      a === undefined && this.#layer.settings.proxied.some((x) => x.port === port.index && x.address === m.target)
+    if (!proxied && (a === undefined || a.state === 'duplicate')) {
       this.#node.counters.drop('ignored')
       return
     }
-    if (a.state === 'tentative') return
-    const mac = linkLayerIn(m.options, 'sourceLinkLayer', d.port)
-    if (p.src !== ANY6 && mac !== undefined) this.#layer.neighbours.heard(now, d.port, p.src, mac, undefined)
+    const mac = linkLayerIn(m.options, 'sourceLinkLayer', port)
+    if (p.src !== ANY6 && mac !== undefined) this.#layer.neighbours.heard(now, port, p.src, mac, undefined)
     this.#node.counters.answered++
-    this.#answer(now, a, p.src)
+    if (a !== undefined) this.#announcer.answer(now, a, p.src)
+    else this.#announcer.answerFor(now, port, m.target, p.src)
   }
 
   advertised(now: Instant, d: Inbound, _p: Packet6, m: nd.NeighborAdvertisement): void {
-    this.#layer.neighbours.advertised(now, d.port, m.target, m, linkLayerIn(m.options, 'targetLinkLayer', d.port))
+    const a = this.#layer.addresses.of(d.port).find((own) => own.address === m.target)
+    if (a?.state === 'tentative') this.dad.fail(now, a, sender(d))
+    else if (a !== undefined && a.state !== 'duplicate') {
+      // Too late to give it up: who keeps it is decided elsewhere (RFC 4862 §5.4.4).
+      this.#node.counters.drop('ignored')
+      const what = 'another node advertises this address of ours'
+      if (!a.anycast && this.#told.take(now))
+        this.#node.emit({ kind: 'log', at: now, port: d.port.index, what, about: a.address })
+    } else
+      this.#layer.neighbours.advertised(now, d.port, m.target, m, linkLayerIn(m.options, 'targetLinkLayer', d.port))
   }
 
   routerSolicited(_now: Instant, _d: Inbound, _p: Packet6, _m: nd.RouterSolicitation): void {}
 
-  routerAdvertised(_now: Instant, _d: Inbound, _p: Packet6, _m: nd.RouterAdvertisement): void {}
+  routerAdvertised(now: Instant, d: Inbound, p: Packet6, m: nd.RouterAdvertisement): void {
+    this.host?.advertised(now, d, p, m)
+  }
 
-  redirected(_now: Instant, _d: Inbound, _p: Packet6, _m: nd.Redirect): void {}
-
-  /** RFC 4861 §7.2.4: to all nodes where the asker has no address yet. */
-  #answer(now: Instant, a: Address6, asker: Ip6): void {
-    const solicited = asker !== ANY6
-    this.#layer.neighbours.out.send(now, a.port, a.address, solicited ? asker : ALL_NODES, {
-      kind: 'neighborAdvertisement',
-      code: 0,
-      router: this.#node.role === 'gateway',
-      solicited,
-      override: !a.anycast,
-      target: a.address,
-      options: linkLayerOption('targetLinkLayer', a.port),
-    })
+  redirected(now: Instant, d: Inbound, p: Packet6, m: nd.Redirect): void {
+    // A router's routes come from elsewhere (RFC 4861 §8.2).
+    if (this.host === undefined) this.#node.counters.drop('ignored')
+    else this.host.redirected(now, d, p, m)
   }
 }
+
+/** The link-layer address that the frame came from; a view, empty on a link without. */
+function sender(d: Inbound): Uint8Array {
+  return d.at === d.frame ? NOBODY : d.bytes.subarray(d.frame + 6, d.frame + 12)
+}
+
+const NOBODY = new Uint8Array(0)

@@ -27,6 +27,8 @@ export interface AdvertisedFlags {
 
 /** Who wants to know that a neighbour changed: the list of default routers (RFC 4861 §7.3.3). */
 export interface NeighbourWatcher {
+  /** It is kept whatever flood comes. */
+  isNextHop(port: Port, address: Ip6): boolean
   /** It stopped being a router. */
   noRouter(now: Instant, n: Neighbour): void
   /** It does not answer any more, or answers again: next hops are chosen anew. */
@@ -35,6 +37,8 @@ export interface NeighbourWatcher {
 
 export class Neighbours {
   watcher: NeighbourWatcher | undefined
+  /** Links on which IPv6 is silent. */
+  disabled = 0
   readonly out: NdOutput
   readonly #node: Node
   readonly #settings: NdSettings
@@ -161,6 +165,13 @@ export class Neighbours {
     if (!isRouter) this.watcher?.noRouter(now, n)
   }
 
+  /** IPv6 neither speaks nor listens on the port, or does again (RFC 4862 §5.4.5). */
+  setDisabled(port: Port, disabled: boolean): void {
+    const link = this.link(port)
+    if (link.disabled !== disabled) this.disabled += disabled ? 1 : -1
+    link.disabled = disabled
+  }
+
   /** The state at `now`. */
   stateOf(now: Instant, n: Neighbour): Neighbour['state'] {
     return this.#look(now, n)
@@ -214,6 +225,7 @@ export class Neighbours {
       for (let i = 0; i < old.queue.length; i++) this.#node.counters.drop('unresolved')
     })
     if (n === undefined) this.#node.counters.drop('table-full')
+    else n.pinned = this.watcher?.isNextHop(link.port, address) ?? false
     return n
   }
 

@@ -1,0 +1,183 @@
+/**
+ * What a host does with the words of routers (RFC 4861 §6.3, §8.3): parameters, default routers, prefixes, addresses,
+ * redirects; and where its packets go by all that (§5.2).
+ */
+import type { Instant } from '../../clock.ts'
+import type { Ip6 } from '../../wire/addr.ts'
+import type * as nd from '../../wire/nd.ts'
+import type { Inbound } from '../inbound.ts'
+import type { Node } from '../node.ts'
+import type { Port } from '../port.ts'
+import { DestinationCache } from './destination-cache.ts'
+import type { Hop6, Hosts6, Ip6Layer } from './layer.ts'
+import { linkLayerIn } from './nd-output.ts'
+import type { Neighbour } from './neighbour-cache.ts'
+import type { NeighbourWatcher } from './neighbours.ts'
+import type { Packet6 } from './packet.ts'
+import { PrefixList } from './prefix-list.ts'
+import { DEFAULT, RouterList } from './router-list.ts'
+import { RouterSolicitor } from './router-solicit.ts'
+import { Slaac } from './slaac.ts'
+
+export class HostDiscovery implements Hosts6, NeighbourWatcher {
+  readonly routers: RouterList
+  readonly prefixes: PrefixList
+  readonly slaac: Slaac
+  readonly destinations: DestinationCache
+  readonly #node: Node
+  readonly #layer: Ip6Layer
+  readonly #solicitor: RouterSolicitor
+
+  constructor(node: Node, layer: Ip6Layer) {
+    this.#node = node
+    this.#layer = layer
+    this.destinations = new DestinationCache((node.random() * 2 ** 32) | 0)
+    const changed = () => this.destinations.stale()
+    this.routers = new RouterList(node, layer.neighbours, changed)
+    this.prefixes = new PrefixList(node, layer.routes, changed)
+    this.slaac = new Slaac(node, layer)
+    this.#solicitor = new RouterSolicitor(node, layer)
+  }
+
+  attach(now: Instant, port: Port): void {
+    if (port.up && this.#accepts) this.#solicitor.begin(now, port)
+  }
+
+  /** The link is there again, and may be another. */
+  again(now: Instant, port: Port): void {
+    this.routers.clear(now, port)
+    this.prefixes.clear(port)
+    this.slaac.clear(now, port)
+    this.#forget((_dst, hop) => hop.port === port)
+    this.attach(now, port)
+  }
+
+  down(port: Port): void {
+    this.#solicitor.stop(port)
+    this.destinations.stale()
+  }
+
+  /** Routes, settings or addresses were set from outside. */
+  changed(): void {
+    this.destinations.stale()
+  }
+
+  close(): void {
+    for (const port of this.#node.ports.values()) this.#solicitor.stop(port)
+  }
+
+  nextHop(now: Instant, dst: Ip6, port: Port | undefined): Hop6 | undefined {
+    const redirect = this.destinations.redirect(dst, port)
+    if (redirect !== undefined) return redirect
+    const worked = this.destinations.worked(dst)
+    if (worked === null || (worked !== undefined && (port === undefined || worked.port === port)))
+      return worked ?? undefined
+    const route = this.#layer.routes.lookup(dst)
+    const learned = this.routers.choose(now, dst, port)
+    // At the same length somebody's own word counts more than a router's.
+    const better = learned !== undefined && learned.prefixLength > (route?.prefixLength ?? -1)
+    const hop = better ? { port: learned.port, nextHop: learned.router } : undefined
+    if (port === undefined) this.destinations.setWorked(dst, hop)
+    return hop
+  }
+
+  advertised(now: Instant, d: Inbound, p: Packet6, m: nd.RouterAdvertisement): void {
+    const { port } = d
+    if (!this.#accepts) {
+      this.#node.counters.drop('disabled')
+      return
+    }
+    const link = this.#layer.neighbours.link(port)
+    if (m.curHopLimit > 0) this.#layer.advertised(port, { hopLimit: m.curHopLimit })
+    if (m.reachableTimeMs > 0) link.setReachableTime(Math.min(m.reachableTimeMs, MAX_REACHABLE_MS))
+    if (m.retransTimerMs > 0) link.retransMs = Math.max(m.retransTimerMs, MIN_RETRANS_MS)
+    this.#isRouter(now, port, p.src, linkLayerIn(m.options, 'sourceLinkLayer', port))
+    // Reserved is medium; where it is no default router it means nothing (RFC 4191 §2.2).
+    this.routers.learn(now, port, p.src, DEFAULT, 0, m.preference === RESERVED ? 0 : m.preference, m.lifetimeSeconds)
+    for (const o of m.options) {
+      if (o.kind === 'mtu' && o.mtu >= MIN_MTU && o.mtu <= port.mtu) this.#layer.advertised(port, { mtu: o.mtu })
+      else if (o.kind === 'prefixInformation') {
+        this.prefixes.learn(now, port, o)
+        this.slaac.learn(now, port, o)
+      } else if (o.kind === 'routeInformation' && o.preference !== RESERVED) {
+        const prefix = this.#layer.routes.mask(o.prefix, o.prefixLength)
+        this.routers.learn(now, port, p.src, prefix, o.prefixLength, o.preference, o.lifetimeSeconds)
+      }
+    }
+    const n = link.cache.get(p.src)
+    if (n !== undefined) n.pinned = this.routers.has(port, p.src)
+    if (m.lifetimeSeconds > 0) this.#solicitor.answered(port)
+  }
+
+  redirected(now: Instant, d: Inbound, p: Packet6, m: nd.Redirect): void {
+    const { counters } = this.#node
+    const { port } = d
+    if (!this.#layer.settings.acceptRedirects) {
+      counters.drop('disabled')
+      return
+    }
+    const hop = this.#layer.hop(now, m.destination, port)
+    if (typeof hop === 'string' || hop.port !== port || hop.nextHop !== p.src) {
+      counters.drop('not-a-router')
+      return
+    }
+    if (this.#layer.isMine(m.target, port) || this.#layer.isMine(m.destination)) {
+      counters.drop('ignored')
+      return
+    }
+    const mac = linkLayerIn(m.options, 'targetLinkLayer', port)
+    if (m.target !== m.destination) this.#isRouter(now, port, m.target, mac)
+    else if (mac !== undefined) this.#layer.neighbours.heard(now, port, m.target, mac, undefined)
+    this.destinations.setRedirect(m.destination, port, m.target)
+    this.#node.emit({
+      kind: 'redirect',
+      at: now,
+      port: port.index,
+      destination: m.destination,
+      by: p.src,
+      to: m.target,
+    })
+  }
+
+  isNextHop(port: Port, address: Ip6): boolean {
+    return this.routers.has(port, address)
+  }
+
+  noRouter(now: Instant, n: Neighbour): void {
+    this.routers.forget(now, n.port, n.address)
+    this.#forget((dst, hop) => hop.port === n.port && hop.nextHop === n.address && dst !== n.address)
+  }
+
+  reachability(_now: Instant, n: Neighbour): void {
+    const gone = this.#layer.neighbours.link(n.port).cache.get(n.address) === undefined
+    if (gone) this.#forget((_dst, hop) => hop.port === n.port && hop.nextHop === n.address)
+    this.destinations.stale()
+  }
+
+  get #accepts(): boolean {
+    return this.#layer.settings.acceptAdvertisements ?? true
+  }
+
+  #forget(goes: (dst: Ip6, hop: Hop6) => boolean): void {
+    this.destinations.removeRedirects(goes)
+    this.destinations.stale()
+  }
+
+  /** With a link-layer address an entry is made; without, one that is there learns that it is a router. */
+  #isRouter(now: Instant, port: Port, address: Ip6, mac: Uint8Array | undefined): void {
+    if (mac !== undefined) this.#layer.neighbours.heard(now, port, address, mac, true)
+    else {
+      const n = this.#layer.neighbours.link(port).cache.get(address)
+      if (n !== undefined) this.#layer.neighbours.setRouter(now, n, true)
+    }
+  }
+}
+
+/** The value of two bits that means nothing (RFC 4191 §2.1). */
+const RESERVED = -2
+/** MAX_REACHABLE_TIME (RFC 4861 §6.2.1). */
+const MAX_REACHABLE_MS = 3_600_000
+/** A forged advertisement makes no storm of solicitations: as Linux bounds it, 10 ms. */
+const MIN_RETRANS_MS = 10
+/** RFC 8200 §5. */
+const MIN_MTU = 1280
