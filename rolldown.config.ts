@@ -12,7 +12,8 @@ const resolve = { conditionNames: ['@icmpkit/source', 'import', 'node', 'default
  */
 const builtins: Plugin = {
   name: 'builtins',
-  resolveId: (id) => (id.startsWith('node:') && isBuiltin(id) ? { id: `\0${id}`, moduleSideEffects: false } : null),
+  resolveId: (id) =>
+    isBuiltin(id) ? { id: `\0node:${id.replace(/^node:/, '')}`, moduleSideEffects: false } : null,
   load(id) {
     if (!id.startsWith('\0node:')) return null
     const name = id.slice(1)
