@@ -10,6 +10,13 @@ export interface Prefix {
   prefixLength: number
 }
 
+export function isIn(address: Ip, { prefix, prefixLength }: Prefix): boolean {
+  if (typeof address === 'bigint') {
+    return typeof prefix === 'bigint' && (address ^ prefix) >> BigInt(128 - prefixLength) === 0n
+  }
+  return typeof prefix === 'number' && (prefixLength === 0 || (address ^ prefix) >>> (32 - prefixLength) === 0)
+}
+
 /** Each field that is given must match; a rule with an action only matches everything. */
 export interface FilterRule {
   /** `reject` answers administratively prohibited (IPv4 code 13, IPv6 code 1); `drop` says nothing. */

@@ -18,4 +18,6 @@ export interface Inbound {
   stamp: Instant
   clock: ClockSource
   port: Port
+  /** The MPLS label stack that it came with, which ends at `at`; -1: none. */
+  labels?: number
 }

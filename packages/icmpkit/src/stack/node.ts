@@ -9,12 +9,15 @@ import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
 import { HEADER as ETHERNET, EtherType, isTag, TAG } from '../wire/ethernet.ts'
 import { u16 } from '../wire/octets.ts'
 import { Counters } from './counters.ts'
+import { ErrorExtension, type ErrorExtensionSettings } from './error-extension.ts'
 import type { StackEvent } from './event.ts'
+import { ExtendedEchoResponder, type ExtendedEchoSettings } from './extended-echo-responder.ts'
 import type { Inbound } from './inbound.ts'
 import { Ip4Layer } from './ip4/layer.ts'
 import type { Ip4Settings } from './ip4/settings.ts'
 import { Ip6Layer } from './ip6/layer.ts'
-import type { Ip6Settings } from './ip6/settings.ts'
+import type { Ip6Options } from './ip6/settings.ts'
+import { unlabel } from './label-stack.ts'
 import { Port, type PortConfig } from './port.ts'
 import { Timers } from './timers.ts'
 import { Transport } from './transport/transport.ts'
@@ -23,7 +26,11 @@ export interface NodeConfig {
   role: 'host' | 'gateway'
   ports: readonly PortConfig[]
   ip4?: Partial<Ip4Settings>
-  ip6?: Partial<Ip6Settings>
+  ip6?: Ip6Options
+  /** What errors of both families tell behind their quote (RFC 4884). */
+  errorExtensions?: Partial<ErrorExtensionSettings>
+  /** Extended echo (RFC 8335): off unless `enabled`. */
+  extendedEcho?: Partial<ExtendedEchoSettings>
   /** 0 ≤ r < 1, unguessable where the network is not a lab's. */
   random: () => number
   /** Nanoseconds since 1970 at that moment: what timestamp replies tell. */
@@ -41,6 +48,8 @@ export class Node implements Machine<StackEvent> {
   readonly transport: Transport
   readonly ip4: Ip4Layer
   readonly ip6: Ip6Layer
+  readonly errorExtension: ErrorExtension
+  readonly extendedEcho: ExtendedEchoResponder
   readonly #events: StackEvent[] = []
   #inbound: Inbound | undefined
   #closed = false
@@ -52,6 +61,8 @@ export class Node implements Machine<StackEvent> {
     this.transport = new Transport(this)
     this.ip4 = new Ip4Layer(this, config.ip4 ?? {})
     this.ip6 = new Ip6Layer(this, config.ip6 ?? {})
+    this.errorExtension = new ErrorExtension(this, config.errorExtensions ?? {})
+    this.extendedEcho = new ExtendedEchoResponder(this, config.extendedEcho ?? {})
     for (const p of config.ports) this.ports.set(p.index, new Port(p, this.counters))
   }
 
@@ -133,9 +144,21 @@ export class Node implements Machine<StackEvent> {
       case EtherType.arp:
         this.ip4.arp.input(now, d)
         return false
+      case EtherType.mpls:
+        return this.#unlabelled(now, d)
       default:
         return this.counters.drop('ether-type')
     }
+  }
+
+  /** A label switched path ends here. What goes back in place bears no label. */
+  #unlabelled(now: Instant, d: Inbound): false {
+    if (!d.port.mpls) return this.counters.drop('ether-type')
+    const type = unlabel(d)
+    if (type === 0) return this.counters.bad('truncated')
+    const rewritten = type === EtherType.ip4 ? this.ip4.input(now, d) : this.ip6.input(now, d)
+    if (rewritten) d.port.transmit(d.bytes, d.at, d.end, type, d.bytes, d.frame + 6)
+    return false
   }
 
   /** A layer rewrote the datagram in place: it goes back to the link-layer address that it came from. */
@@ -194,7 +217,7 @@ export class Node implements Machine<StackEvent> {
     const d = this.#inbound
     if (d === undefined) {
       const { bytes, at, end, length, link, checksum, stamp, clock } = a
-      this.#inbound = { bytes, frame: at, at, end, length, link, checksum, stamp, clock, port }
+      this.#inbound = { bytes, frame: at, at, end, length, link, checksum, stamp, clock, port, labels: -1 }
       return this.#inbound
     }
     d.bytes = a.bytes
@@ -207,6 +230,7 @@ export class Node implements Machine<StackEvent> {
     d.stamp = a.stamp
     d.clock = a.clock
     d.port = port
+    d.labels = -1
     return d
   }
 }

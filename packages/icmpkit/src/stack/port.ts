@@ -20,6 +20,8 @@ export interface PortConfig {
   addresses?: readonly PortAddress[]
   /** 802.1Q identifier that its frames carry; frames with another tag are none of its own. Default: untagged. */
   vlan?: number
+  /** The last of a label switched path: IP packets with an MPLS label stack are taken in (RFC 3032). Default: no. */
+  mpls?: boolean
   /** Packets that may wait to leave. Default 256. */
   queue?: number
   up?: boolean
@@ -35,6 +37,7 @@ export class Port {
   readonly name: string
   readonly medium: 'ethernet' | 'ip'
   readonly vlan: number | undefined
+  readonly mpls: boolean
   readonly queue: PacketQueue
   /** What the configuration asks for; the layers hold what is in use. */
   readonly addresses: readonly PortAddress[]
@@ -52,6 +55,7 @@ export class Port {
     this.mac = config.mac
     this.mtu = config.mtu
     this.vlan = config.vlan
+    this.mpls = config.mpls ?? false
     this.addresses = config.addresses ?? []
     this.up = config.up ?? true
     this.queue = new PacketQueue(config.queue ?? 256)

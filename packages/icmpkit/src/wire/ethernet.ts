@@ -13,7 +13,14 @@ import { fitting, put16, putBytes, u16 } from './octets.ts'
 /** Octets of an untagged header. */
 export const HEADER = 14
 
-export const EtherType = { ip4: 0x0800, arp: 0x0806, vlan: 0x8100, ip6: 0x86dd, serviceVlan: 0x88a8 } as const
+export const EtherType = {
+  ip4: 0x0800,
+  arp: 0x0806,
+  vlan: 0x8100,
+  ip6: 0x86dd,
+  mpls: 0x8847,
+  serviceVlan: 0x88a8,
+} as const
 
 export interface VlanTag {
   /** The EtherType that announced it. */

@@ -129,6 +129,16 @@ export class Arp {
     port.transmit(this.#out, 0, arp.write(m, this.#out, 0), EtherType.arp, to)
   }
 
+  /** How the address stands in the table of `port`, in the words of RFC 8335 §3; undefined: not at all. */
+  stateOf(now: Instant, port: Port, address: Ip4): 'incomplete' | 'reachable' | 'stale' | 'probe' | undefined {
+    const cache = this.#ports[port.index]?.cache
+    const slot = cache?.find(address) ?? -1
+    if (cache === undefined || slot < 0) return undefined
+    if (cache.state[slot] === State.incomplete) return 'incomplete'
+    if (cache.state[slot] === State.polling) return 'probe'
+    return cache.until[slot]! <= now ? 'stale' : 'reachable'
+  }
+
   entries(): ArpEntry[] {
     const list: ArpEntry[] = []
     for (const p of Object.values(this.#ports)) {

@@ -11,6 +11,7 @@ import * as ip4 from '../../wire/ip4.ts'
 import { u16 } from '../../wire/octets.ts'
 import { Filter, type Filtered } from '../filter.ts'
 import type { Inbound } from '../inbound.ts'
+import { ttlOf } from '../label-stack.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import type { Route } from '../route-table.ts'
@@ -57,7 +58,7 @@ export class Forwarder4 {
    */
   forwardPlain(now: Instant, d: Inbound): boolean {
     const { bytes, at } = d
-    if (bytes[at] !== PLAIN || d.link !== 'host') return false
+    if (bytes[at] !== PLAIN || d.link !== 'host' || d.labels !== -1) return false
     if (this.#routesVersion !== this.#node.ip4.routes.version) return false
     const flow = this.#flows.find(bytes, at + SRC, d.port.index)
     if (flow < 0) return false
@@ -140,7 +141,8 @@ export class Forwarder4 {
     if (judged !== undefined) return judged
     const broadcast = route.nextHop === undefined && layer.isBroadcast(dst)
     if (broadcast && (routed || !this.#settings.directedBroadcasts)) return counters.drop('directed-broadcast')
-    if (h.ttl <= 1) {
+    const ttl = ttlOf(d, h.ttl)
+    if (ttl <= 1) {
       counters.drop('ttl')
       return layer.errors.report(now, d, { kind: 'timeExceeded', code: 0 })
     }
@@ -153,15 +155,24 @@ export class Forwarder4 {
     if (out === d.port && o.sourceRoute === 0 && this.#settings.redirects && this.#isNeighbour(h.src, nextHop, out)) {
       layer.errors.report(now, d, { kind: 'redirect', code: 1, gateway: nextHop })
     }
-    this.#send(now, d, h, out, nextHop, broadcast, routed)
+    this.#send(now, d, h, ttl, out, nextHop, broadcast, routed)
     return false
   }
 
-  #send(now: Instant, d: Inbound, h: ip4.Header, out: Port, nextHop: Ip4, broadcast: boolean, routed: boolean): void {
+  #send(
+    now: Instant,
+    d: Inbound,
+    h: ip4.Header,
+    ttl: number,
+    out: Port,
+    nextHop: Ip4,
+    broadcast: boolean,
+    routed: boolean,
+  ): void {
     const { counters, ip4: layer, wall } = this.#node
     const { bytes, at } = d
     const o = this.#options
-    ip4.setTtl(bytes, at, h.ttl - 1)
+    ip4.setTtl(bytes, at, ttl - 1)
     if (o.any) {
       const own = layer.sourceOn({ port: out, nextHop })
       if (routed && own !== undefined) o.advance(bytes, at, own, (address) => layer.isMine(address))
@@ -169,7 +180,7 @@ export class Forwarder4 {
     }
     counters.forwarded++
     if (broadcast) out.transmit(bytes, at, at + h.length, EtherType.ip4, LINK_BROADCAST)
-    else if (this.#isTooBig(h.length, out)) layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
+    else if (this.#isTooBig(h.length, out)) layer.transmit(now, out, nextHop, bytes, at, at + h.length)
     else {
       if (!o.any && out !== d.port && layer.routes.made === undefined) this.#learn(h, d.port, out, nextHop)
       layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
