@@ -30,11 +30,16 @@ export class OneNode {
     tag: 0,
   }
 
-  /** Chance is a fixed sequence; the wall clock stands at 2026-01-01T00:00:00Z when virtual time is 0. */
+  /**
+   * Without `ip6`, IPv6 is off where all addresses are IPv4: a test of one family sees nothing of the other.
+   *
+   * Chance is a fixed sequence; the wall clock stands at 2026-01-01T00:00:00Z when virtual time is 0.
+   */
   constructor(config: Partial<NodeConfig> & { ports: readonly PortConfig[] }) {
     let r = 1
     this.node = new Node({
       role: 'host',
+      ...(isOnly4(config.ports) ? { ip6: { enabled: false } } : {}),
       random: () => {
         r = (r * 16807) % 2147483647
         return r / 2147483647
@@ -105,6 +110,11 @@ export class OneNode {
     }
     for (let e = this.node.pollEvent(); e !== undefined; e = this.node.pollEvent()) this.events.push(e)
   }
+}
+
+function isOnly4(ports: readonly PortConfig[]): boolean {
+  const addresses = ports.flatMap((p) => p.addresses ?? [])
+  return addresses.length > 0 && addresses.every((a) => typeof a.address === 'number')
 }
 
 /** A port with text addresses: `port(1, { addresses: ['192.0.2.1/24'] })`. Ethernet, 02:00:00:00:00:NN, MTU 1500. */

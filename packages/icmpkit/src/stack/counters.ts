@@ -36,6 +36,8 @@ export type DropWhy =
   | 'tentative'
   | 'unresolved'
   | 'no-next-header'
+  /** An answer that had no source, or did not fit (see `Sent`). */
+  | 'not-sent'
   // fragments
   | 'fragment-overlap'
   | 'fragment-duplicate'

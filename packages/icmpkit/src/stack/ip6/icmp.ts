@@ -1,11 +1,18 @@
 /**
  * ICMPv6 messages for this node (RFC 4443 §2.4): the checksum, the length of the fixed part, then whoever handles the
  * type. Neighbour discovery, MLD, node information and extended echo put their handlers in by type.
+ *
+ * Errors go to the transport that their quote names, and only where it says that this node sent what is quoted the IP
+ * layer acts on them too (RFC 5927 §4, RFC 8201 §4).
  */
 import type { Instant } from '../../clock.ts'
+import { usable } from '../../wire/extension.ts'
 import * as icmp6 from '../../wire/icmp6.ts'
+import { hex } from '../../wire/octets.ts'
+import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
+import type { Delivery, HeardError } from '../transport/transport.ts'
 import type { Packet6 } from './packet.ts'
 
 /** `m` is parsed, its checksum right; what the type asks besides (hop limit 255, no fragment …) is the handler's. */
@@ -17,10 +24,10 @@ export class Icmp6 {
 
   constructor(node: Node) {
     this.#node = node
-    this.on(icmp6.Type.echoRequest, (now, d, p, m) => {
-      if (m.kind !== 'echoRequest') return
-      const src = p.multicast ? undefined : p.dst
-      node.ip6.sendMessage(now, { dst: p.src, src, port: d.port }, { ...m, kind: 'echoReply', code: 0 })
+    this.on(icmp6.Type.echoRequest, (now, d, p, m) => this.#answerEcho(now, d, p, m))
+    // Who asked is a raw listener, and has been told; nobody else has anything of it.
+    this.on(icmp6.Type.echoReply, () => {
+      if (node.transport.raw.size === 0) node.counters.drop('unsolicited')
     })
   }
 
@@ -30,8 +37,12 @@ export class Icmp6 {
   }
 
   input(now: Instant, d: Inbound, p: Packet6): void {
-    const { counters } = this.#node
-    if (d.checksum !== 'partial' && icmp6.verify(d.bytes, p.at, p.end, p.end - p.at, p.src, p.dst) !== 'ok') {
+    const { counters, transport } = this.#node
+    if (
+      d.checksum !== 'partial' &&
+      d.checksum !== 'ok' &&
+      icmp6.verify(d.bytes, p.at, p.end, p.end - p.at, p.src, p.dst) !== 'ok'
+    ) {
       counters.drop('bad-checksum')
       return
     }
@@ -40,8 +51,115 @@ export class Icmp6 {
       counters.bad(m.why)
       return
     }
-    const handler = this.#handlers[d.bytes[p.at]!]
-    if (handler === undefined) counters.drop('unknown-type')
+    if (transport.raw.size > 0) transport.message(now, deliveryOf(d, p))
+    const type = d.bytes[p.at]!
+    const handler = this.#handlers[type]
+    if (icmp6.isError(type)) this.#heard(now, d, p, m)
+    else if (handler === undefined) counters.drop('unknown-type')
     else handler(now, d, p, m)
   }
+
+  /** RFC 4443 §4.2. What is plain has been answered in place (`echo.ts`). */
+  #answerEcho(now: Instant, d: Inbound, p: Packet6, m: icmp6.Message): void {
+    const { counters, ip6: layer } = this.#node
+    if (m.kind !== 'echoRequest') return
+    if (p.multicast && !layer.settings.echoMulticast) {
+      counters.drop('disabled')
+      return
+    }
+    const reply = layer.replyTo(d, p)
+    if (reply === undefined) {
+      counters.drop('bad-source')
+      return
+    }
+    const sent = layer.sendMessage(
+      now,
+      { ...reply, trafficClass: p.trafficClass },
+      { kind: 'echoReply', code: 0, id: m.id, seq: m.seq, data: m.data },
+    )
+    if (sent === 'sent') counters.answered++
+    else counters.drop(sent === 'no-route' ? 'no-route' : 'not-sent')
+  }
+
+  #heard(now: Instant, d: Inbound, p: Packet6, m: icmp6.Message): void {
+    const { counters, transport, ip6: layer } = this.#node
+    // An error of a type that nobody knows has its quote where all have it (RFC 4443 §2.1, §2.4(a)).
+    const octets = 'quote' in m ? m.quote : d.bytes.subarray(Math.min(p.at + FIXED, p.end), p.end)
+    const q = quote.parse(octets, 0, octets.length, 6)
+    if ('kind' in q) {
+      counters.bad(q.why)
+      return
+    }
+    const type = d.bytes[p.at]!
+    const code = d.bytes[p.at + 1]!
+    const e: HeardError = {
+      family: 6,
+      port: d.port.index,
+      from: p.src,
+      type,
+      code,
+      mtu: m.kind === 'packetTooBig' ? m.mtu : 0,
+      pointer: pointerOf(m),
+      quote: q,
+      octets,
+    }
+    const tooBig = m.kind === 'packetTooBig'
+    // Answers belong to no flow; those that could be too big are remembered.
+    const believed = (tooBig && layer.pathMtu.wasSent(octets, 0, octets.length)) || transport.heard(now, e)
+    if (!believed) return
+    counters.errorReceived(`v6 ${m.kind} ${code}`)
+    if (tooBig) this.#tooBig(now, d, p, m.mtu, q)
+    else if (isLimit(type, code)) this.#log(now, d, p, octets, code, e.pointer)
+  }
+
+  #tooBig(now: Instant, d: Inbound, p: Packet6, mtu: number, q: quote.Quote): void {
+    const { ip6: layer } = this.#node
+    if (q.ip.kind !== 'ip6') return
+    const hop = layer.hop(now, q.ip.finalDst, d.port)
+    const linkMtu = layer.linkMtu(typeof hop === 'string' ? d.port : hop.port)
+    if (!layer.pathMtu.learn(now, q.ip.finalDst, mtu, linkMtu, p.src, d.port.index)) this.#node.counters.drop('ignored')
+  }
+
+  /** RFC 8883 §4.2: what a source's headers were too much for is worth a line. */
+  #log(now: Instant, d: Inbound, p: Packet6, octets: Uint8Array, code: number, pointer: number): void {
+    this.#node.emit({
+      kind: 'log',
+      at: now,
+      port: d.port.index,
+      what: `a node on the path refuses such headers: code ${code}, octet ${pointer} of ${hex(octets, 0, Math.min(octets.length, 128))}`,
+      about: p.src,
+    })
+  }
 }
+
+/** Whoever uses it as an offset into the quote asks first whether it lies there (RFC 8883 §3.1). */
+function pointerOf(m: icmp6.Message): number {
+  if (m.kind === 'parameterProblem') return m.pointer
+  if (m.kind === 'unreachable') {
+    for (const o of usable(m.extensions)) if (o.kind === 'extendedInformation') return o.pointer
+  }
+  return -1
+}
+
+/** Parameter Problem codes 5 to 10, Destination Unreachable code 8. */
+function isLimit(type: number, code: number): boolean {
+  return type === icmp6.Type.parameterProblem ? code >= 5 && code <= 10 : type === icmp6.Type.unreachable && code === 8
+}
+
+function deliveryOf(d: Inbound, p: Packet6): Delivery {
+  return {
+    family: 6,
+    protocol: icmp6.PROTOCOL,
+    src: p.src,
+    dst: p.dst,
+    bytes: d.bytes,
+    ip: d.at,
+    at: p.at,
+    end: p.end,
+    port: d.port.index,
+    hopLimit: p.hopLimit,
+    tos: p.trafficClass,
+  }
+}
+
+const FIXED = 8

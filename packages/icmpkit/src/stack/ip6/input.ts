@@ -1,46 +1,224 @@
-/** What comes in: the IPv6 header and its extension headers, walked in the order of the packet (RFC 8200 §4). */
+/**
+ * What comes in (RFC 8200 §3, §4): the IPv6 header is judged, then the extension headers of a packet for this node, one by
+ * one in the order of the packet, each before the next is looked at. Pointers count from the IPv6 header.
+ *
+ * Everything else is the gateway's (`forward.ts`).
+ */
 import type { Instant } from '../../clock.ts'
-import { isMulticast } from '../../wire/addr.ts'
+import { readIp6 } from '../../wire/addr.ts'
 import * as icmp6 from '../../wire/icmp6.ts'
 import * as ip6 from '../../wire/ip6.ts'
+import { lengthAt, Type } from '../../wire/ip6-extension.ts'
+import { u16 } from '../../wire/octets.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
+import type { Delivery } from '../transport/transport.ts'
+import type { Echo6 } from './echo.ts'
+import type { Forwarder6 } from './forward.ts'
+import { Breach, Breaches } from './header-limits.ts'
+import { isLoopbackAt, isMulticastAt, isNowhereAt, scopeAt } from './octet-tests.ts'
+import { Options6 } from './options.ts'
 import type { Packet6 } from './packet.ts'
+import { Reassembly6 } from './reassembly.ts'
+import { nextSegment } from './segment-routing.ts'
+import type { Ip6Settings } from './settings.ts'
+import { hasWholeChain, NO_NEXT_HEADER, upperHeaderOctets } from './upper-header.ts'
 
 export class Input6 {
+  readonly reassembly: Reassembly6
   readonly #node: Node
+  readonly #settings: Ip6Settings
+  readonly #forwarder: Forwarder6
+  readonly #echo: Echo6
+  readonly #breaches = new Breaches()
+  readonly #options: Options6
 
-  constructor(node: Node) {
+  constructor(node: Node, settings: Ip6Settings, forwarder: Forwarder6, echo: Echo6) {
     this.#node = node
+    this.#settings = settings
+    this.#forwarder = forwarder
+    this.#echo = echo
+    this.#options = new Options6(node, this.#breaches)
+    this.reassembly = new Reassembly6(node, settings)
   }
 
+  /** True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {
-    const { counters } = this.#node
-    const h = ip6.parse(d.bytes, d.at, d.end)
-    if (h.kind === 'malformed') return counters.bad(h.why)
-    if (d.at + ip6.HEADER + h.payloadLength > d.end) return counters.bad('truncated')
-    if (!this.#node.ip6.isMine(h.dst, d.port)) return counters.drop('not-mine')
-    let routerAlert = -1
-    for (const e of h.extensions) {
-      if (e.kind !== 'hopByHop') continue
-      for (const o of e.options) if (o.kind === 'routerAlert') routerAlert = o.value
+    const { counters, role, ip6: layer } = this.#node
+    const { bytes, at } = d
+    if (d.end - at < ip6.HEADER) return counters.bad('truncated')
+    if (bytes[at]! >>> 4 !== 6) return counters.bad('bad-version')
+    const end = at + ip6.HEADER + u16(bytes, at + PAYLOAD_LENGTH)
+    if (end > d.end) return d.length > d.end - at ? counters.drop('cut') : counters.bad('truncated')
+    if (isLoopbackAt(bytes, at + SRC) || isMulticastAt(bytes, at + SRC)) return counters.drop('martian-source')
+    if (isMulticastAt(bytes, at + DST)) {
+      // Scope 0 is reserved, and nothing of interface scope was ever on a link (RFC 4291 §2.7).
+      if (scopeAt(bytes, at + DST) <= 1) return counters.drop('martian-destination')
+      if (layer.groups.isMemberAt(bytes, at + DST, d.port)) return this.#local(now, d, end)
+    } else {
+      if (this.#echo.answer(now, d, end)) return true
+      if (layer.addresses.at(bytes, at + DST, d.port) !== undefined) return this.#local(now, d, end)
+      if (isNowhereAt(bytes, at + DST)) return counters.drop('martian-destination')
     }
-    const p: Packet6 = {
-      src: h.src,
-      dst: h.dst,
-      hopLimit: h.hopLimit,
-      trafficClass: h.trafficClass,
-      flowLabel: h.flowLabel,
-      protocol: h.protocol,
-      at: h.payload,
-      end: h.end,
-      nextHeaderAt: 6,
-      fragmented: h.fragment !== undefined,
-      routerAlert,
-      multicast: isMulticast(h.dst),
+    if (role === 'gateway') return this.#forwarder.forward(now, d, end)
+    return counters.drop(this.#isTentative(d) ? 'tentative' : 'not-mine')
+  }
+
+  /** RFC 4862 §5.4: what is sent to a tentative address is for nobody yet. */
+  #isTentative(d: Inbound): boolean {
+    const state = this.#node.ip6.addresses.find(readIp6(d.bytes, d.at + DST), d.port)?.state
+    return state === 'tentative' || state === 'duplicate'
+  }
+
+  #local(now: Instant, d: Inbound, end: number): boolean {
+    this.#breaches.clear()
+    this.#options.routerAlert = -1
+    const first = d.at + NEXT_HEADER
+    return this.#walk(now, d, end, d.at + ip6.HEADER, d.bytes[first]!, first, false)
+  }
+
+  /** From the header `protocol` at `i` on, which the octet at `nextHeaderAt` names. False, as nothing is answered in place. */
+  #walk(
+    now: Instant,
+    d: Inbound,
+    end: number,
+    i: number,
+    protocol: number,
+    nextHeaderAt: number,
+    fragmented: boolean,
+  ): boolean {
+    const { bytes, at } = d
+    for (let headers = 1; ; headers++) {
+      const isHopByHop = protocol === Type.hopByHop && i === at + ip6.HEADER && !fragmented
+      const isRead =
+        isHopByHop || protocol === Type.destinationOptions || protocol === Type.routing || protocol === Type.fragment
+      if (!isRead) return this.#upper(now, d, end, i, protocol, nextHeaderAt, fragmented)
+      const length = end - i < 2 ? -1 : lengthAt(protocol, bytes, i)
+      if (length < 0) return this.#problem(now, d, 0, at + PAYLOAD_LENGTH)
+      if (i + length > end) {
+        return this.#problem(now, d, 0, protocol === Type.fragment ? at + PAYLOAD_LENGTH : i + 1)
+      }
+      this.#breaches.measure(at, i, length, headers, this.#settings.limits)
+      if (protocol === Type.fragment) {
+        const word = u16(bytes, i + 2)
+        if ((word & 0xfff9) !== 0) return this.#fragment(now, d, end, i, nextHeaderAt, word)
+        // RFC 6946, RFC 8200 §4.5: a fragment that is the whole packet has nothing to do with any other.
+        fragmented = true
+      } else if (protocol === Type.routing) {
+        if (bytes[i + SEGMENTS_LEFT] !== 0) return this.#route(now, d, i, end)
+      } else if (!this.#options.walk(now, d, protocol, i + 2, i + length, this.#settings.limits)) return false
+      nextHeaderAt = i
+      protocol = bytes[i]!
+      i += length
     }
-    if (h.protocol === icmp6.PROTOCOL) this.#node.ip6.icmp.input(now, d, p)
-    else counters.drop('no-protocol')
-    return false
+  }
+
+  /** Segments are left: this node is on the way, not at the end of it (RFC 8200 §4.4; type 0: RFC 5095 §3). */
+  #route(now: Instant, d: Inbound, i: number, end: number): boolean {
+    if (!this.#settings.segmentRouting || d.bytes[i + ROUTING_TYPE] !== SEGMENT_ROUTING) {
+      return this.#problem(now, d, 0, i + ROUTING_TYPE)
+    }
+    const fault = nextSegment(d.bytes, d.at, i)
+    if (fault >= 0) return this.#problem(now, d, 0, fault)
+    const { counters, role, ip6: layer } = this.#node
+    if (fault === -2) return counters.drop('martian-destination')
+    // The next segment may be this node again; each turn takes one off.
+    if (layer.addresses.at(d.bytes, d.at + DST, d.port) !== undefined) return this.#local(now, d, end)
+    return role === 'gateway' ? this.#forwarder.forward(now, d, end) : counters.drop('not-forwarding')
+  }
+
+  #fragment(now: Instant, d: Inbound, end: number, i: number, nextHeaderAt: number, word: number): boolean {
+    const { counters, ip6: layer } = this.#node
+    const octets = end - i - FRAGMENT
+    const offset = word & 0xfff8
+    if (this.#breaches.worst !== Breach.none) return this.#breaches.report(now, d, layer.errors)
+    if ((word & 1) !== 0 && octets % 8 !== 0) return this.#problem(now, d, 0, d.at + PAYLOAD_LENGTH)
+    if (i - d.at - ip6.HEADER + offset + octets > 0xffff) return this.#problem(now, d, 0, i + 2)
+    if (octets === 0) return counters.drop('fragment-bad')
+    if (offset === 0 && !hasWholeChain(d.bytes, d.at, end)) return this.#problem(now, d, 3, d.at)
+    const joined = this.reassembly.add(now, d, i, end, nextHeaderAt)
+    if (joined === undefined) return false
+    const { inbound, at, protocol } = joined
+    return this.#walk(now, inbound, inbound.end, at, protocol, joined.nextHeaderAt, true)
+  }
+
+  #upper(
+    now: Instant,
+    d: Inbound,
+    end: number,
+    i: number,
+    protocol: number,
+    nextHeaderAt: number,
+    fragmented: boolean,
+  ): boolean {
+    const { counters, transport, ip6: layer } = this.#node
+    const { bytes, at } = d
+    const { aggregateOctets } = this.#settings.limits
+    if (protocol === NO_NEXT_HEADER) return counters.drop('no-next-header')
+    // The one name of many that the base specification knows comes before every limit (RFC 8883 §4.1).
+    const known = protocol === icmp6.PROTOCOL || transport.speaks(protocol)
+    if (!known) return this.#problem(now, d, 1, nextHeaderAt)
+    if (i - at + upperHeaderOctets(protocol, bytes, i, end) > aggregateOctets) {
+      this.#breaches.note(Breach.aggregate, aggregateOctets)
+    }
+    if (this.#breaches.worst !== Breach.none) return this.#breaches.report(now, d, layer.errors)
+    const dst = readIp6(bytes, at + DST)
+    const src = readIp6(bytes, at + SRC)
+    const tos = ((bytes[at]! & 0x0f) << 4) | (bytes[at + 1]! >>> 4)
+    const multicast = isMulticastAt(bytes, at + DST)
+    const hopLimit = bytes[at + HOP_LIMIT]!
+    if (protocol === icmp6.PROTOCOL) {
+      const p: Packet6 = {
+        src,
+        dst,
+        hopLimit,
+        trafficClass: tos,
+        flowLabel: ((bytes[at + 1]! & 0x0f) << 16) | u16(bytes, at + 2),
+        protocol,
+        at: i,
+        end,
+        nextHeaderAt: nextHeaderAt - at,
+        fragmented,
+        routerAlert: this.#options.routerAlert,
+        multicast,
+      }
+      layer.icmp.input(now, d, p)
+      return false
+    }
+    const delivery: Delivery = {
+      family: 6,
+      protocol,
+      src,
+      dst,
+      bytes,
+      ip: at,
+      at: i,
+      end,
+      port: d.port.index,
+      hopLimit,
+      tos,
+    }
+    switch (transport.deliver(now, delivery, d)) {
+      case 'taken':
+        return false
+      case 'no-listener':
+        return layer.errors.report(now, d, { kind: 'unreachable', code: 4 })
+      default:
+        return this.#problem(now, d, 1, nextHeaderAt)
+    }
+  }
+
+  #problem(now: Instant, d: Inbound, code: number, at: number): false {
+    return this.#node.ip6.errors.report(now, d, { kind: 'parameterProblem', code, pointer: at - d.at })
   }
 }
+
+const FRAGMENT = 8
+const PAYLOAD_LENGTH = 4
+const NEXT_HEADER = 6
+const HOP_LIMIT = 7
+const SRC = 8
+const DST = 24
+const ROUTING_TYPE = 2
+const SEGMENTS_LEFT = 3
+const SEGMENT_ROUTING = 4

@@ -1,11 +1,15 @@
 /** The switches of the IPv6 layer; each names its RFC and its default. */
 import type { Ip6 } from '../../wire/addr.ts'
+import type { FilterRule } from '../filter.ts'
 import type { Route } from '../route-table.ts'
 import type { BucketSettings } from '../token-bucket.ts'
-import { ND_DEFAULTS, type NdSettings } from './nd-settings.ts'
 import { type HeaderLimits, NO_LIMITS } from './header-limits.ts'
+import { ND_DEFAULTS, type NdSettings } from './nd-settings.ts'
+import { DEFAULT_POLICY, type SourceSettings } from './source-select.ts'
 
 export interface Ip6Settings extends NdSettings {
+  /** False: no IPv6 at all, not even on the link. */
+  enabled: boolean
   /** Hop limit of what this node begins, until a router advertises another (RFC 4861 §6.3.2). */
   hopLimit: number
   routes: readonly Pick<Route<Ip6>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port'>[]
@@ -17,6 +21,10 @@ export interface Ip6Settings extends NdSettings {
   errorSource: 'route' | 'ingress'
   /** Addresses of others that are known to be anycast: no error goes there (RFC 4443 §2.4(e.6)). */
   anycast: readonly Ip6[]
+  /** With extension objects: 128 octets of quote for old traceroutes, or as much as fits (RFC 4884 §5.3). */
+  extensionQuote: 'compatible' | 'long'
+  /** RFC 6724. */
+  source: SourceSettings
   /** Are echo requests to a group answered (RFC 4443 §4.2)? */
   echoMulticast: boolean
   /** What a packet for this node may ask for (RFC 8504 §5.3, RFC 8883). */
@@ -27,6 +35,27 @@ export interface Ip6Settings extends NdSettings {
   segmentRouting: boolean
   /** What a gateway asks of packets in transit; nothing by default. */
   transit: TransitSettings
+}
+
+/** What a configuration names; the rest is `IP6_DEFAULTS`. */
+export interface Ip6Options extends Partial<Omit<Ip6Settings, Nested>> {
+  limits?: Partial<HeaderLimits>
+  reassembly?: Partial<ReassemblySettings>
+  pathMtu?: Partial<PathMtuSettings>
+  transit?: Partial<Omit<TransitSettings, 'limits'>> & { limits?: Partial<HeaderLimits> }
+}
+
+type Nested = 'limits' | 'reassembly' | 'pathMtu' | 'transit'
+
+export function withDefaults(o: Ip6Options): Ip6Settings {
+  return {
+    ...IP6_DEFAULTS,
+    ...o,
+    limits: { ...IP6_DEFAULTS.limits, ...o.limits },
+    reassembly: { ...IP6_DEFAULTS.reassembly, ...o.reassembly },
+    pathMtu: { ...IP6_DEFAULTS.pathMtu, ...o.pathMtu },
+    transit: { ...IP6_DEFAULTS.transit, ...o.transit, limits: { ...NO_LIMITS, ...o.transit?.limits } },
+  }
 }
 
 export interface ReassemblySettings {
@@ -54,18 +83,23 @@ export interface TransitSettings {
   limits: HeaderLimits
   /** Does the source's route lead back to the port it came in by (RFC 3704 §2.2, §2.3)? */
   reversePath: 'off' | 'strict' | 'loose'
+  /** The first rule that matches decides; what none matches passes (RFC 4443 §3.1). `icmp6Filter` is RFC 4890's. */
+  filters: readonly FilterRule[]
   /** The code that says so: 5 names the source policy, 1 keeps it to itself (RFC 4443 §3.1). */
   reversePathCode: 1 | 5
 }
 
 export const IP6_DEFAULTS: Ip6Settings = {
   ...ND_DEFAULTS,
+  enabled: true,
   hopLimit: 64,
   routes: [],
   errorLimit: { rate: 10, burst: 10 },
   noUnreachables: [],
   errorSource: 'route',
   anycast: [],
+  extensionQuote: 'long',
+  source: { policy: DEFAULT_POLICY, preferTemporary: true },
   echoMulticast: true,
   limits: { ...NO_LIMITS, options: 8 },
   reassembly: { datagrams: 1024, octets: 4 << 20 },
@@ -78,5 +112,6 @@ export const IP6_DEFAULTS: Ip6Settings = {
     limits: NO_LIMITS,
     reversePath: 'off',
     reversePathCode: 5,
+    filters: [],
   },
 }

@@ -136,7 +136,7 @@ export class Transport {
   /** RFC 5927 §4.3: nobody else's datagram can concern this node. */
   #sentByUs(e: HeardError): boolean {
     const { ip } = e.quote
-    return ip.kind === 'ip4' ? this.node.ip4.isMine(ip.src) : this.node.ip6.isMine(ip.src, e.port)
+    return ip.kind === 'ip4' ? this.node.ip4.isMine(ip.src) : this.node.ip6.isMine(ip.src, this.node.ports.get(e.port))
   }
 }
 
