@@ -4,14 +4,17 @@
  * their handlers in by type.
  */
 import type { Instant } from '../../clock.ts'
-import { isMulticast } from '../../wire/addr.ts'
+import { type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
 import type * as ip4 from '../../wire/ip4.ts'
 import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { HeardError } from '../transport/transport.ts'
+import { deliveryOf } from './input.ts'
 import type { Sent } from './layer.ts'
+import { stamp, wayBack } from './option-echo.ts'
+import { TransitOptions } from './transit-options.ts'
 
 /** `m` is parsed, its checksum right; whole, its fragments joined. It stands at `h.payload … h.end` of `d.bytes`. */
 export type Handler4 = (now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message) => void
@@ -22,6 +25,7 @@ export class Icmp4 {
   readonly #node: Node
   readonly #handlers: (Handler4 | undefined)[] = new Array(256)
   readonly #believed: Believed4[] = []
+  readonly #options = new TransitOptions()
   readonly #message: Uint8Array = new Uint8Array(0x10000)
 
   constructor(node: Node) {
@@ -54,19 +58,7 @@ export class Icmp4 {
       counters.bad(m.why)
       return
     }
-    this.#node.transport.message(now, {
-      family: 4,
-      protocol: icmp4.PROTOCOL,
-      src: h.src,
-      dst: h.dst,
-      bytes: d.bytes,
-      ip: d.at,
-      at: h.payload,
-      end: h.end,
-      port: d.port.index,
-      hopLimit: h.ttl,
-      tos: h.tos,
-    })
+    this.#node.transport.message(now, deliveryOf(d, h))
     const handler = this.#handlers[d.bytes[h.payload]!]
     if (handler !== undefined) handler(now, d, h, m)
     else if (!REPLIES.has(m.kind)) counters.drop('unknown-type')
@@ -101,16 +93,30 @@ export class Icmp4 {
     return e
   }
 
-  /** Answers the request at `d.at` from the address that it was sent to, with its TOS (RFC 1122 §3.2.2.6, RFC 1812 §4.3.2.5). */
+  /**
+   * Answers the request at `d.at` from the address that it was sent to (RFC 1122 §3.2.2.6), with its TOS (RFC 1812
+   * §4.3.2.5) and the options that go back: record route, timestamp, the source route turned round.
+   */
   reply(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message, how: { tos?: number } = {}): Sent {
     const { ip4: layer, counters } = this.#node
     const src = layer.specificDestination(h.dst, d.port)
     if (src === undefined) return 'no-source'
+    const { dst, options } = this.#wayBack(now, d, h, src)
     const end = icmp4.write(m, this.#message, 0)
     const payload = this.#message.subarray(0, end)
-    const sent = layer.send(now, { dst: h.src, src, protocol: icmp4.PROTOCOL, payload, tos: how.tos ?? h.tos })
+    const tos = how.tos ?? h.tos
+    const sent = layer.send(now, { dst, src, protocol: icmp4.PROTOCOL, payload, tos, ...options })
     if (sent === 'sent') counters.answered++
+    else counters.drop(sent === 'too-big' ? 'too-big' : 'no-route')
     return sent
+  }
+
+  #wayBack(now: Instant, d: Inbound, h: ip4.Header, src: Ip4): { dst: Ip4; options: { options?: Uint8Array } } {
+    if (h.options.length === 0) return { dst: h.src, options: NO_OPTIONS }
+    const { ip4: layer, wall } = this.#node
+    stamp(this.#options, d.bytes, d.at, h.payload, src, wall(now), (address) => layer.isMine(address))
+    const back = wayBack(h.options, h.src, { reverse: layer.sourceRoutes !== 'drop', updated: true })
+    return { dst: back.dst, options: back.options === undefined ? NO_OPTIONS : { options: back.options } }
   }
 
   #echo(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
@@ -119,7 +125,19 @@ export class Icmp4 {
     const { settings } = layer
     const group = isMulticast(h.dst) || layer.isBroadcast(h.dst)
     if (!settings.echo || (group && !settings.echoBroadcast)) counters.drop('disabled')
-    else this.reply(now, d, h, { ...m, kind: 'echoReply' })
+    else this.reply(now, d, h, { ...m, kind: 'echoReply', data: this.#fitting(now, h, m.data) })
+  }
+
+  /** A host that does not fragment sends as much as goes in one piece (RFC 1122 §3.2.2.6). */
+  #fitting(now: Instant, h: ip4.Header, data: Uint8Array): Uint8Array {
+    const { ip4: layer } = this.#node
+    if (layer.settings.fragment) return data
+    const hop = layer.hop(now, h.src)
+    if (typeof hop === 'string') return data
+    return data.subarray(
+      0,
+      Math.max(0, layer.pathMtu(now, h.src, hop.port) - (h.payload - (h.end - h.length)) - ICMP_HEADER),
+    )
   }
 }
 
@@ -131,3 +149,6 @@ const REPLIES: ReadonlySet<icmp4.Kind> = new Set([
   'addressMaskReply',
   'extendedEchoReply',
 ])
+
+const NO_OPTIONS = {}
+const ICMP_HEADER = 8

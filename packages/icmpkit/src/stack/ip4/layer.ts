@@ -7,6 +7,7 @@
 import type { Instant } from '../../clock.ts'
 import { BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as ip4 from '../../wire/ip4.ts'
+import { put16 } from '../../wire/octets.ts'
 import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
@@ -17,7 +18,9 @@ import { type Address4, Addresses4 } from './addresses.ts'
 import { Arp } from './arp.ts'
 import { Errors4 } from './errors.ts'
 import { Forwarder4 } from './forward.ts'
+import { Fragmenter } from './fragment.ts'
 import { Icmp4 } from './icmp.ts'
+import { Identification } from './identification.ts'
 import { Input4 } from './input.ts'
 import { IP4_DEFAULTS, type Ip4Settings } from './settings.ts'
 
@@ -70,8 +73,9 @@ export class Ip4Layer {
   paths: Paths4 | undefined
   readonly #node: Node
   readonly #in: Input4
+  readonly #fragmenter: Fragmenter = new Fragmenter()
+  readonly #ids: Identification
   readonly #out: Uint8Array = new Uint8Array(0x10000)
-  #id: number
 
   constructor(node: Node, settings: Partial<Ip4Settings>) {
     this.#node = node
@@ -86,7 +90,7 @@ export class Ip4Layer {
     this.icmp = new Icmp4(node)
     this.forward = new Forwarder4(node, this.settings.gateway)
     this.#in = new Input4(node)
-    this.#id = Math.floor(node.random() * 0x10000)
+    this.#ids = new Identification(node.random)
   }
 
   /** A port is there: its addresses are probed and then used, its connected routes made. */
@@ -168,43 +172,74 @@ export class Ip4Layer {
     return address === BROADCAST4 || this.addresses.isDirectedBroadcast(address)
   }
 
-  /** Where a datagram to `dst` goes; by `port` where one is given. */
+  /** What is done with unfinished source routes (`settings.sourceRoutes`). */
+  get sourceRoutes(): 'drop' | 'reject' | 'forward' {
+    return this.settings.sourceRoutes ?? (this.#node.role === 'gateway' ? 'drop' : 'reject')
+  }
+
+  /** Where a datagram to `dst` goes; by `port` where one is given. Routes by ports that are down do not count. */
   hop(now: Instant, dst: Ip4, port?: Port): Hop4 | 'no-route' | 'prohibited' {
+    const { ports } = this.#node
     if (dst === BROADCAST4 || isMulticast(dst)) {
       const by = port ?? this.#first()
       return by === undefined ? 'no-route' : { port: by, nextHop: dst }
     }
     const learned = this.hosts?.nextHop(now, dst, port)
     if (learned !== undefined) return learned
-    const routes = this.routes.candidates(dst)
-    const route = port === undefined ? routes?.[0] : routes?.find((r) => r.port === port.index)
+    const route = this.routes.best(dst, (r) => {
+      if (port !== undefined) return r.port === port.index
+      return r.kind !== 'unicast' || ports.get(r.port)?.up === true
+    })
     if (route === undefined) return port === undefined ? 'no-route' : { port, nextHop: dst }
     if (route.kind === 'unreachable') return 'no-route'
     if (route.kind !== 'unicast') return 'prohibited'
-    const by = this.#node.ports.get(route.port)
+    const by = ports.get(route.port)
     return by === undefined ? 'no-route' : { port: by, nextHop: route.nextHop ?? dst }
+  }
+
+  /** Largest datagram that goes to `dst` in one piece, as far as is known (RFC 1191 §3). */
+  pathMtu(now: Instant, dst: Ip4, port: Port): number {
+    return Math.min(port.mtu, this.paths?.mtu(now, dst) ?? port.mtu)
   }
 
   /** Sends a datagram of this node's own. */
   send(now: Instant, g: Datagram4): Sent {
+    if (this.isMine(g.dst) && !isMulticast(g.dst)) return 'not-sent'
     const hop = this.hop(now, g.dst, g.port)
     if (typeof hop === 'string') return hop
     const src = g.src ?? this.sourceFor(g.dst, hop.port)
     if (src === undefined) return 'no-source'
-    const ttl = g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl)
-    this.#id = (this.#id + 1) & 0xffff
-    const at = ip4.write({ ...g, src, ttl, id: this.#id }, this.#out, 0, g.payload.length)
-    this.#out.set(g.payload, at)
-    const end = at + g.payload.length
+    const out = this.#out
+    const fields = { ...g, src, ttl: g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl) }
+    const length = ip4.size(fields) + g.payload.length
+    if (length > LONGEST) return 'too-big'
+    const mtu = this.pathMtu(now, g.dst, hop.port)
+    if (length > mtu && (g.df === true || !this.settings.fragment)) return 'too-big'
+    const at = ip4.write(fields, out, 0, g.payload.length)
+    this.identify(out, 0)
+    out.set(g.payload, at)
     this.#node.counters.originated++
-    this.arp.transmit(now, hop.port, hop.nextHop, this.#out, 0, end)
+    if (length > mtu) this.#split(now, hop.port, hop.nextHop, out, 0, length, mtu)
+    else this.arp.transmit(now, hop.port, hop.nextHop, out, 0, length)
     return 'sent'
+  }
+
+  /** Gives the header at `at` the next identification of its destination and protocol (RFC 6864 §4.3). */
+  identify(bytes: Uint8Array, at: number): void {
+    put16(bytes, at + ID, this.#ids.next(bytes, at + DST, bytes[at + PROTOCOL]!))
+    ip4.seal(bytes, at)
+  }
+
+  /** Sends the datagram at `at…end`, whoever began it, by `port`: in fragments where that is too small for it. */
+  transmit(now: Instant, port: Port, nextHop: Ip4, bytes: Uint8Array, at: number, end: number): void {
+    if (end - at <= port.mtu) this.arp.transmit(now, port, nextHop, bytes, at, end)
+    else this.#split(now, port, nextHop, bytes, at, end, port.mtu)
   }
 
   /** The address that this node speaks to `dst` from; undefined where it has none (RFC 1122 §3.3.4.3). */
   sourceFor(dst: Ip4, port?: Port): Ip4 | undefined {
     if (this.addresses.ready(dst) !== undefined) return dst
-    const hop = port === undefined ? this.hop(0 as Instant, dst) : { port, nextHop: dst }
+    const hop = this.hop(0 as Instant, dst, port)
     return typeof hop === 'string' ? undefined : this.sourceOn(hop)
   }
 
@@ -255,6 +290,13 @@ export class Ip4Layer {
     this.errors.report(now, d, { kind: 'unreachable', code: 1 })
   }
 
+  #split(now: Instant, port: Port, nextHop: Ip4, bytes: Uint8Array, at: number, end: number, mtu: number): void {
+    const sent = this.#fragmenter.split(bytes, at, end, mtu, (b, from, to) =>
+      this.arp.transmit(now, port, nextHop, b, from, to),
+    )
+    if (!sent) this.#node.counters.drop('too-big')
+  }
+
   #first(): Port | undefined {
     for (const port of this.#node.ports.values()) if (port.up) return port
     return undefined
@@ -271,3 +313,9 @@ export class Ip4Layer {
 export const ALL_SYSTEMS: Ip4 = (0xe0000001 | 0) as Ip4
 /** Every gateway (RFC 1256 §3). */
 export const ALL_ROUTERS: Ip4 = (0xe0000002 | 0) as Ip4
+
+/** Octets of the longest datagram (RFC 791 §3.1). */
+const LONGEST = 0xffff
+const ID = 4
+const PROTOCOL = 9
+const DST = 16

@@ -29,8 +29,8 @@ export interface Ip4Settings {
   fragment: boolean
   /**
    * Unfinished source routes: dropped and counted (RFC 7126 §4.3, the default of a gateway), answered with code 5 where
-   * they lead through this node (RFC 1122 §3.3.5, the default of a host), or followed, also by a host. Only where they are
-   * followed, answers and errors go back along the reversed route.
+   * they lead through this node (RFC 1122 §3.3.5, the default of a host), or followed, also by a host. Answers and errors
+   * go back along the reversed route, except where it says `drop`.
    */
   sourceRoutes: 'drop' | 'reject' | 'forward' | undefined
   /** An IP option that datagrams for this node must carry: parameter problem code 1 otherwise (RFC 1108 §2.8.1). */
