@@ -6,7 +6,7 @@
 import type { Instant } from '../../clock.ts'
 import { type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
-import type * as ip4 from '../../wire/ip4.ts'
+import * as ip4 from '../../wire/ip4.ts'
 import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
@@ -105,7 +105,11 @@ export class Icmp4 {
     const end = icmp4.write(m, this.#message, 0)
     const payload = this.#message.subarray(0, end)
     const tos = how.tos ?? h.tos
-    const sent = layer.send(now, { dst, src, protocol: icmp4.PROTOCOL, payload, tos, ...options })
+    const g = { dst, src, protocol: icmp4.PROTOCOL, payload, tos, ...options }
+    // Unfragmented as its request came, so that its identification means nothing (RFC 6864 §4.1); fragmented all the same
+    // where it must be.
+    let sent = layer.send(now, { ...g, df: h.df })
+    if (sent === 'too-big' && h.df) sent = layer.send(now, g)
     if (sent === 'sent') counters.answered++
     else counters.drop(sent === 'too-big' ? 'too-big' : 'no-route')
     return sent
@@ -134,10 +138,8 @@ export class Icmp4 {
     if (layer.settings.fragment) return data
     const hop = layer.hop(now, h.src)
     if (typeof hop === 'string') return data
-    return data.subarray(
-      0,
-      Math.max(0, layer.pathMtu(now, h.src, hop.port) - (h.payload - (h.end - h.length)) - ICMP_HEADER),
-    )
+    const most = layer.pathMtu(now, h.src, hop.port) - ip4.HEADER - h.options.length - ICMP_HEADER
+    return data.subarray(0, Math.max(0, most))
   }
 }
 
