@@ -1,7 +1,9 @@
 /** What `host()` and `gateway()` take: plain data with addresses as text. Checked here, made into what the stack takes. */
+
+import { valuesOf, type Written } from './node-settings.ts'
 import type { NodeConfig, PortConfig } from './stack/index.ts'
-import type { Ip4Settings } from './stack/ip4/settings.ts'
-import type { Ip6Settings } from './stack/ip6/settings.ts'
+import { IP4_DEFAULTS, type Ip4Settings } from './stack/ip4/settings.ts'
+import { IP6_DEFAULTS, type Ip6Settings } from './stack/ip6/settings.ts'
 import type { Route, RouteKind } from './stack/route-table.ts'
 import { type Family, familyOf, type Ip, type Ip4, type Ip6, isLinkLocal, isMulticast, parseIp } from './wire/addr.ts'
 import { parseMac } from './wire/ethernet.ts'
@@ -27,9 +29,9 @@ export interface NodeOptions {
   via?: readonly string[]
   /** `198.51.100.0/24=192.0.2.254`, `2001:db8:2::/48=fe80::1%eth0`, `10.0.0.0/8=unreachable`, `…=prohibit`, `…=blackhole`. */
   routes?: readonly string[]
-  /** Switches of the two layers, by name. */
-  ip4?: Partial<Omit<Ip4Settings, 'routes'>>
-  ip6?: Partial<Omit<Ip6Settings, 'routes'>>
+  /** Switches of the two layers, by name; addresses as text, ports by name. */
+  ip4?: Written<Omit<Ip4Settings, 'routes'>>
+  ip6?: Written<Omit<Ip6Settings, 'routes'>>
   /** Work in that network namespace: a name, a process id, a path. */
   netns?: string
   /** Take interfaces on which the kernel has addresses of its own. */
@@ -61,7 +63,8 @@ export function check(role: 'host' | 'gateway', o: NodeOptions): void {
       throw new TypeError(`${role}: port ${p.name}: ${p.mac} is no link-layer address, as 02:00:00:00:00:01 is`)
   }
   const index = (name: string) => [...names].indexOf(name)
-  for (const r of routesOf(role, o, index)) void r
+  routesOf(role, o, index)
+  settingsOf(o, index)
 }
 
 /** The stack's configuration, once the doors are open. `found` is in the order of `o.ports`. */
@@ -72,6 +75,7 @@ export function configOf(
 ): Omit<NodeConfig, 'random' | 'wall'> {
   const index = (name: string) => found[o.ports.findIndex((p) => p.name === name)]?.index ?? -1
   const routes = routesOf(role, o, index)
+  const settings = settingsOf(o, index)
   const of = <A extends Ip>(family: Family) => routes.filter((r) => familyOf(r.prefix) === family) as StaticRoute<A>[]
   return {
     role,
@@ -87,11 +91,26 @@ export function configOf(
         ...(p.vlan === undefined ? {} : { vlan: p.vlan }),
       }
     }),
-    ip4: { ...o.ip4, routes: of<Ip4>(4) },
-    ip6: { ...o.ip6, routes: of<Ip6>(6) },
+    ip4: { ...settings.ip4, routes: of<Ip4>(4) },
+    ip6: { ...settings.ip6, routes: of<Ip6>(6) },
   }
 }
 
+/** @throws TypeError on a switch that is none */
+function settingsOf(
+  o: NodeOptions,
+  index: (port: string) => number,
+): { ip4: Partial<Switches4>; ip6: Partial<Switches6> } {
+  const { routes: _4, ...four } = IP4_DEFAULTS
+  const { routes: _6, ...six } = IP6_DEFAULTS
+  return {
+    ip4: valuesOf<Switches4>('ip4', o.ip4, four, index),
+    ip6: valuesOf<Switches6>('ip6', o.ip6, six, index),
+  }
+}
+
+type Switches4 = Omit<Ip4Settings, 'routes'>
+type Switches6 = Omit<Ip6Settings, 'routes'>
 type StaticRoute<A extends Ip> = Pick<Route<A>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port'>
 
 function routesOf(role: string, o: NodeOptions, index: (port: string) => number): StaticRoute<Ip>[] {

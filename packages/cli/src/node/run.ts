@@ -102,10 +102,15 @@ function show(e: NodeEvent, flags: Flags, out: Output, board: import('./board.ts
 /** @throws what is wrong, in a line */
 function optionsOf(role: 'host' | 'gateway', flags: Flags): NodeOptions {
   const file = flags.config === undefined ? undefined : readConfig(flags.config)
-  const ip4: Record<string, unknown> = { ...conflictCheck4(flags.conflictCheck), ...file?.ip4 }
-  const ip6: Record<string, unknown> = { ...conflictCheck6(flags.conflictCheck), ...file?.ip6 }
+  const ip4: Record<string, unknown> = { ...file?.ip4 }
+  const ip6: Record<string, unknown> = { ...file?.ip6 }
+  const check = CONFLICT_CHECK[flags.conflictCheck]
+  ip4.arpProbe = { ...check.arpProbe, ...(file?.ip4.arpProbe as object | undefined) }
+  for (const [name, value] of Object.entries(check.ip6)) ip6[name] ??= value
+  if (role === 'host' && flags.autoconf === false) ip6.acceptAdvertisements = false
+  if (flags.advertise !== undefined)
+    ip6.advertise = [...((ip6.advertise as object[] | undefined) ?? []), ...flags.advertise.map((port) => ({ port }))]
   for (const s of flags.set ?? []) set({ ip4, ip6 }, s)
-  void role
   return {
     ports: [...(file?.ports ?? []), ...(flags.port ?? [])],
     via: [...(file?.via ?? []), ...(flags.via ?? [])],
@@ -117,12 +122,11 @@ function optionsOf(role: 'host' | 'gateway', flags: Flags): NodeOptions {
   }
 }
 
-function conflictCheck4(_how: Flags['conflictCheck']): Record<string, unknown> {
-  return {}
-}
-
-function conflictCheck6(_how: Flags['conflictCheck']): Record<string, unknown> {
-  return {}
+/** `--conflict-check`: the defaults of the stack; the same packets sooner; none. */
+const CONFLICT_CHECK: Record<Flags['conflictCheck'], { arpProbe: object; ip6: object }> = {
+  full: { arpProbe: {}, ip6: {} },
+  fast: { arpProbe: { waitMs: 0, minMs: 150, maxMs: 200, announceWaitMs: 200 }, ip6: {} },
+  off: { arpProbe: { count: 0 }, ip6: { dadTransmits: 0 } },
 }
 
 /** `ip4.errorLimit.rate=10` */
