@@ -10,11 +10,12 @@ import type { Ip4, Ip6 } from '../wire/addr.ts'
 import { FlightPool } from './flight.ts'
 import { givenRoutes } from './given-routes.ts'
 import { LabNode, type Shared } from './lab-node.ts'
+import { portsOf } from './layout.ts'
 import { Link, type LinkChange, type Passing } from './link.ts'
-import { MadeRoutes, type RouteEnd, type RouteLink } from './made-routes.ts'
+import { MadeRoutes, type RouteLink } from './made-routes.ts'
 import { Random } from './random.ts'
 import { Timeline } from './timeline.ts'
-import { type LabConfig, type NodePlan, type Plan, planOf } from './topology.ts'
+import { type LabConfig, type NodePlan, planOf } from './topology.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** Makes a network out of data; time stands at 0. @throws TypeError that names the place of what cannot be used */
@@ -54,12 +55,14 @@ export class Lab {
     const routed: RouteLink[] = links.map((l, i) => ({ isUp: () => l.up, ends: ends[i]! }))
     const gateways = plan.nodes.map((n) => n.kind === 'gateway')
     this.#routes = new MadeRoutes(routed, gateways)
+    const probes = config.probe === true ? {} : AT_ONCE
     for (const [i, n] of plan.nodes.entries()) {
       const config = this.#configOf(
         n,
         i,
         ports[i]!.map((p) => p.port),
         new Random(seed, 2 * i),
+        probes,
       )
       const node = new LabNode(n, config, shared)
       for (const p of ports[i]!) node.plug(p.port.index, links[p.link]!)
@@ -110,7 +113,7 @@ export class Lab {
     const l = this.link(link)
     const was = l.up
     l.change(to)
-    if (l.up !== was) this.#routes.changed()
+    if (l.up !== was) this.#reroute()
     if (l.up === was && to.mtu === undefined) return
     const change = { up: l.up, ...(to.mtu === undefined ? {} : { mtu: to.mtu }) }
     for (const e of l.ends) this.node(e.node).changePort(this.now, e.port.index, change)
@@ -126,7 +129,21 @@ export class Lab {
     this.#watchers.push(see)
   }
 
-  #configOf(n: NodePlan, index: number, ports: readonly PortConfig[], random: Random): NodeConfig {
+  #reroute(): void {
+    this.#routes.changed()
+    for (const { node } of this.#nodes.values()) {
+      node.ip4.routes.version++
+      node.ip6.routes.version++
+    }
+  }
+
+  #configOf(
+    n: NodePlan,
+    index: number,
+    ports: readonly PortConfig[],
+    random: Random,
+    probes: Partial<typeof AT_ONCE>,
+  ): NodeConfig {
     const offset = BigInt(Math.round((n.clockOffset ?? 0) * 1e6))
     const routes = givenRoutes(n, ports)
     const made = n.kind === 'host' && n.makeRoutes !== false ? this.#routes : undefined
@@ -138,10 +155,12 @@ export class Lab {
       random: () => random.fraction(),
       wall: (at: Instant) => this.clock.wall(at) + offset,
       ip4: {
+        ...probes.ip4,
         ...n.ip4,
         routes: [...(n.ip4?.routes ?? []), ...routes.ip4, ...(default4 === undefined ? [] : [default4])],
       },
       ip6: {
+        ...probes.ip6,
         ...n.ip6,
         routes: [...(n.ip6?.routes ?? []), ...routes.ip6, ...(default6 === undefined ? [] : [default6])],
       },
@@ -149,39 +168,8 @@ export class Lab {
   }
 }
 
-interface PlannedPort {
-  port: PortConfig
-  link: number
-}
-
-/** The ports of each node, eth0 first, in the order of the links; and the ends of each link. */
-function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: RouteEnd[][] } {
-  const indexes = new Map<string, number>(plan.nodes.map((n, i) => [n.name, i]))
-  const ports: PlannedPort[][] = plan.nodes.map(() => [])
-  const ends: RouteEnd[][] = []
-  let made = 0
-  for (const [link, l] of plan.links.entries()) {
-    ends[link] = l.ends.map((end) => {
-      const node = indexes.get(end.node)!
-      const own = ports[node]!
-      const n = ++made
-      const mac = l.medium === 'ip' ? new Uint8Array(0) : Uint8Array.of(2, 0, n >>> 24, n >>> 16, n >>> 8, n)
-      const index = own.length + 1
-      const port = {
-        index,
-        name: `eth${index - 1}`,
-        medium: l.medium,
-        mac,
-        mtu: l.mtu,
-        addresses: end.addresses,
-        up: l.up ?? true,
-      }
-      own.push({ port, link })
-      return { node, port }
-    })
-  }
-  return { ports, ends }
-}
+/** Addresses in use from the first moment on, nobody asked whether somebody has them. */
+const AT_ONCE = { ip4: { arpProbe: { count: 0, announcements: 0 } }, ip6: { dadTransmits: 0 } } as const
 
 /** 2026-01-01T00:00:00Z. */
 const EPOCH = 1_767_225_600_000_000_000n

@@ -30,8 +30,8 @@ export interface Passing {
 export interface LinkEnd {
   readonly node: string
   readonly port: Port
-  /** Takes what arrives. True: rewritten in place, it goes back. */
-  receive(now: Instant, flight: Flight): void
+  /** Takes what arrives; the flight is used again when it returns. */
+  receive: (now: Instant, flight: Flight) => void
 }
 
 /** One end's side of the link. */

@@ -6,7 +6,7 @@ import type { Instant } from '../clock.ts'
 import type { LocalDrop } from '../door.ts'
 import type { Node } from '../stack/node.ts'
 import type { Port } from '../stack/port.ts'
-import { ANY4, ANY6, BROADCAST4, type Ip4, type Ip6, isMulticast, readIp4, readIp6, writeIp } from '../wire/addr.ts'
+import { ANY4, ANY6, type Ip6, readIp4, readIp6, writeIp } from '../wire/addr.ts'
 import { finish, sum, update } from '../wire/checksum.ts'
 import * as icmp6 from '../wire/icmp6.ts'
 import * as ip4 from '../wire/ip4.ts'
@@ -36,8 +36,8 @@ export class Outlet {
   #send4(now: Instant, bytes: Uint8Array, at: number, end: number, by: Port | undefined): Left {
     const { ip4: layer } = this.#node
     const dst = readIp4(bytes, at + 16)
-    const hop = this.#hop4(dst, by)
-    if (typeof hop === 'string') return hop
+    const hop = layer.hop(now, dst, by)
+    if (typeof hop === 'string') return hop === 'prohibited' ? 'not-permitted' : 'no-route'
     if (readIp4(bytes, at + 12) === ANY4) {
       const src = layer.sourceFor(dst, hop.port)
       if (src === undefined) return 'no-route'
@@ -59,19 +59,6 @@ export class Outlet {
       return 'too-big'
     }
     return leftOf(layer.send(now, { ...h, payload: bytes.subarray(h.payload, h.end), port: hop.port }))
-  }
-
-  #hop4(dst: Ip4, by: Port | undefined): { port: Port; nextHop: Ip4 } | Left {
-    if (isMulticast(dst) || dst === BROADCAST4) {
-      const port = by ?? [...this.#node.ports.values()][0]
-      return port === undefined ? 'no-route' : { port, nextHop: dst }
-    }
-    const routes = this.#node.ip4.routes.candidates(dst)
-    const route = by === undefined ? routes?.[0] : routes?.find((r) => r.port === by.index)
-    if (route?.kind === 'prohibit') return 'not-permitted'
-    const port = route === undefined ? undefined : this.#node.ports.get(route.port)
-    if (route?.kind !== 'unicast' || port === undefined) return 'no-route'
-    return { port, nextHop: route.nextHop ?? dst }
   }
 
   #send6(now: Instant, bytes: Uint8Array, at: number, end: number, by: Port | undefined): Left {

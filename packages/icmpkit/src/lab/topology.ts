@@ -13,6 +13,8 @@ export interface LabConfig {
   seed?: number
   nodes: Readonly<Record<string, 'host' | 'gateway' | NodeData>>
   links: readonly (readonly (string | LinkData)[])[]
+  /** Nodes probe for their addresses before they use them, as in life (RFC 5227, RFC 4862 §5.4). false: used at once. */
+  probe?: boolean
   /** Virtual time 0, in nanoseconds since 1970. The start of 2026. */
   epoch?: bigint
 }

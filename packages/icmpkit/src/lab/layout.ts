@@ -1,0 +1,39 @@
+/** Which ports a network's nodes have: names, link-layer addresses by a counter, addresses. */
+import type { PortConfig } from '../stack/port.ts'
+import type { RouteEnd } from './made-routes.ts'
+import type { Plan } from './topology.ts'
+
+/** A port of a node, and the index of the link that it ends. */
+export interface PlannedPort {
+  port: PortConfig
+  link: number
+}
+
+/** The ports of each node, eth0 first, in the order of the links; and the ends of each link. */
+export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: RouteEnd[][] } {
+  const indexes = new Map<string, number>(plan.nodes.map((n, i) => [n.name, i]))
+  const ports: PlannedPort[][] = plan.nodes.map(() => [])
+  const ends: RouteEnd[][] = []
+  let made = 0
+  for (const [link, l] of plan.links.entries()) {
+    ends[link] = l.ends.map((end) => {
+      const node = indexes.get(end.node)!
+      const own = ports[node]!
+      const n = ++made
+      const mac = l.medium === 'ip' ? new Uint8Array(0) : Uint8Array.of(2, 0, n >>> 24, n >>> 16, n >>> 8, n)
+      const index = own.length + 1
+      const port = {
+        index,
+        name: `eth${index - 1}`,
+        medium: l.medium,
+        mac,
+        mtu: l.mtu,
+        addresses: end.addresses,
+        up: l.up ?? true,
+      }
+      own.push({ port, link })
+      return { node, port }
+    })
+  }
+  return { ports, ends }
+}
