@@ -83,10 +83,10 @@ export interface TransitSettings {
   limits: HeaderLimits
   /** Does the source's route lead back to the port it came in by (RFC 3704 §2.2, §2.3)? */
   reversePath: 'off' | 'strict' | 'loose'
-  /** The first rule that matches decides; what none matches passes (RFC 4443 §3.1). `icmp6Filter` is RFC 4890's. */
-  filters: readonly FilterRule[]
   /** The code that says so: 5 names the source policy, 1 keeps it to itself (RFC 4443 §3.1). */
   reversePathCode: 1 | 5
+  /** The first rule that matches decides; what none matches passes (RFC 4443 §3.1). `icmp6Rules` are RFC 4890's. */
+  filters: readonly FilterRule[]
 }
 
 export const IP6_DEFAULTS: Ip6Settings = {
