@@ -15,6 +15,8 @@ export interface Address4 {
 }
 
 export class Addresses4 {
+  /** Rises with each change: what was decided by older ones is decided anew. */
+  version = 0
   /** Ready ones: where they stand in `#all`. */
   readonly #ready: IpTable
   /** Broadcast and network addresses of ready ones: how many of them have it. */
@@ -88,6 +90,7 @@ export class Addresses4 {
   }
 
   #index(): void {
+    this.version++
     for (const a of this.#all) {
       this.#ready.delete(a.address)
       this.#broadcasts.delete(broadcastOf(a) ?? a.address)

@@ -6,6 +6,7 @@
  */
 import type { Instant } from '../../clock.ts'
 import { BROADCAST4, type Ip4, isMulticast, showIp } from '../../wire/addr.ts'
+import { holds, sum } from '../../wire/checksum.ts'
 import { EtherType, showMac } from '../../wire/ethernet.ts'
 import * as ip4 from '../../wire/ip4.ts'
 import { u16 } from '../../wire/octets.ts'
@@ -22,13 +23,14 @@ import { TransitOptions } from './transit-options.ts'
 
 export class Forwarder4 {
   readonly #node: Node
-  readonly #settings: Gateway4Settings
-  readonly #filter: Filter
+  #settings: Gateway4Settings
+  #filter: Filter
   readonly #filtered: Filtered
   readonly #options = new TransitOptions()
   readonly #flows: FlowCache
   readonly #log = new TokenBucket({ rate: 1, burst: 10 })
-  #routesVersion = -1
+  /** Of the routes and addresses that the flows were decided by. */
+  #version = -1
 
   constructor(node: Node, settings: Partial<Gateway4Settings>) {
     this.#node = node
@@ -47,24 +49,32 @@ export class Forwarder4 {
     this.#flows = new FlowCache(node.random)
   }
 
-  /** Decisions are made anew: an address or a port of this node changed. Routes are noticed. */
+  /** Other switches and filters from now on. */
+  configure(settings: Partial<Gateway4Settings>): void {
+    this.#settings = { ...GATEWAY4_DEFAULTS, ...settings }
+    this.#filter = new Filter(this.#settings.filters, 4)
+    this.forget()
+  }
+
+  /** Decisions are made anew: a port of this node changed. New routes and addresses are noticed. */
   forget(): void {
     this.#flows.clear()
   }
 
   /**
-   * The short way, without an object: a datagram without options, whose header checks were right and which is not for
-   * this node. True: it is on its way. False: nothing was done, `forward` decides.
+   * The short way, without an object: a datagram of a flow that `forward` has decided, without options, with nothing to
+   * say about it. True: it is on its way. False: nothing was done, the long way decides.
    */
   forwardPlain(now: Instant, d: Inbound): boolean {
     const { bytes, at } = d
-    if (bytes[at] !== PLAIN || d.link !== 'host' || d.labels !== -1) return false
-    if (this.#routesVersion !== this.#node.ip4.routes.version) return false
+    if (d.end - at < ip4.HEADER || bytes[at] !== PLAIN || d.link !== 'host' || d.labels !== -1) return false
+    if (this.#version !== this.#current) return false
     const flow = this.#flows.find(bytes, at + SRC, d.port.index)
     if (flow < 0) return false
     const length = u16(bytes, at + LENGTH)
     const port = this.#node.ports.get(this.#flows.outPort(flow))
-    if (port === undefined || !port.up || bytes[at + TTL]! <= 1 || length > d.end - at) return false
+    if (port === undefined || !port.up || bytes[at + TTL]! <= 1) return false
+    if (length < ip4.HEADER || length > d.end - at || !holds(sum(bytes, at, at + ip4.HEADER))) return false
     if (this.#isTooBig(length, port)) return false
     if (bytes[at + TOS]! >>> 5 < this.#settings.precedenceCutoff) return false
     if (!this.#filter.empty && this.#judge(d, at + ip4.HEADER, at + length, port) !== undefined) return false
@@ -93,7 +103,7 @@ export class Forwarder4 {
       return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: o.fault })
     }
     if (o.sourceRoute > 0) {
-      if (layer.settings.sourceRoutes !== 'forward') return counters.drop('source-route')
+      if (layer.sourceRoutes === 'drop') return counters.drop('source-route')
       // RFC 1812 §5.2.2: the hop before did not do what the option asks.
       if (o.strict) {
         counters.drop('source-route')
@@ -188,10 +198,9 @@ export class Forwarder4 {
   }
 
   #learn(h: ip4.Header, from: Port, out: Port, nextHop: Ip4): void {
-    const { version } = this.#node.ip4.routes
-    if (this.#routesVersion !== version) {
+    if (this.#version !== this.#current) {
       this.#flows.clear()
-      this.#routesVersion = version
+      this.#version = this.#current
     }
     this.#flows.set(h.src, h.dst, from.index, out.index, nextHop)
   }
@@ -241,6 +250,11 @@ export class Forwarder4 {
     f.outPort = out.index
     f.precedence = bytes[at + TOS]! >>> 5
     return this.#filter.judge(f)
+  }
+
+  get #current(): number {
+    const { addresses, routes } = this.#node.ip4
+    return addresses.version + routes.version
   }
 
   #isTooBig(length: number, out: Port): boolean {

@@ -148,6 +148,7 @@ export class Ip4Layer {
 
   /** Carrier, MTU or link-layer address of the port changed. */
   changed(now: Instant, port: Port): void {
+    this.forward.forget()
     this.arp.changed(now, port)
   }
 
