@@ -59,6 +59,37 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /**
+   * Sends `messages` of nftables' as one transaction: all of it happens or none. Each asks for an acknowledgement.
+   * @throws OsError with the kernel's own words about the first that it refuses
+   */
+  batch(messages: readonly Uint8Array[], name: string): void {
+    const first = this.#seq + 1
+    const all = [batchEdge(BATCH_BEGIN), ...messages, batchEdge(BATCH_END)]
+    for (const m of all) {
+      this.#seq = (this.#seq + 1) >>> 0
+      new DataView(m.buffer, m.byteOffset).setUint32(8, this.#seq, LITTLE)
+    }
+    const request = Buffer.concat(all)
+    must(this.#os.send(this.fd, request, request.length, 0), name, DOOR)
+    let refused: { errno: number; text: string } | undefined
+    for (let waiting = messages.length; waiting > 0; ) {
+      const end = this.receive()
+      // A transaction that is refused as a whole has one answer.
+      if (end === 0 && refused !== undefined) break
+      if (end <= 0) throw new OsError(end === 0 ? Errno.EAGAIN : -end, name, DOOR, 'The kernel did not answer')
+      for (const m of this.#reader.messages(0, end)) {
+        if (m.type !== MessageType.error || m.seq < first) continue
+        const verdict = readVerdict(this.#reader, m)
+        if (verdict.errno !== 0) refused ??= verdict
+        waiting--
+      }
+    }
+    if (refused === undefined) return
+    const { errno, text } = refused
+    throw new OsError(errno, name, DOOR, errno === Errno.EPERM ? CURE : text)
+  }
+
   /** False: the dump was interrupted, and what was visited may be inconsistent. */
   #ask(w: MessageWriter, name: string, visit: Visit | undefined): boolean {
     this.#seq = (this.#seq + 1) >>> 0
@@ -148,6 +179,18 @@ export class NetlinkSocket implements Disposable {
   }
 }
 
+/** struct nlmsghdr and nfgenmsg that begin and end a transaction. */
+function batchEdge(type: number): Uint8Array {
+  const m = new Uint8Array(20)
+  const view = new DataView(m.buffer)
+  view.setUint32(0, m.length, LITTLE)
+  view.setUint16(4, type, LITTLE)
+  view.setUint16(6, Flag.request, LITTLE)
+  // The subsystem, in network order.
+  view.setUint16(18, NFTABLES)
+  return m
+}
+
 function address(): Uint8Array {
   const a = new Uint8Array(SOCKADDR_NL)
   new DataView(a.buffer).setUint16(0, AF_NETLINK, LITTLE)
@@ -162,6 +205,9 @@ const BUFFER = 1 << 16
 /** A busy table of a router changes all the time: then the caller must know, not wait for ever. */
 const DUMP_TRIES = 8
 
+const BATCH_BEGIN = 16
+const BATCH_END = 17
+const NFTABLES = 10
 const AF_NETLINK = 16
 const SOCKADDR_NL = 12
 const SOCK_RAW = 3

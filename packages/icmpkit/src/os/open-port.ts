@@ -1,9 +1,13 @@
 /** Opens the door of a port by its description: a TUN or TAP of our own, or an interface of the kernel's. */
 import { inNamespace } from './namespace.ts'
 import { type Netlink, openNetlink } from './netlink.ts'
-import type { PortDoor, PortSpec } from './port-door.ts'
+import { Errno, OsError } from './os-error.ts'
+import { PacketDoor } from './packet-door.ts'
+import { PacketRing } from './packet-ring.ts'
+import { noInterface, type PortDoor, type PortFacts, type PortSpec } from './port-door.ts'
 import { Hardware, type Link } from './rtnetlink.ts'
 import { secret } from './secret.ts'
+import { type Seizure, seize } from './seize.ts'
 import { openTun } from './tun.ts'
 import { TunDoor } from './tun-door.ts'
 
@@ -13,11 +17,52 @@ export async function openPort(spec: PortSpec): Promise<PortDoor> {
 }
 
 function open(spec: PortSpec): PortDoor {
+  if (spec.kind === 'packet') return openPacketPort(spec)
   using netlink = openNetlink()
   return openTunPort(spec, netlink)
 }
 
-function openTunPort(spec: PortSpec, netlink: Netlink): PortDoor {
+function openPacketPort(spec: Extract<PortSpec, { kind: 'packet' }>): PortDoor {
+  const netlink = openNetlink()
+  let seizure: Seizure | undefined
+  try {
+    const link = netlink.link(spec.interface)
+    if (link === undefined) throw noInterface(spec.interface, 'RTM_GETLINK', 'packet')
+    const medium = mediumOf(link)
+    const mark = new DataView(secret(4).buffer).getUint32(0) || 1
+    seizure = seize(link, netlink, mark, spec.force ?? false)
+    const ring = new PacketRing(link, { promiscuous: spec.promiscuous ?? false, mark })
+    const now = netlink.link(link.index) ?? link
+    const { index, name, mtu } = now
+    const mac = medium === 'ip' ? NO_MAC : now.address
+    const held = seizure
+    return new PacketDoor(ring, { index, name, medium, mac, mtu, up: now.up && now.running }, held.cannot, () =>
+      held.release(),
+    )
+  } catch (e) {
+    if (seizure === undefined) netlink.close()
+    else seizure.release()
+    throw e
+  }
+}
+
+function mediumOf(link: Link): PortFacts['medium'] {
+  switch (link.hardware) {
+    case Hardware.ether:
+      return 'ethernet'
+    case Hardware.none:
+    case Hardware.rawIp:
+    case Hardware.ppp:
+    case Hardware.tunnel4:
+    case Hardware.tunnel6:
+    case Hardware.sit:
+      return 'ip'
+  }
+  const cure = link.loopback ? 'The loopback is the kernel itself' : 'Only Ethernet and links without framing can be'
+  throw new OsError(Errno.EOPNOTSUPP, 'seize', 'packet', `${link.name} cannot be taken: ${cure}`)
+}
+
+function openTunPort(spec: Extract<PortSpec, { kind: 'tun' | 'tap' }>, netlink: Netlink): PortDoor {
   if (spec.mac !== undefined && spec.mac.length !== 6) throw new RangeError('a MAC address has six octets')
   const tun = openTun(spec.interface === undefined ? { mode: spec.kind } : { mode: spec.kind, name: spec.interface })
   try {

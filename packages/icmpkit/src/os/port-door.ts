@@ -5,8 +5,10 @@
 import type { Door } from '../door.ts'
 import { Errno, OsError } from './os-error.ts'
 
-/** `tun` and `tap` make an interface, or take a persistent one. */
-export interface PortSpec {
+/** `tun` and `tap` make an interface, or take a persistent one; `packet` takes one that is there from the kernel. */
+export type PortSpec = TunSpec | PacketSpec
+
+interface TunSpec {
   kind: 'tun' | 'tap'
   /** At most 15 octets, `%d` is replaced by a number. Default `tun%d` or `tap%d`. */
   interface?: string
@@ -16,6 +18,16 @@ export interface PortSpec {
   mtu?: number
   /** TAP: the node's address, six octets; one of its own choice where absent. The kernel's side has another. */
   mac?: Uint8Array
+}
+
+interface PacketSpec {
+  kind: 'packet'
+  interface: string
+  netns?: string | number
+  /** Take it though the kernel has addresses on it or it belongs to a bridge. */
+  force?: boolean
+  /** All frames that pass, not only ours and those to groups. Some network cards let a VLAN through only so. */
+  promiscuous?: boolean
 }
 
 /** The interface behind a door, as it was when it was opened. */

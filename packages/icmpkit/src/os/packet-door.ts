@@ -1,0 +1,293 @@
+/**
+ * An interface of the kernel's as a door, taken from it (`seize.ts`): frames arrive from their MAC header on (IP header,
+ * where the interface has no framing), as they were on the wire: with their VLAN tag, with finished checksums, super-frames
+ * cut into datagrams. Answers in place leave straight out of the ring, one system call a batch.
+ */
+import type { Instant } from '../clock.ts'
+import type { Arrival, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
+import { isTag } from '../wire/ethernet.ts'
+import { put16, u16 } from '../wire/octets.ts'
+import { type Arena, arena } from './arena.ts'
+import { FrameTable } from './frame-table.ts'
+import { monotonic, StampClock } from './kernel-time.ts'
+import { Errno, OsError } from './os-error.ts'
+import { type PacketRing, type RingFrame, TP_STATUS_CSUM_VALID, TP_STATUS_VLAN_VALID } from './packet-ring.ts'
+import type { PortDoor, PortFacts } from './port-door.ts'
+import { dropOf } from './send-failure.ts'
+import { CHECKSUM_VALID, finishChecksum, NEEDS_CHECKSUM, Offload, SuperFrame } from './super-frame.ts'
+import { LITTLE } from './sys.ts'
+import type { Pollable } from './waker.ts'
+
+type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
+type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
+
+export class PacketDoor implements PortDoor, Pollable {
+  readonly name = 'packet'
+  readonly medium: 'ip' | 'ethernet'
+  readonly family: undefined
+  readonly echoId: undefined
+  readonly port: PortFacts
+  readonly cannot: readonly string[]
+  readonly #ring: PacketRing
+  readonly #clock = new StampClock()
+  readonly #super = new SuperFrame()
+  /** Answers in place, and what the machine begins by itself. */
+  readonly #answers: FrameTable
+  readonly #sends: FrameTable
+  readonly #out = arena(OUT, 'packet')
+  /** Segments of super-frames. */
+  readonly #cut = arena(CUT, 'packet')
+  readonly #slot: Slot
+  readonly #arrival: Arrival
+  readonly #close: () => void
+  #cursor: number = OFFLOAD
+  #cutCursor = OFFLOAD
+  #open = true
+
+  /** `close` is called when the socket is closed: gives the interface back. */
+  constructor(ring: PacketRing, port: PortFacts, cannot: readonly string[], close: () => void) {
+    this.#ring = ring
+    this.port = port
+    this.medium = port.medium
+    this.cannot = cannot
+    this.#close = close
+    const index = port.medium === 'ip' ? port.index : 0
+    this.#answers = new FrameTable(index)
+    this.#sends = new FrameTable(index)
+    this.#slot = { bytes: this.#out.bytes, at: 0, limit: 0, end: 0, family: undefined, port: port.index, tag: 0 }
+    this.#arrival = {
+      bytes: this.#out.bytes,
+      at: 0,
+      end: 0,
+      length: 0,
+      origin: 'wire',
+      link: 'host',
+      checksum: 'unknown',
+      stamp: monotonic(),
+      clock: 'user',
+      port: port.index,
+    }
+  }
+
+  get fd(): number {
+    return this.#ring.fd
+  }
+
+  get mtu(): number {
+    return this.port.mtu
+  }
+
+  get loss(): DoorLoss {
+    return { queueOverflow: this.#ring.dropped, stampGaps: 0, shortWrites: 0 }
+  }
+
+  send(now: Instant, m: Sender): boolean {
+    this.#refuseClosed()
+    const table = this.#sends
+    if (table.waiting && !this.#flush(now, table, m, true)) return true
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const more = this.#fill(now, m)
+      if (table.waiting && !this.#flush(now, table, m, true)) return true
+      if (!more) return false
+    }
+    return true
+  }
+
+  receive(now: Instant, m: Receiver, limit: number): number {
+    this.#refuseClosed()
+    const steady = this.#clock.steady()
+    let taken = 0
+    while (taken < limit) {
+      if (this.#super.open) this.#segment()
+      else if (!this.#ring.take()) break
+      else if (!this.#arrive(now, steady)) {
+        this.#settle(now, m)
+        continue
+      }
+      taken++
+      const a = this.#arrival
+      if (m.handlePacket(now, a)) this.#answer(a)
+      this.#settle(now, m)
+    }
+    if (this.#answers.waiting) this.#flush(now, this.#answers, m, false)
+    if (!this.#super.open) this.#ring.release()
+    if (taken === 0) this.#ring.failIfGone()
+    return taken
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    this.#ring.close()
+    this.#close()
+  }
+
+  // ---- in
+
+  /** Makes an arrival of the frame that was taken; false where its segments come instead. */
+  #arrive(now: Instant, steady: boolean): boolean {
+    const f = this.#ring.frame
+    const a = this.#arrival
+    const { bytes, view } = f.memory
+    if (steady) {
+      a.stamp = this.#clock.instant(f.seconds, f.nanoseconds)
+      a.clock = 'kernel-rx'
+    } else {
+      a.stamp = now
+      a.clock = 'user'
+    }
+    a.link = LINKS[f.packetType] ?? 'other'
+    const undone = view.getUint16(f.offload, LITTLE)
+    let transport = 0
+    let gso = 0
+    let gsoSize = 0
+    a.checksum = (f.status & TP_STATUS_CSUM_VALID) !== 0 ? 'ok' : 'unknown'
+    if (undone !== 0) {
+      const flags = bytes[f.offload]!
+      gso = bytes[f.offload + Offload.gsoType]!
+      gsoSize = view.getUint16(f.offload + Offload.gsoSize, LITTLE)
+      if ((flags & CHECKSUM_VALID) !== 0) a.checksum = 'ok'
+      if ((flags & NEEDS_CHECKSUM) !== 0) {
+        transport = f.at + view.getUint16(f.offload + Offload.checksumStart, LITTLE)
+        const field = transport + view.getUint16(f.offload + Offload.checksumOffset, LITTLE)
+        const whole = f.end - f.at === f.length
+        if (gso !== 0) a.checksum = 'ok'
+        else a.checksum = whole && finishChecksum(bytes, transport, field, f.end) ? 'ok' : 'partial'
+      }
+    }
+    if (this.medium === 'ip') {
+      f.length -= f.network - f.at
+      f.at = f.network
+    } else if ((f.status & TP_STATUS_VLAN_VALID) !== 0) putTag(f)
+    a.bytes = bytes
+    a.at = f.at
+    a.end = f.end
+    a.length = f.length
+    if (gso === 0) return true
+    if (f.end - f.at !== f.length || !this.#super.take(bytes, f.at, f.end, this.#ipOf(f), transport, gso, gsoSize)) {
+      // What cannot be cut is told as it is: longer than the link carries, its checksum not there.
+      a.checksum = 'partial'
+      return true
+    }
+    return false
+  }
+
+  /** Where the IP header starts: the kernel's network offset stands before a tag that is inside of the frame. */
+  #ipOf(f: RingFrame): number {
+    if (this.medium === 'ip') return f.at
+    let at = f.at + 12
+    while (at + 4 < f.end && isTag(u16(f.memory.bytes, at))) at += 4
+    return at + 2
+  }
+
+  /** Makes an arrival of the next datagram of the super-frame. */
+  #segment(): void {
+    const a = this.#arrival
+    const at = this.#cutCursor
+    a.bytes = this.#cut.bytes
+    a.at = at
+    a.end = this.#super.next(a.bytes, at)
+    a.length = a.end - at
+    this.#cutCursor = a.end + OFFLOAD
+  }
+
+  /** Stages what the machine rewrote. */
+  #answer(a: Arrival): void {
+    const memory = a.bytes === this.#cut.bytes ? this.#cut : this.#ring.frame.memory
+    this.#stage(this.#answers, memory, a.at, a.end, 0)
+  }
+
+  /** Sends the answers where no more fit, or where the memory that they are in is about to be used again. */
+  #settle(now: Instant, m: Receiver): void {
+    const table = this.#answers
+    const again = this.#super.open
+      ? this.#cutCursor + this.#super.room > CUT
+      : this.#ring.frame.memory !== this.#ring.memory
+    if (table.full || (table.waiting && again)) this.#flush(now, table, m, false)
+    if (table.waiting) return
+    this.#cutCursor = OFFLOAD
+    if (!this.#super.open) this.#ring.release()
+  }
+
+  // ---- out
+
+  /** Takes what is due into the table; false when no more is. */
+  #fill(now: Instant, m: Sender): boolean {
+    const slot = this.#slot
+    while (!this.#sends.full && this.#cursor + PACKET <= OUT) {
+      slot.at = this.#cursor
+      slot.limit = slot.at + PACKET
+      slot.end = slot.at
+      slot.port = this.port.index
+      slot.tag = 0
+      if (!m.pollTransmit(now, slot)) return false
+      this.#stage(this.#sends, this.#out, slot.at, slot.end, slot.tag)
+      this.#cursor = slot.end + OFFLOAD
+    }
+    return true
+  }
+
+  /** Nothing is left undone in what we send: the header in front says so with zeros. */
+  #stage(table: FrameTable, memory: Arena, at: number, end: number, tag: number): void {
+    const { bytes } = memory
+    for (let i = at - OFFLOAD; i < at; i++) bytes[i] = 0
+    table.put(memory.base, at - OFFLOAD, end - at + OFFLOAD, tag)
+    if (this.medium === 'ip') table.address(bytes[at]! >>> 4)
+  }
+
+  /** False: the kernel takes no more now, and `wait` says that it shall be asked again. */
+  #flush(now: Instant, table: FrameTable, m: Pick<Sender, 'handleSent' | 'handleUnsent'>, wait: boolean): boolean {
+    let attempts = 0
+    while (table.waiting) {
+      const before = table.tags[table.first] === 0 ? now : monotonic()
+      const left = table.send(this.fd)
+      if (left === -Errno.EINTR) continue
+      if (left === -Errno.EAGAIN && wait) return false
+      if (left < 0) {
+        // That the interface went down once is told to the next send, though it is up again.
+        if (left === -Errno.ENETDOWN && attempts++ === 0) continue
+        attempts = 0
+        if ((left === -Errno.ENXIO || left === -Errno.ENODEV) && this.#ring.gone)
+          throw new OsError(Errno.ENODEV, 'sendmmsg', 'packet', `The interface ${this.port.name} is gone`)
+        const why: LocalDrop = left === -Errno.EAGAIN ? 'no-buffer' : dropOf(-left)
+        m.handleUnsent(now, table.tags[table.first]!, why, why === 'too-big' ? this.mtu : 0)
+        table.first++
+        continue
+      }
+      for (let i = 0; i < left; i++) {
+        const tag = table.tags[table.first++]!
+        if (tag !== 0) m.handleSent(now, tag, before, 'user')
+      }
+      attempts = 0
+    }
+    table.clear()
+    if (table === this.#sends) this.#cursor = OFFLOAD
+    return true
+  }
+
+  #refuseClosed(): void {
+    if (!this.#open) throw new OsError(Errno.EBADF, 'send', 'packet', 'The door is closed: open another')
+  }
+}
+
+/** Puts the tag back where it was on the wire: behind the two addresses, in front of all that is left. */
+function putTag(f: RingFrame): void {
+  const { bytes } = f.memory
+  bytes.copyWithin(f.at - 4, f.at, f.at + 12)
+  f.at -= 4
+  f.length += 4
+  put16(bytes, f.at + 12, f.tagType)
+  put16(bytes, f.at + 14, f.tag)
+}
+
+/** By the kernel's packet type: 0 host, 1 broadcast, 2 multicast; the rest does not get this far. */
+const LINKS: readonly Arrival['link'][] = ['host', 'broadcast', 'multicast']
+
+/** In front of each frame that leaves. */
+const OFFLOAD: number = Offload.size
+/** Room for one packet that leaves: 64 KiB of IP with its headers. */
+const PACKET = 65536 + 64
+const OUT = 1 << 20
+const CUT = 1 << 17
+/** Full tables sent in one go before somebody else may work. */
+const BATCHES = 16
