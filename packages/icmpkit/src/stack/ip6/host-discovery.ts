@@ -32,7 +32,7 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
     this.#node = node
     this.#layer = layer
     this.destinations = new DestinationCache((node.random() * 2 ** 32) | 0)
-    const changed = () => this.destinations.stale()
+    const changed = () => this.#changed()
     this.routers = new RouterList(node, layer.neighbours, changed)
     this.prefixes = new PrefixList(node, layer.routes, changed)
     this.slaac = new Slaac(node, layer)
@@ -59,7 +59,7 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
 
   /** Routes, settings or addresses were set from outside. */
   changed(): void {
-    this.destinations.stale()
+    this.#changed()
   }
 
   close(): void {
@@ -129,6 +129,7 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
     if (m.target !== m.destination) this.#isRouter(now, port, m.target, mac)
     else if (mac !== undefined) this.#layer.neighbours.heard(now, port, m.target, mac, undefined)
     this.destinations.setRedirect(m.destination, port, m.target)
+    this.#changed()
     this.#node.emit({
       kind: 'redirect',
       at: now,
@@ -151,7 +152,7 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
   reachability(_now: Instant, n: Neighbour): void {
     const gone = this.#layer.neighbours.link(n.port).cache.get(n.address) === undefined
     if (gone) this.#forget((_dst, hop) => hop.port === n.port && hop.nextHop === n.address)
-    this.destinations.stale()
+    this.#changed()
   }
 
   get #accepts(): boolean {
@@ -160,7 +161,13 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
 
   #forget(goes: (dst: Ip6, hop: Hop6) => boolean): void {
     this.destinations.removeRedirects(goes)
+    this.#changed()
+  }
+
+  /** Next hops are worked out anew, here and wherever the routes' version is watched. */
+  #changed(): void {
     this.destinations.stale()
+    this.#layer.routes.version++
   }
 
   /** With a link-layer address an entry is made; without, one that is there learns that it is a router. */

@@ -44,7 +44,7 @@ export class Input6 {
 
   /** True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {
-    const { counters, role, ip6: layer } = this.#node
+    const { counters, ip6: layer } = this.#node
     const { bytes, at } = d
     if (d.end - at < ip6.HEADER) return counters.bad('truncated')
     if (bytes[at]! >>> 4 !== 6) return counters.bad('bad-version')
@@ -60,7 +60,7 @@ export class Input6 {
       if (layer.addresses.at(bytes, at + DST, d.port) !== undefined) return this.#local(now, d, end)
       if (isNowhereAt(bytes, at + DST)) return counters.drop('martian-destination')
     }
-    if (role === 'gateway') return this.#forwarder.forward(now, d, end)
+    if (layer.isRouter) return this.#forwarder.forward(now, d, end)
     return counters.drop(this.#isTentative(d) ? 'tentative' : 'not-mine')
   }
 
@@ -120,11 +120,11 @@ export class Input6 {
     }
     const fault = nextSegment(d.bytes, d.at, i)
     if (fault >= 0) return this.#problem(now, d, 0, fault)
-    const { counters, role, ip6: layer } = this.#node
+    const { counters, ip6: layer } = this.#node
     if (fault === -2) return counters.drop('martian-destination')
     // The next segment may be this node again; each turn takes one off.
     if (layer.addresses.at(d.bytes, d.at + DST, d.port) !== undefined) return this.#local(now, d, end)
-    return role === 'gateway' ? this.#forwarder.forward(now, d, end) : counters.drop('not-forwarding')
+    return layer.isRouter ? this.#forwarder.forward(now, d, end) : counters.drop('not-forwarding')
   }
 
   #fragment(now: Instant, d: Inbound, end: number, i: number, nextHeaderAt: number, word: number): boolean {

@@ -21,7 +21,7 @@ import { Echo6 } from './echo.ts'
 import { Errors6 } from './errors.ts'
 import { Forwarder6 } from './forward.ts'
 import { Fragmenter6 } from './fragment.ts'
-import { ALL_NODES, ALL_ROUTERS, Groups } from './groups.ts'
+import { ALL_NODES, Groups } from './groups.ts'
 import { Icmp6 } from './icmp.ts'
 import { Input6 } from './input.ts'
 import { NeighbourDiscovery } from './neighbour-discovery.ts'
@@ -133,7 +133,6 @@ export class Ip6Layer {
     if (!this.settings.enabled) return
     this.nd.attach(now, port)
     this.groups.join(now, port, ALL_NODES)
-    if (this.#node.role === 'gateway') this.groups.join(now, port, ALL_ROUTERS, this.nd.dad.quiet(now, port))
     const given = port.addresses.filter((a) => typeof a.address === 'bigint')
     if (port.medium === 'ethernet' && !given.some((a) => isLinkLocal(a.address)))
       this.addAddress(now, port, linkLocalOf(port.mac), 64, { origin: 'link-local', onLink: false })
@@ -173,6 +172,7 @@ export class Ip6Layer {
           this.addAddress(now, port, address, prefixLength, { onLink: !isLinkLocal(address) })
       }
     }
+    this.nd.reconfigured(now)
   }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
@@ -283,7 +283,7 @@ export class Ip6Layer {
 
   /** It forwards: its advertisements say so by their R flag (RFC 4861 §4.4). */
   get isRouter(): boolean {
-    return this.#node.role === 'gateway'
+    return this.#node.role === 'gateway' && this.settings.routing
   }
 
   /** The port's link-local address, where it is ready. */

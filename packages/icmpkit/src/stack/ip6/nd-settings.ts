@@ -1,5 +1,6 @@
 /** The switches of neighbour discovery, MLD and node information; each names its RFC and its default. */
 import type { Ip6 } from '../../wire/addr.ts'
+import type { Port } from '../port.ts'
 import type { BucketSettings } from '../token-bucket.ts'
 
 export interface NdSettings {
@@ -16,15 +17,17 @@ export interface NdSettings {
   /** Packets that wait for one neighbour's address (RFC 4861 §7.2.2). Default 3. */
   unresolvedQueue: number
   /** Neighbours that are never asked for. */
-  staticNeighbours: readonly { port: number; address: Ip6; mac: Uint8Array; router?: boolean }[]
+  staticNeighbours: readonly { port: PortKey; address: Ip6; mac: Uint8Array; router?: boolean }[]
   /** Addresses of others that this node answers solicitations for (RFC 4861 §7.2.8). */
-  proxied: readonly { port: number; address: Ip6 }[]
+  proxied: readonly { port: PortKey; address: Ip6 }[]
   /** Routers, prefixes, parameters are taken from advertisements. Default: hosts do (RFC 4861 §6.3.4), gateways don't. */
   acceptAdvertisements: boolean | undefined
   /** Addresses are made of advertised prefixes (RFC 4862 §5.5). Default true; needs accepted advertisements. */
   autoconfigure: boolean
   /** Hosts follow redirects (RFC 4861 §8.3; switched off by RFC 4890 §4.4.4). Default true. */
   acceptRedirects: boolean
+  /** False: a gateway that has stopped being a router: it forwards nothing, and says so (RFC 4861 §6.2.5). Default true. */
+  routing: boolean
   /** Gateways tell of better first hops (RFC 4861 §8.2). Default true. */
   sendRedirects: boolean
   /** Of each port (RFC 4861 §8.2). Default 10 a second, 20 at once. */
@@ -35,9 +38,12 @@ export interface NdSettings {
   nodeInformation: NodeInformationSettings | undefined
 }
 
+/** A port's index, or its name. */
+export type PortKey = number | string
+
 /** One port's advertisements. What is left out has the default of RFC 4861 §6.2.1. */
 export interface AdvertiseSettings {
-  port: number
+  port: PortKey
   /** 4 … 65535 (RFC 8319 §4). Default 600. */
   maxIntervalSeconds?: number
   /** 3 … 0.75 of the maximum. Default a third of the maximum, or the maximum below 9 s. */
@@ -99,8 +105,13 @@ export const ND_DEFAULTS: NdSettings = {
   acceptAdvertisements: undefined,
   autoconfigure: true,
   acceptRedirects: true,
+  routing: true,
   sendRedirects: true,
   redirectLimit: { rate: 10, burst: 20 },
   advertise: [],
   nodeInformation: undefined,
+}
+
+export function isPort(key: PortKey, port: Port): boolean {
+  return key === port.index || key === port.name
 }

@@ -12,22 +12,27 @@ import { TokenBucket } from '../token-bucket.ts'
 import { type Address6, solicitedNode } from './addresses.ts'
 import { Announcer } from './announcer.ts'
 import { Dad } from './dad.ts'
-import { ALL_MLDV2_ROUTERS } from './groups.ts'
+import { ALL_MLDV2_ROUTERS, ALL_ROUTERS } from './groups.ts'
 import { HostDiscovery } from './host-discovery.ts'
 import type { Ip6Layer } from './layer.ts'
 import { Mld } from './mld.ts'
 import { NdInput, type NdReceiver } from './nd-input.ts'
 import { linkLayerIn } from './nd-output.ts'
+import { isPort } from './nd-settings.ts'
 import type { Packet6 } from './packet.ts'
+import { RedirectSender } from './redirect-send.ts'
+import { RouterAdvertiser } from './router-advertise.ts'
 
 export class NeighbourDiscovery implements NdReceiver {
   readonly mld: Mld
   readonly dad: Dad
   /** Of a host; a gateway believes no router. */
   readonly host: HostDiscovery | undefined
+  readonly advertiser: RouterAdvertiser | undefined
   readonly #node: Node
   readonly #layer: Ip6Layer
   readonly #announcer: Announcer
+  #routed: boolean
   /** Conflicts told, however fast they come. */
   readonly #told: TokenBucket = new TokenBucket({ rate: 1, burst: 10 })
 
@@ -37,11 +42,15 @@ export class NeighbourDiscovery implements NdReceiver {
     this.mld = new Mld(node, layer)
     this.dad = new Dad(node, layer, this.mld)
     layer.dad = this.dad
+    this.#routed = layer.isRouter
     this.#announcer = new Announcer(node, layer)
     if (node.role === 'host') {
       this.host = new HostDiscovery(node, layer)
       layer.hosts = this.host
       layer.neighbours.watcher = this.host
+    } else {
+      this.advertiser = new RouterAdvertiser(node, layer)
+      layer.redirects = new RedirectSender(node, layer)
     }
     new NdInput(node, layer.icmp, this)
   }
@@ -49,9 +58,9 @@ export class NeighbourDiscovery implements NdReceiver {
   /** A port is there, its addresses not yet. */
   attach(now: Instant, port: Port): void {
     this.dad.begin(now, port)
-    if (this.#node.role === 'gateway') this.#layer.groups.join(now, port, ALL_MLDV2_ROUTERS, this.dad.quiet(now, port))
+    if (this.#layer.isRouter) this.#joinRouters(now, port)
     for (const p of this.#layer.settings.proxied) {
-      if (p.port === port.index) this.#layer.groups.join(now, port, solicitedNode(p.address), this.dad.quiet(now, port))
+      if (isPort(p.port, port)) this.#layer.groups.join(now, port, solicitedNode(p.address), this.dad.quiet(now, port))
     }
     this.host?.attach(now, port)
   }
@@ -64,6 +73,7 @@ export class NeighbourDiscovery implements NdReceiver {
     if (!port.up) {
       if (wasUp) this.#layer.neighbours.forget(port)
       host?.down(port)
+      this.advertiser?.down(port)
     } else if (!wasUp) {
       host?.again(now, port)
       this.dad.again(now, port)
@@ -72,14 +82,34 @@ export class NeighbourDiscovery implements NdReceiver {
     link.rememberMac(port.mac)
   }
 
-  close(_now: Instant): void {
+  close(now: Instant): void {
     this.host?.close()
+    this.advertiser?.close(now)
+  }
+
+  /** The layer has other settings. */
+  reconfigured(now: Instant): void {
+    this.host?.changed()
+    this.advertiser?.reconfigured(now)
+    if (this.#routed === this.#layer.isRouter) return
+    this.#routed = this.#layer.isRouter
+    if (!this.#routed) this.advertiser?.cease(now)
+    for (const port of this.#node.ports.values()) {
+      if (this.#routed) this.#joinRouters(now, port)
+      else for (const group of ROUTERS) this.#layer.groups.leave(now, port, group)
+      if (this.#routed && this.#layer.linkLocal(port) !== undefined) this.advertiser?.begin(now, port)
+    }
+  }
+
+  #joinRouters(now: Instant, port: Port): void {
+    for (const group of ROUTERS) this.#layer.groups.join(now, port, group, this.dad.quiet(now, port))
   }
 
   /** Duplicate address detection let it pass. */
   addressReady(now: Instant, a: Address6): void {
     if (isLinkLocal(a.address)) this.mld.again(now, a.port)
     this.host?.changed()
+    if (isLinkLocal(a.address)) this.advertiser?.begin(now, a.port)
   }
 
   solicited(now: Instant, d: Inbound, p: Packet6, m: nd.NeighborSolicitation): void {
@@ -91,7 +121,7 @@ export class NeighbourDiscovery implements NdReceiver {
       return
     }
     const proxied =
-      a === undefined && this.#layer.settings.proxied.some((x) => x.port === port.index && x.address === m.target)
+      a === undefined && this.#layer.settings.proxied.some((x) => isPort(x.port, port) && x.address === m.target)
     if (!proxied && (a === undefined || a.state === 'duplicate')) {
       this.#node.counters.drop('ignored')
       return
@@ -116,10 +146,14 @@ export class NeighbourDiscovery implements NdReceiver {
       this.#layer.neighbours.advertised(now, d.port, m.target, m, linkLayerIn(m.options, 'targetLinkLayer', d.port))
   }
 
-  routerSolicited(_now: Instant, _d: Inbound, _p: Packet6, _m: nd.RouterSolicitation): void {}
+  routerSolicited(now: Instant, d: Inbound, p: Packet6, m: nd.RouterSolicitation): void {
+    if (this.advertiser === undefined) this.#node.counters.drop('ignored')
+    else this.advertiser.solicited(now, d, p, m)
+  }
 
   routerAdvertised(now: Instant, d: Inbound, p: Packet6, m: nd.RouterAdvertisement): void {
     this.host?.advertised(now, d, p, m)
+    this.advertiser?.heard(now, d, p, m)
   }
 
   redirected(now: Instant, d: Inbound, p: Packet6, m: nd.Redirect): void {
@@ -134,4 +168,6 @@ function sender(d: Inbound): Uint8Array {
   return d.at === d.frame ? NOBODY : d.bytes.subarray(d.frame + 6, d.frame + 12)
 }
 
+/** What a router listens to, besides what a host does; ff02::16 for reports of its listeners (RFC 3810 §7). */
+const ROUTERS = [ALL_ROUTERS, ALL_MLDV2_ROUTERS]
 const NOBODY = new Uint8Array(0)

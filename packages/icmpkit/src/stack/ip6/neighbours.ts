@@ -15,7 +15,7 @@ import { TokenBucket } from '../token-bucket.ts'
 import { solicitedNode } from './addresses.ts'
 import { NdLink } from './nd-link.ts'
 import { linkLayerOption, NdOutput } from './nd-output.ts'
-import type { NdSettings } from './nd-settings.ts'
+import { isPort, type NdSettings } from './nd-settings.ts'
 import type { Neighbour } from './neighbour-cache.ts'
 
 /** The flags of a Neighbor Advertisement. */
@@ -59,7 +59,7 @@ export class Neighbours {
       link = new NdLink(port, this.#settings, this.#node.random)
       this.#links.set(port.index, link)
       for (const s of this.#settings.staticNeighbours) {
-        const n = s.port === port.index ? link.cache.add(0 as Instant, s.address, true, () => {}) : undefined
+        const n = isPort(s.port, port) ? link.cache.add(0 as Instant, s.address, true, () => {}) : undefined
         if (n === undefined) continue
         link.cache.resolved(n)
         n.mac.set(s.mac)
