@@ -5,31 +5,29 @@
  * This module holds the parts together: addresses and routes, and the way out. The way in is `input.ts`.
  */
 import type { Instant } from '../../clock.ts'
-import { ANY6, type Ip6, isLinkLocal, isMulticast, readIp6 } from '../../wire/addr.ts'
-import * as icmp6 from '../../wire/icmp6.ts'
-import * as ip6 from '../../wire/ip6.ts'
+import { ANY6, type Ip6, isLinkLocal, isMulticast } from '../../wire/addr.ts'
+import type * as icmp6 from '../../wire/icmp6.ts'
 import type { Extension } from '../../wire/ip6-extension.ts'
-import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Sent } from '../ip4/layer.ts'
 import type { Node } from '../node.ts'
 import type { Port, PortConfig } from '../port.ts'
 import { type Route, RouteTable } from '../route-table.ts'
 import { Timer } from '../timers.ts'
-import { type Address6, Addresses6, linkLocalOf, solicitedNode, stateAt } from './addresses.ts'
+import { type Address6, Addresses6, linkLocalOf, solicitedNode } from './addresses.ts'
 import { Echo6 } from './echo.ts'
 import { Errors6 } from './errors.ts'
 import { Forwarder6 } from './forward.ts'
-import { Fragmenter6 } from './fragment.ts'
 import { ALL_NODES, Groups } from './groups.ts'
 import { Icmp6 } from './icmp.ts'
 import { Input6 } from './input.ts'
 import { NeighbourDiscovery } from './neighbour-discovery.ts'
 import { Neighbours } from './neighbours.ts'
+import { Output6 } from './output.ts'
 import type { Packet6 } from './packet.ts'
-import { MIN_MTU, PathMtu6 } from './path-mtu.ts'
+import { PathMtu6 } from './path-mtu.ts'
 import { type Ip6Options, type Ip6Settings, withDefaults } from './settings.ts'
-import { type Candidate, SCOPE, scopeOf, selectSource } from './source-select.ts'
+import { Sources6 } from './sources.ts'
 
 /** A packet that this node begins. */
 export interface Datagram6 {
@@ -101,14 +99,13 @@ export class Ip6Layer {
   readonly #in: Input6
   readonly #forwarder: Forwarder6
   readonly #echo: Echo6
-  readonly #fragmenter: Fragmenter6 = new Fragmenter6()
+  readonly #output: Output6
+  readonly #sources: Sources6
   readonly #expiry: Timer
   /** Of the last call that told it: `sourceFor` is asked without. */
   #now = 0 as Instant
   /** Per port what routers advertise (RFC 4861 §6.3.4); undefined: the link's own, the settings'. */
   readonly #advertised: Map<number, { mtu?: number; hopLimit?: number }> = new Map()
-  readonly #out: Uint8Array = new Uint8Array(LONGEST)
-  readonly #message: Uint8Array = new Uint8Array(LONGEST)
 
   constructor(node: Node, settings: Ip6Options) {
     this.#node = node
@@ -124,6 +121,8 @@ export class Ip6Layer {
     this.#forwarder = new Forwarder6(node, this.settings)
     this.#echo = new Echo6(node)
     this.#in = new Input6(node, this.settings, this.#forwarder, this.#echo)
+    this.#output = new Output6(node, this, this.#in)
+    this.#sources = new Sources6(node, this)
     this.nd = new NeighbourDiscovery(node, this)
     this.#expiry = new Timer(node.timers, (now) => this.#expire(now))
   }
@@ -325,40 +324,13 @@ export class Ip6Layer {
   /** Sends a packet of this node's own; to itself too. */
   send(now: Instant, g: Datagram6): Sent {
     this.#now = now
-    const own = !isMulticast(g.dst) && this.addresses.isReady(g.dst, g.port)
-    const hop = own ? this.#home(g.dst, g.port) : this.hop(now, g.dst, g.port)
-    if (typeof hop === 'string') return hop
-    const src = g.src ?? this.sourceFor(g.dst, hop.port)
-    if (src === undefined || !this.#maySpeakFrom(src, hop.port)) return 'no-source'
-    const fields = { ...g, src, hopLimit: g.hopLimit ?? this.hopLimit(hop.port) }
-    const at = ip6.size(fields)
-    const end = at + g.payload.length
-    if (end - ip6.HEADER > 0xffff) return 'too-big'
-    const mtu = this.mtuTo(now, g.dst, hop.port)
-    if (end > mtu && g.df === true && !own) return 'too-big'
-    ip6.write(fields, this.#out, 0, g.payload.length)
-    this.#out.set(g.payload, at)
-    if (own) this.#loop(now, hop.port, this.#out.slice(0, end))
-    else if (end <= mtu) this.#leave(now, hop, this.#out, 0, end)
-    else {
-      // Nobody can guess the next one (RFC 7739 §5.3).
-      const id = Math.floor(this.#node.random() * 2 ** 32)
-      const cut = this.#fragmenter.cut(this.#out, 0, end, mtu, id, (b, from, to) => this.#leave(now, hop, b, from, to))
-      if (!cut) return 'too-big'
-    }
-    this.#node.counters.originated++
-    return 'sent'
+    return this.#output.send(now, g)
   }
 
   /** Sends an ICMPv6 message, its checksum made for the source that is chosen. */
   sendMessage(now: Instant, to: Omit<Datagram6, 'protocol' | 'payload'>, message: icmp6.Message): Sent {
-    const hop = this.hop(now, to.dst, to.port)
-    if (typeof hop === 'string' && !this.isMine(to.dst, to.port)) return hop
-    const src = to.src ?? this.sourceFor(to.dst, typeof hop === 'string' ? to.port : hop.port)
-    if (src === undefined) return 'no-source'
-    if (icmp6.size(message) > 0xffff) return 'too-big'
-    const end = icmp6.write(message, this.#message, 0, src, to.dst)
-    return this.send(now, { ...to, src, protocol: icmp6.PROTOCOL, payload: this.#message.subarray(0, end) })
+    this.#now = now
+    return this.#output.sendMessage(now, to, message)
   }
 
   /** Largest packet to `dst`, which leaves by `port` (RFC 8201). */
@@ -368,19 +340,12 @@ export class Ip6Layer {
 
   /** The address that this node speaks to `dst` from (RFC 6724); undefined where it has none. */
   sourceFor(dst: Ip6, port?: Port): Ip6 | undefined {
-    if (port === undefined && !isMulticast(dst) && this.addresses.isReady(dst)) return dst
-    const hop = port ?? this.hop(this.#now, dst)
-    if (typeof hop === 'string') return undefined
-    const by = 'port' in hop ? hop.port : hop
-    const local = isMulticast(dst) || isLinkLocal(dst)
-    const candidates = local || this.#node.role === 'host' ? this.addresses.of(by) : this.addresses
-    return selectSource(this.#candidates(candidates, by), dst, this.settings.source)?.address
+    return this.#sources.choose(this.#now, dst, port)
   }
 
   /** The address of `port` itself that suits `dst`; undefined where it has none that reaches as far. */
   sourceOn(dst: Ip6, port: Port): Ip6 | undefined {
-    const best = selectSource(this.#candidates(this.addresses.of(port), port), dst, this.settings.source)
-    return best === undefined || scopeOf(best.address) < Math.min(scopeOf(dst), SCOPE.global) ? undefined : best.address
+    return this.#sources.chooseOn(this.#now, dst, port)
   }
 
   /**
@@ -394,84 +359,9 @@ export class Ip6Layer {
     return src === undefined ? undefined : { dst: p.src, src, port: isLinkLocal(p.src) ? d.port : undefined }
   }
 
-  /**
-   * The next hop of the packet at `at…end`, which waited on `port`, does not answer: told to whoever sent it, to its own
-   * source (RFC 4861 §7.2.2).
-   */
+  /** The next hop of the packet at `at…end`, which waited on `port`, does not answer (RFC 4861 §7.2.2). */
   unresolved(now: Instant, port: Port, bytes: Uint8Array, at: number, end: number): void {
-    const { counters, transport } = this.#node
-    counters.drop('unresolved')
-    const src = readIp6(bytes, at + SRC)
-    if (this.addresses.isReady(src)) {
-      const q = quote.parse(bytes, at, end, 6)
-      if (!('kind' in q)) transport.failed(now, { family: 6, why: 'unresolved', mtu: 0, quote: q })
-      return
-    }
-    // As it was received: it waited with its hop limit lowered.
-    bytes[at + HOP_LIMIT]!++
-    const length = end - at
-    const d: Inbound = {
-      bytes,
-      frame: at,
-      at,
-      end,
-      length,
-      link: 'host',
-      checksum: 'unknown',
-      stamp: now,
-      clock: 'virtual',
-      port,
-    }
-    this.errors.report(now, d, { kind: 'unreachable', code: 3 })
-  }
-
-  #leave(now: Instant, hop: Hop6, bytes: Uint8Array, at: number, end: number): void {
-    if (end - at > MIN_MTU) this.pathMtu.noteSent(bytes, at)
-    this.neighbours.transmit(now, hop.port, hop.nextHop, bytes, at, end)
-  }
-
-  /** To an address of this node's own: it never sees a link. */
-  #loop(now: Instant, port: Port, bytes: Uint8Array): void {
-    const end = bytes.length
-    this.#in.input(now, {
-      bytes,
-      frame: 0,
-      at: 0,
-      end,
-      length: end,
-      link: 'host',
-      checksum: 'ok',
-      stamp: now,
-      clock: 'virtual',
-      port,
-    })
-  }
-
-  #home(dst: Ip6, port: Port | undefined): Hop6 | 'no-route' {
-    const by = port ?? this.addresses.find(dst)?.port
-    return by === undefined ? 'no-route' : { port: by, nextHop: dst }
-  }
-
-  /** RFC 4862 §5.4: not from an address that another may have. */
-  #maySpeakFrom(src: Ip6, port: Port): boolean {
-    if (src === ANY6 || this.addresses.isReady(src)) return true
-    const known = this.addresses.find(src, port)
-    return known === undefined
-  }
-
-  *#candidates(addresses: Iterable<Address6>, out: Port): Generator<Candidate> {
-    for (const a of addresses) {
-      if ((a.state !== 'preferred' && a.state !== 'deprecated') || a.anycast) continue
-      // A link-local address means nothing on another link.
-      if (a.port !== out && isLinkLocal(a.address)) continue
-      yield {
-        address: a.address,
-        prefixLength: a.prefixLength,
-        deprecated: stateAt(a, this.#now) === 'deprecated',
-        temporary: a.temporary,
-        outgoing: a.port === out,
-      }
-    }
+    this.#output.unresolved(now, port, bytes, at, end)
   }
 
   #unuse(a: Address6): void {
@@ -512,8 +402,3 @@ export class Ip6Layer {
     else this.#expiry.set(next)
   }
 }
-
-/** Octets of the longest packet without a jumbo option, and some: whoever writes has checked the upper layer's length. */
-const LONGEST = 66000
-const HOP_LIMIT = 7
-const SRC = 8
