@@ -62,6 +62,16 @@ export class Arp {
     port.transmit(bytes, at, end, EtherType.ip4, cache.macs, 6 * slot)
   }
 
+  /** The neighbour's link-layer address is known, not out of date, and the one that stands at `macAt` in `bytes`. */
+  isAt(now: Instant, port: Port, nextHop: number, bytes: Uint8Array, macAt: number): boolean {
+    const cache = this.#ports[port.index]?.cache
+    const slot = cache === undefined ? -1 : cache.find(nextHop as Ip4)
+    if (cache === undefined || slot < 0 || cache.state[slot] !== State.known || cache.until[slot]! <= now) return false
+    for (let i = 0; i < 6; i++) if (cache.macs[6 * slot + i] !== bytes[macAt + i]) return false
+    cache.used[slot] = now
+    return true
+  }
+
   /** An ARP message came in, at `d.at`. */
   input(now: Instant, d: Inbound): void {
     const { counters } = this.#node

@@ -129,7 +129,10 @@ export class Icmp4 {
     const { settings } = layer
     const group = isMulticast(h.dst) || layer.isBroadcast(h.dst)
     if (!settings.echo || (group && !settings.echoBroadcast)) counters.drop('disabled')
-    else this.reply(now, d, h, { ...m, kind: 'echoReply', data: this.#fitting(now, h, m.data) })
+    else {
+      this.reply(now, d, h, { ...m, kind: 'echoReply', data: this.#fitting(now, h, m.data) })
+      if (!group) layer.echo.learn(now, d, h)
+    }
   }
 
   /** A host that does not fragment sends as much as goes in one piece (RFC 1122 §3.2.2.6). */

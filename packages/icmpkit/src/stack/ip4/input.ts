@@ -27,6 +27,7 @@ export class Input4 {
   input(now: Instant, d: Inbound): boolean {
     const { counters, ip4: layer } = this.#node
     if (this.#node.role === 'gateway' && layer.forward.forwardPlain(now, d)) return false
+    if (layer.echo.answer(now, d)) return true
     const h = ip4.parse(d.bytes, d.at, d.end)
     if (h.kind === 'malformed') return counters.bad(h.why)
     if (ip4.verify(d.bytes, d.at, d.end) !== 'ok') return counters.drop('bad-checksum')

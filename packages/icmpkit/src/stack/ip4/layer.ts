@@ -16,6 +16,7 @@ import { RouteTable } from '../route-table.ts'
 import type { LocalError } from '../transport/transport.ts'
 import { type Address4, Addresses4 } from './addresses.ts'
 import { Arp } from './arp.ts'
+import { EchoInPlace } from './echo-in-place.ts'
 import { Errors4 } from './errors.ts'
 import { Forwarder4 } from './forward.ts'
 import { Fragmenter } from './fragment.ts'
@@ -68,6 +69,7 @@ export class Ip4Layer {
   readonly routes: RouteTable<Ip4>
   readonly errors: Errors4
   readonly icmp: Icmp4
+  readonly echo: EchoInPlace
   readonly forward: Forwarder4
   hosts: Hosts4 | undefined
   paths: Paths4 | undefined
@@ -88,6 +90,7 @@ export class Ip4Layer {
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.errors = new Errors4(node)
     this.icmp = new Icmp4(node)
+    this.echo = new EchoInPlace(node)
     this.forward = new Forwarder4(node, this.settings.gateway)
     this.#in = new Input4(node)
     this.#ids = new Identification(node.random)
@@ -154,6 +157,12 @@ export class Ip4Layer {
 
   /** Last words. */
   close(_now: Instant): void {}
+
+  /** A next hop that no route tells of has changed (`hosts`): what was decided once is decided anew. */
+  forget(): void {
+    this.echo.forget()
+    this.forward.forget()
+  }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {
@@ -225,9 +234,13 @@ export class Ip4Layer {
     return 'sent'
   }
 
-  /** Gives the header at `at` the next identification of its destination and protocol (RFC 6864 §4.3). */
+  /**
+   * Gives the header at `at` the next identification of its destination and protocol (RFC 6864 §4.3); zero where nobody
+   * may fragment it, so that it means nothing (§4.1).
+   */
   identify(bytes: Uint8Array, at: number): void {
-    put16(bytes, at + ID, this.#ids.next(bytes, at + DST, bytes[at + PROTOCOL]!))
+    const atomic = (bytes[at + FLAGS]! & DF) !== 0
+    put16(bytes, at + ID, atomic ? 0 : this.#ids.next(bytes, at + DST, bytes[at + PROTOCOL]!))
     ip4.seal(bytes, at)
   }
 
@@ -318,5 +331,7 @@ export const ALL_ROUTERS: Ip4 = (0xe0000002 | 0) as Ip4
 /** Octets of the longest datagram (RFC 791 §3.1). */
 const LONGEST = 0xffff
 const ID = 4
+const FLAGS = 6
+const DF = 0x40
 const PROTOCOL = 9
 const DST = 16

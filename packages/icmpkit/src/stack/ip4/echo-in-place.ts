@@ -1,0 +1,96 @@
+/**
+ * The short way of an echo answer: the request becomes its reply where it stands, without an object (RFC 1122 §3.2.2.6).
+ * Only where everything was decided before, for a datagram of the same source, destination and port that took the long
+ * way (`icmp.ts`), and where the way back leads to the link-layer address that the request came from.
+ */
+import type { Instant } from '../../clock.ts'
+import { holds, sum, update } from '../../wire/checksum.ts'
+import * as icmp4 from '../../wire/icmp4.ts'
+import * as ip4 from '../../wire/ip4.ts'
+import { put16, u16 } from '../../wire/octets.ts'
+import type { Inbound } from '../inbound.ts'
+import type { Node } from '../node.ts'
+import { FlowCache } from './flow-cache.ts'
+
+export class EchoInPlace {
+  readonly #node: Node
+  /** From the asker's address to its next hop. */
+  readonly #askers: FlowCache
+  #routes = -1
+  #addresses = -1
+
+  constructor(node: Node) {
+    this.#node = node
+    this.#askers = new FlowCache(node.random)
+  }
+
+  /** True: it is a reply now. False: untouched, the long way decides. */
+  answer(now: Instant, d: Inbound): boolean {
+    const { bytes, at, port } = d
+    if (d.end - at < SHORTEST || bytes[at] !== PLAIN || d.link !== 'host' || d.labels !== -1) return false
+    const payload = at + ip4.HEADER
+    if (bytes[payload] !== icmp4.Type.echoRequest || bytes[at + PROTOCOL] !== icmp4.PROTOCOL) return false
+    const { ip4: layer, transport, counters } = this.#node
+    if (this.#routes !== layer.routes.version || this.#addresses !== layer.addresses.version) return false
+    const row = this.#askers.find(bytes, at + SRC, port.index)
+    if (row < 0 || (u16(bytes, at + FLAGS) & FRAGMENT) !== 0) return false
+    const length = u16(bytes, at + LENGTH)
+    const end = at + length
+    if (length < SHORTEST || end > d.end || length > port.mtu || !this.#mayBePadded(d, end)) return false
+    if (layer.paths !== undefined && length > SMALL) return false
+    if (transport.raw.size > 0 || !layer.settings.echo) return false
+    if (port.medium === 'ethernet' && !layer.arp.isAt(now, port, this.#askers.nextHop(row), bytes, d.frame + 6))
+      return false
+    if (!holds(sum(bytes, at, payload)) || !holds(sum(bytes, payload, end))) return false
+    ip4.swapAddresses(bytes, at)
+    bytes[at + TTL] = layer.settings.ttl
+    layer.identify(bytes, at)
+    const was = u16(bytes, payload)
+    bytes[payload] = icmp4.Type.echoReply
+    put16(bytes, payload + 2, update(u16(bytes, payload + 2), was, u16(bytes, payload)))
+    for (let i = end; i < d.end; i++) bytes[i] = 0
+    counters.answered++
+    counters.originated++
+    return true
+  }
+
+  /** The request `h` was answered the long way: the next one of its kind need not be. */
+  learn(now: Instant, d: Inbound, h: ip4.Header): void {
+    const { ip4: layer } = this.#node
+    if (layer.settings.requiredOption !== undefined || layer.hosts?.nextHop(now, h.src, undefined) !== undefined) return
+    const hop = layer.hop(now, h.src)
+    if (typeof hop === 'string' || hop.port !== d.port) return
+    if (this.#routes !== layer.routes.version || this.#addresses !== layer.addresses.version) {
+      this.forget()
+      this.#routes = layer.routes.version
+      this.#addresses = layer.addresses.version
+    }
+    this.#askers.set(h.src, h.dst, d.port.index, d.port.index, hop.nextHop)
+  }
+
+  /** A next hop that no route tells of has changed. */
+  forget(): void {
+    this.#askers.clear()
+  }
+
+  /** Only Ethernet fills a frame up; what stands there is not sent back. */
+  #mayBePadded(d: Inbound, end: number): boolean {
+    return end === d.end || (d.port.medium === 'ethernet' && d.end - d.frame <= SHORTEST_FRAME)
+  }
+}
+
+/** Version 4, no options. */
+const PLAIN = 0x45
+/** An echo message without data. */
+const SHORTEST = 28
+/** Octets of the shortest Ethernet frame, its check sequence left out. */
+const SHORTEST_FRAME = 60
+/** Paths narrower than that are not asked for: the reply is as long as what just came by one. */
+const SMALL = 576
+const LENGTH = 2
+const FLAGS = 6
+/** More fragments, or an offset. */
+const FRAGMENT = 0x3fff
+const TTL = 8
+const PROTOCOL = 9
+const SRC = 12
