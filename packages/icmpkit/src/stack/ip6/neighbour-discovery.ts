@@ -19,6 +19,7 @@ import { Mld } from './mld.ts'
 import { NdInput, type NdReceiver } from './nd-input.ts'
 import { linkLayerIn } from './nd-output.ts'
 import { isPort } from './nd-settings.ts'
+import { NodeInformation } from './node-information.ts'
 import type { Packet6 } from './packet.ts'
 import { RedirectSender } from './redirect-send.ts'
 import { RouterAdvertiser } from './router-advertise.ts'
@@ -26,6 +27,7 @@ import { RouterAdvertiser } from './router-advertise.ts'
 export class NeighbourDiscovery implements NdReceiver {
   readonly mld: Mld
   readonly dad: Dad
+  readonly information: NodeInformation
   /** Of a host; a gateway believes no router. */
   readonly host: HostDiscovery | undefined
   readonly advertiser: RouterAdvertiser | undefined
@@ -52,6 +54,7 @@ export class NeighbourDiscovery implements NdReceiver {
       this.advertiser = new RouterAdvertiser(node, layer)
       layer.redirects = new RedirectSender(node, layer)
     }
+    this.information = new NodeInformation(node, layer)
     new NdInput(node, layer.icmp, this)
   }
 
@@ -62,6 +65,7 @@ export class NeighbourDiscovery implements NdReceiver {
     for (const p of this.#layer.settings.proxied) {
       if (isPort(p.port, port)) this.#layer.groups.join(now, port, solicitedNode(p.address), this.dad.quiet(now, port))
     }
+    this.information.listen(now, port, this.dad.quiet(now, port))
     this.host?.attach(now, port)
   }
 
@@ -91,6 +95,7 @@ export class NeighbourDiscovery implements NdReceiver {
   reconfigured(now: Instant): void {
     this.host?.changed()
     this.advertiser?.reconfigured(now)
+    for (const port of this.#node.ports.values()) this.information.listen(now, port, 0)
     if (this.#routed === this.#layer.isRouter) return
     this.#routed = this.#layer.isRouter
     if (!this.#routed) this.advertiser?.cease(now)
