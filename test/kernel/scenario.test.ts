@@ -29,10 +29,17 @@ for (const scenario of scenarios) {
           .find((a) => (typeof a.address === 'bigint') === (family === 6) && a.scope === 'global')
         const answers = c.linux?.answers ?? c.answers
         const octets = packets.map((p) => octetsOf(p, showIp(own!.address)))
-        const spec = { kind: 'raw-socket', family, headers: 'ours', accept: 'all', broadcast: true } as const
+        const spec = {
+          kind: 'raw-socket',
+          family,
+          headers: 'ours',
+          accept: 'all',
+          broadcast: true,
+          multicastLoop: false,
+        } as const
         const { door } = await openDoor({ ...spec, netns: me!.name })
         await using open = door
-        const exchange = new Exchange(octets, answers, c.wait)
+        const exchange = new Exchange(octets, answers, c.wait, me!.netlink.index('eth0'))
         await drive(exchange, [open], new RealClock(), () => {})
         expect(exchange.unsent).toEqual([])
         expect(asExpected(exchange, answers)).toEqual(answers)

@@ -1,5 +1,7 @@
 /** All scenarios. */
+import { lan } from './lan.ts'
 import { line } from './line.ts'
+import { loop } from './loop.ts'
 import type { Scenario } from './scenario.ts'
 
-export const scenarios: readonly Scenario[] = [line]
+export const scenarios: readonly Scenario[] = [line, lan, loop]

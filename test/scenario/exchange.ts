@@ -21,14 +21,17 @@ export class Exchange implements Machine<never> {
   readonly heard: (Answer & { sum: string; quote: Uint8Array })[] = []
   readonly unsent: LocalDrop[] = []
   readonly #packets: readonly Uint8Array[]
+  readonly #port: number
   readonly #expected: number
   readonly #wait: number
   #next = 0
   #now = 0
   #deadline = Number.NaN
 
-  constructor(packets: readonly Uint8Array[], answers: readonly Answer[], wait: Case['wait']) {
+  /** `port`: what packets to groups and on the link leave by. */
+  constructor(packets: readonly Uint8Array[], answers: readonly Answer[], wait: Case['wait'], port: number) {
     this.#packets = packets
+    this.#port = port
     this.#expected = answers.length
     this.#wait = wait ?? (answers.length === 0 ? WAIT_FOR_NOTHING : WAIT)
   }
@@ -90,6 +93,10 @@ export class Exchange implements Machine<never> {
     this.#next++
     slot.bytes.set(packet, slot.at)
     slot.end = slot.at + packet.length
+    const six = packet[0]! >>> 4 === 6
+    const first = packet[six ? 24 : 16]!
+    // ff00::/8 and fe80::/10, 224.0.0.0/4 and 255.255.255.255 mean nothing without a port.
+    if (six ? first >= 0xfe : first >= 224) slot.port = this.#port
     slot.tag = this.#next
     return true
   }

@@ -257,6 +257,12 @@ export const line: Scenario = {
       },
     },
     {
+      name: 'IPv6: what is beyond the scope of its source is refused (RFC 4443 §3.1)',
+      // Link-local addresses are made of the counted MACs.
+      send: echo(SRV[6], { from: 'fe80::ff:fe00:1' }),
+      answers: [{ from: 'fe80::ff:fe00:2', type: 1, code: 2 }],
+    },
+    {
       name: 'IPv6: a destination option that asks for it is a parameter problem at its type (RFC 8200 §4.2)',
       send: echo(SRV[6], { extensions: [{ type: 60, octets: '0000 8e04 00000000' }] }),
       answers: [{ from: SRV[6], type: 4, code: 2, pointer: 42 }],

@@ -21,6 +21,7 @@ for (const scenario of scenarios) {
           packets.map((p) => octetsOf(p, showIp(own.address))),
           c.answers,
           c.wait,
+          1,
         )
         await using door = net.node('me').door()
         await drive(exchange, [door], net.clock, () => {})
