@@ -4,6 +4,7 @@
  * way (`icmp.ts`), and where the way back leads to the link-layer address that the request came from.
  */
 import type { Instant } from '../../clock.ts'
+import { readIp4 } from '../../wire/addr.ts'
 import { holds, sum, update } from '../../wire/checksum.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
 import * as ip4 from '../../wire/ip4.ts'
@@ -38,6 +39,8 @@ export class EchoInPlace {
     const end = at + length
     if (length < SHORTEST || end > d.end || length > port.mtu || !this.#mayBePadded(d, end)) return false
     if (layer.paths !== undefined && length > SMALL) return false
+    // Redirects, and gateways that do not answer.
+    if (layer.hosts?.nextHop(now, readIp4(bytes, at + SRC), undefined) !== undefined) return false
     if (transport.raw.size > 0 || !layer.settings.echo) return false
     if (port.medium === 'ethernet' && !layer.arp.isAt(now, port, this.#askers.nextHop(row), bytes, d.frame + 6))
       return false
@@ -61,16 +64,11 @@ export class EchoInPlace {
     const hop = layer.hop(now, h.src)
     if (typeof hop === 'string' || hop.port !== d.port) return
     if (this.#routes !== layer.routes.version || this.#addresses !== layer.addresses.version) {
-      this.forget()
+      this.#askers.clear()
       this.#routes = layer.routes.version
       this.#addresses = layer.addresses.version
     }
     this.#askers.set(h.src, h.dst, d.port.index, d.port.index, hop.nextHop)
-  }
-
-  /** A next hop that no route tells of has changed. */
-  forget(): void {
-    this.#askers.clear()
   }
 
   /** Only Ethernet fills a frame up; what stands there is not sent back. */

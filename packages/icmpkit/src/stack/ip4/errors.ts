@@ -7,12 +7,15 @@ import { ANY4, type Ip4, isMulticast } from '../../wire/addr.ts'
 import type { ExtensionObject } from '../../wire/extension.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
 import * as ip4 from '../../wire/ip4.ts'
+import * as option from '../../wire/ip4-option.ts'
 import * as originalDatagram from '../../wire/original-datagram.ts'
 import * as registry from '../../wire/registry.ts'
 import type { SuppressedWhy } from '../counters.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { ErrorLimit4 } from './error-limit.ts'
+import { wayBack } from './option-echo.ts'
+import type { Ip4Settings } from './settings.ts'
 
 export type Fault4 =
   | { kind: 'unreachable'; code: number; mtu?: number }
@@ -24,11 +27,19 @@ export class Errors4 {
   /** Extension objects that go behind the quote (RFC 4884); none where undefined. */
   extensions: ((now: Instant, d: Inbound, fault: Fault4) => readonly ExtensionObject[]) | undefined
   readonly #node: Node
-  readonly #buckets: Map<number, TokenBucket> = new Map()
+  readonly #settings: Ip4Settings
   readonly #message: Uint8Array = new Uint8Array(originalDatagram.LIMIT[4])
+  #limit: ErrorLimit4
 
-  constructor(node: Node) {
+  constructor(node: Node, settings: Ip4Settings) {
     this.#node = node
+    this.#settings = settings
+    this.#limit = this.#newLimit()
+  }
+
+  /** The limits are others now. */
+  forget(): void {
+    this.#limit = this.#newLimit()
   }
 
   /**
@@ -41,57 +52,50 @@ export class Errors4 {
     if (h.kind === 'malformed') return counters.suppress('silent-discard')
     const why = this.#mustNot(d, h, fault)
     if (why !== undefined) return counters.suppress(why)
-    const hop = layer.hop(now, h.src)
-    if (typeof hop === 'string') return counters.suppress('no-source-address')
-    const src = layer.errorSource(h.dst, hop, d.port)
+    const reverse = layer.sourceRoutes !== 'drop' && !isAboutSourceRoute(h.options, fault)
+    const { dst, options } = wayBack(h.options, h.src, { reverse, updated: false })
+    const hop = layer.hop(now, dst)
+    const src = typeof hop === 'string' ? undefined : layer.errorSource(h.dst, hop, d.port)
     if (src === undefined) return counters.suppress('no-source-address')
-    if (!this.#bucket(d.port.index).take(now)) return counters.suppress('rate-limit')
-    const original = d.bytes.slice(d.at, h.end)
+    if (!this.#limit.take(now, d.port.index, h.src)) return counters.suppress('rate-limit')
+    const original = d.bytes.slice(d.at, Math.min(h.end, d.at + originalDatagram.LIMIT[4]))
     if (received !== undefined) original.set(received)
-    const objects = fault.kind === 'redirect' ? [] : (this.extensions?.(now, d, fault) ?? [])
+    const objects = fault.kind === 'redirect' ? NONE : (this.extensions?.(now, d, fault) ?? NONE)
     const { quote, extensions } = originalDatagram.fit(original, objects, {
       unit: 4,
       limit: originalDatagram.LIMIT[4],
-      outer: ip4.HEADER,
-      quote: 'long',
+      outer: ip4.HEADER + (options?.length ?? 0),
+      quote: this.#settings.extensionQuote,
     })
     const end = icmp4.write(messageOf(fault, quote, extensions), this.#message, 0)
+    const payload = this.#message.subarray(0, end)
+    const g = { dst, src, protocol: icmp4.PROTOCOL, payload, tos: this.#tos(h.tos) }
+    const sent = layer.send(now, options === undefined ? g : { ...g, options })
+    if (sent !== 'sent') return counters.suppress('no-source-address')
     counters.errorSent(`v4 ${fault.kind} ${fault.code}`)
-    layer.send(now, {
-      dst: h.src,
-      src,
-      protocol: icmp4.PROTOCOL,
-      payload: this.#message.subarray(0, end),
-      tos: this.#tos(h.tos),
-    })
     return false
   }
 
+  /** These win over every rule that asks for an error. */
   #mustNot(d: Inbound, h: ip4.Header, fault: Fault4): SuppressedWhy | undefined {
     const { ip4: layer } = this.#node
     if (d.link !== 'host') return 'link-broadcast'
     if (h.offset !== 0) return 'later-fragment'
     if (isMulticast(h.dst)) return 'multicast'
     if (layer.isBroadcast(h.dst)) return 'broadcast'
-    if (!namesOneHost(h.src) || layer.isBroadcast(h.src)) return 'bad-source'
+    if (!namesOneHost(h.src) || layer.isBroadcast(h.src) || layer.isMine(h.src)) return 'bad-source'
     if (h.protocol === icmp4.PROTOCOL && mayBeError(d.bytes, h)) return 'about-an-error'
-    const silent = layer.settings.noTimeExceeded
-    if (fault.kind === 'timeExceeded' && fault.code === 0 && silent.includes(d.port.index)) return 'switched-off'
-    return undefined
+    const inTransit = fault.kind === 'timeExceeded' && fault.code === 0
+    return inTransit && this.#settings.noTimeExceeded.includes(d.port.index) ? 'switched-off' : undefined
   }
 
   #tos(original: number): number {
-    const { errorPrecedence } = this.#node.ip4.settings
-    return (errorPrecedence << 5) | (this.#node.role === 'gateway' ? original & TOS_BITS : 0)
+    return (this.#settings.errorPrecedence << 5) | (this.#node.role === 'gateway' ? original & TOS_BITS : 0)
   }
 
-  #bucket(port: number): TokenBucket {
-    let bucket = this.#buckets.get(port)
-    if (bucket === undefined) {
-      bucket = new TokenBucket(this.#node.ip4.settings.errorLimit)
-      this.#buckets.set(port, bucket)
-    }
-    return bucket
+  #newLimit(): ErrorLimit4 {
+    const { errorLimit, errorLimitPerSource } = this.#settings
+    return new ErrorLimit4(errorLimit, errorLimitPerSource, (this.#node.random() * 2 ** 32) | 0)
   }
 }
 
@@ -104,6 +108,19 @@ export function namesOneHost(address: Ip4): boolean {
 /** An ICMP type that is an error, that nobody has assigned, or that is not here: then it may have been one. */
 function mayBeError(bytes: Uint8Array, h: ip4.Header): boolean {
   return h.payload >= h.end || registry.typeEntry(4, bytes[h.payload]!).class !== 'query'
+}
+
+/** The octet at fault is one of the source route, which is then not used to go back (RFC 1812 §4.3.2.6). */
+function isAboutSourceRoute(options: Uint8Array, fault: Fault4): boolean {
+  if (fault.kind !== 'parameterProblem' || fault.code !== 0) return false
+  const fromOptions = fault.pointer - ip4.HEADER
+  for (let i = 0; i < options.length && options[i] !== option.Type.endOfList; ) {
+    const length = options[i] === option.Type.noOperation ? 1 : Math.max(options[i + 1] ?? 0, 1)
+    const isRoute = options[i] === option.Type.looseSourceRoute || options[i] === option.Type.strictSourceRoute
+    if (isRoute && fromOptions >= i && fromOptions < i + length) return true
+    i += length
+  }
+  return false
 }
 
 function messageOf(fault: Fault4, quote: Uint8Array, extensions: icmp4.TimeExceeded['extensions']): icmp4.Message {
@@ -121,3 +138,4 @@ function messageOf(fault: Fault4, quote: Uint8Array, extensions: icmp4.TimeExcee
 
 /** The TOS bits of RFC 1349 without the lowest, which is ECN's now (RFC 3168). */
 const TOS_BITS = 0x1c
+const NONE: readonly ExtensionObject[] = []

@@ -88,7 +88,7 @@ export class Ip4Layer {
     this.arp = new Arp(node)
     this.routes = new RouteTable<Ip4>(4, (node.random() * 2 ** 32) | 0)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
-    this.errors = new Errors4(node)
+    this.errors = new Errors4(node, this.settings)
     this.icmp = new Icmp4(node)
     this.echo = new EchoInPlace(node)
     this.forward = new Forwarder4(node, this.settings.gateway)
@@ -157,12 +157,6 @@ export class Ip4Layer {
 
   /** Last words. */
   close(_now: Instant): void {}
-
-  /** A next hop that no route tells of has changed (`hosts`): what was decided once is decided anew. */
-  forget(): void {
-    this.echo.forget()
-    this.forward.forget()
-  }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {

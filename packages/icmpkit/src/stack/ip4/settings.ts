@@ -15,6 +15,10 @@ export interface Ip4Settings {
   routerId: Ip4 | undefined
   /** Limit on ICMP errors, of each port (RFC 1812 §4.3.2.8). */
   errorLimit: BucketSettings
+  /** The same for each address that errors go to, where the ports have a limit: one flooder does not silence the others'. */
+  errorLimitPerSource: BucketSettings
+  /** Quote in front of extension objects: 128 octets, which every traceroute reads, or as much as fits (RFC 4884 §5.3). */
+  extensionQuote: 'compatible' | 'long'
   /** IP precedence of errors (RFC 1812 §4.3.2.5). */
   errorPrecedence: number
   /** Whose address an error of a gateway bears: the port that it leaves by (RFC 1812 §4.3.2.4), or the one where the fault came in. */
@@ -52,6 +56,8 @@ export const IP4_DEFAULTS: Ip4Settings = {
   routes: [],
   routerId: undefined,
   errorLimit: { rate: 100, burst: 50 },
+  errorLimitPerSource: { rate: 50, burst: 25 },
+  extensionQuote: 'compatible',
   errorPrecedence: 6,
   errorSource: 'outgoing',
   noTimeExceeded: [],
