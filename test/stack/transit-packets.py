@@ -17,8 +17,13 @@ def put(name, p):
     out[name] = bytes(p).hex()
 
 
-def udp(dst=B, src=A, ttl=64, data=b'data', **more):
-    return IP(src=src, dst=dst, ttl=ttl, id=0x1234, **more) / UDP(sport=4660, dport=53) / data
+def udp(dst=B, src=A, ttl=64, data=b'data', chksum=None, **more):
+    return IP(src=src, dst=dst, ttl=ttl, id=0x1234, **more) / UDP(sport=4660, dport=53, chksum=chksum) / data
+
+
+def routed(**more):
+    """Its checksum holds for the final destination, wherever it is on its way; scapy does not see that one when all is visited."""
+    return udp(chksum=0x286b, **more)
 
 
 def both(name, make, **given):
@@ -113,18 +118,18 @@ put('rrBadPointer', udp(options=[IPOption(b'\x07\x07\x03\x00\x00\x00\x00')]))
 put('rrThenBad', udp(options=[IPOption_RR(length=7, pointer=4, routers=[Z]), IPOption(b'\x9e\x0a')]))
 
 # Source routes.
-both('lsrrThrough', udp, options=[IPOption_LSRR(length=7, pointer=4, routers=[C])])
-put('ssrrThrough', udp(options=[IPOption_SSRR(length=7, pointer=4, routers=[C])]))
-put('lsrr', udp(dst=GW1, options=[IPOption_LSRR(length=11, pointer=4, routers=[B, C])]))
-put('lsrrOut', udp(dst=B, ttl=63, options=[IPOption_LSRR(length=11, pointer=8, routers=[GW2, C])]))
-put('lsrrNoRoute', udp(dst=GW1, options=[IPOption_LSRR(length=7, pointer=4, routers=['172.16.0.1'])]))
+both('lsrrThrough', routed, options=[IPOption_LSRR(length=7, pointer=4, routers=[C])])
+put('ssrrThrough', routed(options=[IPOption_SSRR(length=7, pointer=4, routers=[C])]))
+put('lsrr', routed(dst=GW1, options=[IPOption_LSRR(length=11, pointer=4, routers=[B, C])]))
+put('lsrrOut', routed(dst=B, ttl=63, options=[IPOption_LSRR(length=11, pointer=8, routers=[GW2, C])]))
+put('lsrrNoRoute', routed(dst=GW1, options=[IPOption_LSRR(length=7, pointer=4, routers=['172.16.0.1'])]))
 put('lsrrDf', IP(src=A, dst=GW1, id=1, flags='DF', options=[IPOption_LSRR(length=7, pointer=4, routers=[B])]) / UDP(sport=1, dport=2) / big[:1400])
-put('ssrr', udp(dst=GW1, options=[IPOption_SSRR(length=7, pointer=4, routers=[B])]))
-put('ssrrOut', udp(dst=B, ttl=63, options=[IPOption_SSRR(length=7, pointer=8, routers=[GW2])]))
-put('ssrrFar', udp(dst=GW1, options=[IPOption_SSRR(length=7, pointer=4, routers=['10.9.9.9'])]))
-put('lsrrTwoOwn', udp(dst=GW1, options=[IPOption_LSRR(length=11, pointer=4, routers=[GW3, B])]))
-put('lsrrTwoOwnOut', udp(dst=B, ttl=63, options=[IPOption_LSRR(length=11, pointer=12, routers=[GW2, GW2])]))
-put('twoSourceRoutes', udp(options=[IPOption_LSRR(length=7, pointer=4, routers=[C]), IPOption_NOP(), IPOption_LSRR(length=7, pointer=4, routers=[C])]))
+put('ssrr', routed(dst=GW1, options=[IPOption_SSRR(length=7, pointer=4, routers=[B])]))
+put('ssrrOut', routed(dst=B, ttl=63, options=[IPOption_SSRR(length=7, pointer=8, routers=[GW2])]))
+put('ssrrFar', routed(dst=GW1, options=[IPOption_SSRR(length=7, pointer=4, routers=['10.9.9.9'])]))
+put('lsrrTwoOwn', routed(dst=GW1, options=[IPOption_LSRR(length=11, pointer=4, routers=[GW3, B])]))
+put('lsrrTwoOwnOut', routed(dst=B, ttl=63, options=[IPOption_LSRR(length=11, pointer=12, routers=[GW2, GW2])]))
+put('twoSourceRoutes', routed(options=[IPOption_LSRR(length=7, pointer=4, routers=[C]), IPOption_NOP(), IPOption_LSRR(length=7, pointer=4, routers=[C])]))
 put('routeError', IP(src=A, dst=GW1, id=1, options=[IPOption_SSRR(length=7, pointer=4, routers=['10.9.9.9'])]) / ICMP(type=11) / IP(src=B, dst=A) / UDP(sport=1, dport=2))
 
 # Martians.
@@ -168,6 +173,35 @@ put('backTos', udp(dst='10.3.0.1', src=A, tos=0x10))
 put('backRouted', udp(dst='10.3.0.1', src=A, options=[IPOption_LSRR(length=7, pointer=4, routers=[C])]))
 put('backForeign', udp(dst='10.3.0.1', src='198.51.100.7'))
 put('backSubnet', udp(dst='10.4.0.1', src='192.168.7.2'))
+
+
+
+def error(name, original, type, code, **more):
+    """The ICMP message about it, as far as it has room: 576 octets with its IP header (RFC 1812 §4.3.2.3)."""
+    put(name, ICMP(type=type, code=code, **more) / Raw(bytes.fromhex(out[original])[:548]))
+
+
+for name in ('nowhere', 'to10', 'plain', 'toBroadcast'):
+    error(name + 'Net', name, 3, 0)
+    error(name + 'Host', name, 3, 1)
+    error(name + 'Admin', name, 3, 13)
+for i in range(8):
+    error(f'precedence{i}Violation', f'precedence{i}', 3, 14)
+    error(f'precedence{i}Cutoff', f'precedence{i}', 3, 15)
+for name in ('tcp80', 'udp80', 'tcp81'):
+    error(name + 'Admin', name, 3, 13)
+error('bigDf1400', 'bigDf', 3, 4, nexthopmtu=1400)
+error('bigDf68', 'bigDf', 3, 4, nexthopmtu=68)
+error('lsrrDf1400', 'lsrrDf', 3, 4, nexthopmtu=1400)
+for name in ('lsrrNoRoute', 'ssrrFar'):
+    error(name + 'Failed', name, 3, 5)
+for ttl in (0, 1):
+    error(f'ttl{ttl}Exceeded', f'ttl{ttl}', 11, 0)
+for name, pointer in (('optionLength1', 21), ('optionOverrun', 22), ('rrBadPointer', 22), ('rrThenBad', 28), ('tsOverflow', 23),
+                      ('tsBadPointer', 22), ('cutByLink', 2), ('ssrrThrough', 16), ('twoSourceRoutes', 28)):
+    error(name + 'Problem', name, 12, 0, ptr=pointer)
+for name, gw in (('back', '192.0.2.77'), ('backTos', '192.0.2.77'), ('backSubnet', '192.168.7.77')):
+    error(name + 'Redirect', name, 5, 1, gw=gw)
 
 for name, text in out.items():
     print(name, text, sep='\t')

@@ -20,6 +20,13 @@ export class FlowCache {
     this.#keyB = (random() * 2 ** 32) | 0 | 1
   }
 
+  /** How many it holds. */
+  get size(): number {
+    let size = 0
+    for (let row = 0; row < this.#rows.length; row += ROW) if (this.#rows[row + 3] !== 0) size++
+    return size
+  }
+
   /** The row of the flow whose source and destination stand at `src` in `bytes`; -1 where it is not known. */
   find(bytes: Uint8Array, src: number, inPort: number): number {
     const a = i32(bytes, src)

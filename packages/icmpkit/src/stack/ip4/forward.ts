@@ -56,6 +56,11 @@ export class Forwarder4 {
     this.forget()
   }
 
+  /** Flows whose decision is remembered: 4096 at most. */
+  get flows(): number {
+    return this.#flows.size
+  }
+
   /** Decisions are made anew: a port of this node changed. New routes and addresses are noticed. */
   forget(): void {
     this.#flows.clear()
