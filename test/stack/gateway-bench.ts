@@ -29,6 +29,8 @@ export function gateway({ medium = 'ip', mtu = 1500, ...config }: Bench = {}): O
       port(3, { medium, addresses: ['203.0.113.1/24'] }),
     ],
     ...config,
+    // Tests of forwarding look at what is forwarded.
+    ip4: { routerAdvertisements: { advertise: false }, ...config.ip4 },
   })
   n.run(medium === 'ip' ? 5000 : 20_000)
   n.taken()

@@ -26,6 +26,8 @@ export interface Route<A extends Ip> {
   origin: 'connected' | 'static' | 'discovered'
   /** Among routes of one prefix the lowest wins. */
   metric: number
+  /** No redirect overrides it (RFC 1122 §3.3.1.2). Default: one may. */
+  fixed?: boolean
 }
 
 export class RouteTable<A extends Ip> {

@@ -21,7 +21,11 @@ const PROBE = 'ffffffffffff02000000000108060001080006040001020000000001000000000
 const ANNOUNCEMENT = 'ffffffffffff02000000000108060001080006040001020000000001c0000201000000000000c0000201'
 
 const host = (more: object = {}, role: 'host' | 'gateway' = 'host') =>
-  new OneNode({ role, ports: [port(1, { addresses: ['192.0.2.1/24'] })], ip4: { arpProbe: more } })
+  new OneNode({
+    role,
+    ports: [port(1, { addresses: ['192.0.2.1/24'] })],
+    ip4: { arpProbe: more, routerAdvertisements: { advertise: false } },
+  })
 const conflicts = (n: OneNode) => n.events.filter((e) => e.kind === 'address-conflict')
 const isReady = (n: OneNode) => n.events.some((e) => e.kind === 'address-ready' && e.address === ip4('192.0.2.1'))
 

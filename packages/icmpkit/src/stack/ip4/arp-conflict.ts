@@ -72,6 +72,11 @@ export class ArpClaims {
     if (i >= 0) list.splice(i, 1)[0]!.timer.stop()
   }
 
+  /** The mask of its network was another one. */
+  setPrefixLength(port: Port, ip: Ip4, prefixLength: number): void {
+    for (const c of this.#of(port)) if (c.ip === ip) c.address = { address: ip, prefixLength }
+  }
+
   /** Is the address held on this port? */
   has(port: Port, ip: Ip4): boolean {
     for (const c of this.#of(port)) if (c.ip === ip) return c.state === 'held'

@@ -266,6 +266,7 @@ export class Arp {
     const queue = p.cache.drain(slot)
     p.cache.remove(slot)
     this.#node.emit({ kind: 'neighbour', at: now, port: p.port.index, address, state: 'failed', mac: undefined })
+    this.#node.ip4.control.failed(now, p.port, address)
     for (const b of queue) this.#node.ip4.unresolved(now, p.port, b, 0, b.length)
   }
 

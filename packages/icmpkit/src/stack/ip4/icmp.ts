@@ -82,7 +82,7 @@ export class Icmp4 {
       from: h.src,
       type: icmp4.typeOf(m),
       code: m.code,
-      mtu: m.kind === 'unreachable' && m.code === 4 ? m.nextHopMtu : 0,
+      mtu: this.#claimedMtu(now, q.ip, m),
       pointer: m.kind === 'parameterProblem' ? m.pointer : -1,
       quote: q,
       octets: m.quote,
@@ -91,6 +91,12 @@ export class Icmp4 {
     counters.errorReceived(`v4 ${m.kind} ${m.code}`)
     for (const listener of this.#believed) listener(now, e)
     return e
+  }
+
+  /** Of the next hop that a datagram was too big for; a router from before RFC 1191 does not say, so it is worked out. */
+  #claimedMtu(now: Instant, ip: quote.Quote['ip'], m: icmp4.Message): number {
+    if (m.kind !== 'unreachable' || m.code !== TOO_BIG || ip.kind !== 'ip4') return 0
+    return this.#node.ip4.paths?.claimed(now, ip, m.nextHopMtu) ?? m.nextHopMtu
   }
 
   /**
@@ -157,3 +163,5 @@ const REPLIES: ReadonlySet<icmp4.Kind> = new Set([
 
 const NO_OPTIONS = {}
 const ICMP_HEADER = 8
+/** Fragmentation needed and DF set. */
+const TOO_BIG = 4

@@ -16,10 +16,12 @@ import { RouteTable } from '../route-table.ts'
 import type { LocalError } from '../transport/transport.ts'
 import { type Address4, Addresses4 } from './addresses.ts'
 import { Arp } from './arp.ts'
+import { Control4 } from './control.ts'
 import { EchoInPlace } from './echo-in-place.ts'
 import { Errors4 } from './errors.ts'
 import { Forwarder4 } from './forward.ts'
 import { Fragmenter } from './fragment.ts'
+import { ALL_ROUTERS, ALL_SYSTEMS } from './groups.ts'
 import { Icmp4 } from './icmp.ts'
 import { Identification } from './identification.ts'
 import { Input4 } from './input.ts'
@@ -36,6 +38,8 @@ export interface Datagram4 {
   tos?: number
   ttl?: number
   df?: boolean
+  /** It asks whether the path carries it (RFC 4821 §9): in one piece with DF, whatever is believed of the path. */
+  probe?: boolean
   options?: Uint8Array
   /** By this port, whatever the routes say (multicast, answers on the link). */
   port?: Port
@@ -60,6 +64,10 @@ export interface Hosts4 {
 export interface Paths4 {
   /** Path MTU to `dst`; undefined where nothing smaller than the link's is known. */
   mtu(now: Instant, dst: Ip4): number | undefined
+  /** What a code 4 message about the datagram `ip` means where it says `nextHopMtu`, maybe 0. */
+  claimed(now: Instant, ip: ip4.Header, nextHopMtu: number): number
+  /** Narrower than anybody believes: what goes there may be fragmented, whatever it says (RFC 5927 §7.3). */
+  isNarrow(now: Instant, dst: Ip4): boolean
 }
 
 export class Ip4Layer {
@@ -71,8 +79,9 @@ export class Ip4Layer {
   readonly icmp: Icmp4
   readonly echo: EchoInPlace
   readonly forward: Forwarder4
-  hosts: Hosts4 | undefined
-  paths: Paths4 | undefined
+  readonly control: Control4
+  readonly hosts: Hosts4 | undefined
+  readonly paths: Paths4 | undefined
   readonly #node: Node
   readonly #in: Input4
   readonly #fragmenter: Fragmenter = new Fragmenter()
@@ -94,6 +103,9 @@ export class Ip4Layer {
     this.forward = new Forwarder4(node, this.settings.gateway)
     this.#in = new Input4(node)
     this.#ids = new Identification(node.random)
+    this.control = new Control4(node, this)
+    this.hosts = this.control.redirects
+    this.paths = this.control.paths
   }
 
   /** A port is there: its addresses are probed and then used, its connected routes made. */
@@ -101,8 +113,10 @@ export class Ip4Layer {
     this.addresses.join(port, ALL_SYSTEMS)
     if (this.#node.role === 'gateway') this.addresses.join(port, ALL_ROUTERS)
     for (const { address, prefixLength } of port.addresses) {
-      if (typeof address !== 'bigint') this.addAddress(now, port, address, prefixLength)
+      if (typeof address === 'bigint') continue
+      this.addAddress(now, port, address, this.control.masks.initial(port, address, prefixLength))
     }
+    this.control.attach(now, port)
   }
 
   /** ARP claims it: `addressReady` comes when nobody else has it, at once where there is no ARP (RFC 5227). */
@@ -131,6 +145,7 @@ export class Ip4Layer {
       })
     }
     this.#node.emit({ kind: 'address-ready', at: now, port: port.index, address, prefixLength })
+    this.control.addressReady(now, port, address)
   }
 
   /** Given up to another host (RFC 5227 §2.4), or probed for anew: not in use until `addressReady`. */
@@ -153,10 +168,13 @@ export class Ip4Layer {
   changed(now: Instant, port: Port): void {
     this.forward.forget()
     this.arp.changed(now, port)
+    this.control.changed(now, port)
   }
 
   /** Last words. */
-  close(_now: Instant): void {}
+  close(now: Instant): void {
+    this.control.close(now)
+  }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {
@@ -214,11 +232,13 @@ export class Ip4Layer {
     const src = g.src ?? this.sourceFor(g.dst, hop.port)
     if (src === undefined) return 'no-source'
     const out = this.#out
-    const fields = { ...g, src, ttl: g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl) }
+    const probe = g.probe === true
+    const df = probe || (g.df === true && this.paths?.isNarrow(now, g.dst) !== true)
+    const fields = { ...g, src, df, ttl: g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl) }
     const length = ip4.size(fields) + g.payload.length
     if (length > LONGEST) return 'too-big'
-    const mtu = this.pathMtu(now, g.dst, hop.port)
-    if (length > mtu && (g.df === true || !this.settings.fragment)) return 'too-big'
+    const mtu = probe ? hop.port.mtu : this.pathMtu(now, g.dst, hop.port)
+    if (length > mtu && (df || !this.settings.fragment)) return 'too-big'
     const at = ip4.write(fields, out, 0, g.payload.length)
     this.identify(out, 0)
     out.set(g.payload, at)
@@ -316,11 +336,6 @@ export class Ip4Layer {
     return undefined
   }
 }
-
-/** Every host is in it (RFC 1112 §4). */
-export const ALL_SYSTEMS: Ip4 = (0xe0000001 | 0) as Ip4
-/** Every gateway (RFC 1256 §3). */
-export const ALL_ROUTERS: Ip4 = (0xe0000002 | 0) as Ip4
 
 /** Octets of the longest datagram (RFC 791 §3.1). */
 const LONGEST = 0xffff

@@ -4,13 +4,14 @@ import type { Ip4 } from '../../wire/addr.ts'
 import type { Route } from '../route-table.ts'
 import type { BucketSettings } from '../token-bucket.ts'
 import type { ArpProbeSettings, ArpSettings } from './arp-settings.ts'
+import { CONTROL4_DEFAULTS, type Control4Settings } from './control-settings.ts'
 import type { Gateway4Settings } from './gateway-settings.ts'
 
-export interface Ip4Settings {
+export interface Ip4Settings extends Control4Settings {
   /** TTL of what this node begins, 1 … 255 (RFC 1122 §3.2.1.7). */
   ttl: number
   /** Static routes; connected ones come from the ports' addresses. */
-  routes: readonly Pick<Route<Ip4>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port'>[]
+  routes: readonly Pick<Route<Ip4>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port' | 'fixed'>[]
   /** The source where a port has no address of its own (RFC 1812 §2.2.7). */
   routerId: Ip4 | undefined
   /** Limit on ICMP errors, of each port (RFC 1812 §4.3.2.8). */
@@ -52,6 +53,7 @@ export interface Ip4Settings {
 }
 
 export const IP4_DEFAULTS: Ip4Settings = {
+  ...CONTROL4_DEFAULTS,
   ttl: 64,
   routes: [],
   routerId: undefined,

@@ -48,6 +48,8 @@ export class Connection {
   readonly events: ConnectionEvent[] = []
   /** A claim about the path MTU that waits for evidence. */
   #pending: { error: HeardError; seq: number } | undefined
+  /** The least path MTU that its owner knows of. */
+  #told = Number.POSITIVE_INFINITY
   readonly #believe: (now: Instant, e: HeardError) => void
 
   constructor(c: ConnectionConfig, believe: (now: Instant, e: HeardError) => void) {
@@ -73,12 +75,14 @@ export class Connection {
     const p = this.#pending
     if (p === undefined) return
     this.#pending = undefined
-    this.events.push({ kind: 'path-mtu', mtu: p.error.mtu })
+    this.narrowed(p.error.mtu)
     this.#believe(now, p.error)
   }
 
   /** True where the IP layer may act on it as well. */
   heard(e: HeardError, seq: number): boolean {
+    // A redirect is the IP layer's: nothing was lost (RFC 1122 §3.2.2.2).
+    if (e.family === 4 && e.type === REDIRECT) return true
     switch (severity(e.family, e.type, e.code)) {
       case 'size':
         return this.#sized(e, seq)
@@ -95,10 +99,17 @@ export class Connection {
     return true
   }
 
+  /** Told once for each size: a burst about what was under way makes one retransmission (RFC 1191 §6.4). */
+  narrowed(mtu: number): void {
+    if (mtu >= this.#told) return
+    this.#told = mtu
+    this.events.push({ kind: 'path-mtu', mtu })
+  }
+
   #sized(e: HeardError, seq: number): boolean {
     if (e.mtu > this.maxSizeSent) return false
     if (e.mtu >= this.maxSizeAcked) {
-      this.events.push({ kind: 'path-mtu', mtu: e.mtu })
+      this.narrowed(e.mtu)
       return true
     }
     this.#pending = { error: copied(e), seq }
@@ -162,6 +173,12 @@ export class TcpTable implements Protocol {
     return connection.heard(e, seq)
   }
 
+  pathMtu(_now: Instant, destination: Ip, mtu: number): void {
+    for (const connections of this.#connections.values()) {
+      for (const c of connections) if (c.key.remote === destination) c.narrowed(mtu)
+    }
+  }
+
   failed(_now: Instant, e: LocalError): void {
     const { transport, ip } = e.quote
     if (transport.kind !== 'tcp') return
@@ -207,5 +224,6 @@ function copied(e: HeardError): HeardError {
 }
 
 const TCP = 6
+const REDIRECT = 5
 /** fe80::/10 */
 const LINK_LOCAL = 0xfe80n >> 6n

@@ -62,6 +62,8 @@ export interface Protocol {
   /** True where the quote is of something that a flow of it sent, so that the error is believed. */
   heard(now: Instant, e: HeardError): boolean
   failed(now: Instant, e: LocalError): void
+  /** The path to `destination` got narrower: every user of it is told (RFC 1191 §6.2, RFC 8201 §5.1). */
+  pathMtu?(now: Instant, destination: Ip, mtu: number): void
 }
 
 /** A raw socket's view: an echo client, a test, a door into the node. */
@@ -126,6 +128,11 @@ export class Transport {
       believed = (this.#protocols.get(e.quote.ip.protocol)?.heard(now, e) ?? false) || believed
     }
     return believed || this.node.counters.drop('not-in-flight')
+  }
+
+  /** The IP layer believes less of a path than it did. */
+  pathMtu(now: Instant, destination: Ip, mtu: number): void {
+    for (const protocol of this.#protocols.values()) protocol.pathMtu?.(now, destination, mtu)
   }
 
   failed(now: Instant, e: LocalError): void {

@@ -25,8 +25,8 @@ export interface Received {
 
 /** An error about something that the socket sent; what the application does about a soft one is its own affair. */
 export interface SocketError {
-  /** `local`: this node could not send it. */
-  origin: 'icmp' | 'local'
+  /** `local`: this node could not send it. `path`: nothing was lost, but the path got narrower. */
+  origin: 'icmp' | 'local' | 'path'
   severity: Severity
   /** undefined where it is local. */
   from: Ip | undefined
@@ -88,7 +88,7 @@ export class UdpSocket {
   send(
     now: Instant,
     data: Uint8Array,
-    to?: { address: Ip; port: number; zone?: number; ttl?: number; df?: boolean },
+    to?: { address: Ip; port: number; zone?: number; ttl?: number; df?: boolean; probe?: boolean },
   ): Sent {
     const address = to?.address ?? this.remote
     const port = to?.port ?? this.remotePort
@@ -115,6 +115,11 @@ export class UdpSocket {
   sentTo(to: Ip, port: number): boolean {
     if (this.remote !== undefined) return this.remote === to && this.remotePort === port
     return this.#sentTo.some((s) => s.to === to && s.port === port)
+  }
+
+  /** True where the host is its peer, or one of its last destinations. */
+  sendsTo(host: Ip): boolean {
+    return this.remote !== undefined ? this.remote === host : this.#sentTo.some((s) => s.to === host)
   }
 
   push(r: Received): boolean {
@@ -197,6 +202,8 @@ export class UdpTable implements Protocol {
     for (const s of this.#sockets.get(transport.srcPort) ?? []) {
       if (s.family !== e.family || !isFrom(s, ip.src) || !s.sentTo(finalOf(ip), transport.dstPort)) continue
       believed = true
+      // A redirect is the IP layer's: nothing was lost (RFC 1122 §3.2.2.2).
+      if (e.family === 4 && e.type === REDIRECT) continue
       s.pushError({
         origin: 'icmp',
         severity: severity(e.family, e.type, e.code),
@@ -212,6 +219,27 @@ export class UdpTable implements Protocol {
       })
     }
     return believed
+  }
+
+  pathMtu(_now: Instant, destination: Ip, mtu: number): void {
+    for (const sockets of this.#sockets.values()) {
+      for (const s of sockets) {
+        if (s.family !== familyOf(destination) || !s.sendsTo(destination)) continue
+        s.pushError({
+          origin: 'path',
+          severity: 'size',
+          from: undefined,
+          type: 0,
+          code: 0,
+          why: undefined,
+          mtu,
+          pointer: -1,
+          to: destination,
+          toPort: 0,
+          quote: NOTHING,
+        })
+      }
+    }
   }
 
   failed(_now: Instant, e: LocalError): void {
@@ -241,7 +269,7 @@ export class UdpTable implements Protocol {
     data: Uint8Array,
     to: Ip,
     toPort: number,
-    how: { zone?: number; ttl?: number; df?: boolean } | undefined,
+    how: { zone?: number; ttl?: number; df?: boolean; probe?: boolean } | undefined,
   ): Sent {
     const { ip4, ip6, ports } = this.#node
     if (data.length > MAX_DATA) throw new RangeError(`${data.length} octets do not fit in a UDP datagram`)
@@ -261,6 +289,7 @@ export class UdpTable implements Protocol {
     const more = {
       ...(how?.ttl === undefined ? {} : { ttl: how.ttl }),
       ...(how?.df === undefined ? {} : { df: how.df }),
+      ...(how?.probe === undefined ? {} : { probe: how.probe }),
     }
     return ip4.send(now, { dst: to, src: src as Ip4, protocol: UDP, payload, ...more, ...out })
   }
@@ -298,6 +327,7 @@ function finalOf(ip: HeardError['quote']['ip']): Ip {
 
 const NOTHING = new Uint8Array(0)
 const UDP = 17
+const REDIRECT = 5
 const MAX_DATA = 0xffff - udp.HEADER
 /** RFC 6335 §6: the dynamic ports. */
 const FIRST_EPHEMERAL = 49152

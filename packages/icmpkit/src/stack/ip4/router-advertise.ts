@@ -1,0 +1,198 @@
+/**
+ * Routers advertised by a gateway (RFC 1256 §4, RFC 1812 §4.3.3.10): from each Ethernet port at random intervals, sooner
+ * where somebody asks, and taken back where a port or an address stops.
+ *
+ * Left out: unicast answers (§4.3 leaves the choice; one multicast answers many).
+ */
+import type { Instant } from '../../clock.ts'
+import { ANY4, BROADCAST4, type Ip4, showIp } from '../../wire/addr.ts'
+import * as icmp4 from '../../wire/icmp4.ts'
+import * as ip4 from '../../wire/ip4.ts'
+import type { Inbound } from '../inbound.ts'
+import type { Node } from '../node.ts'
+import type { Port } from '../port.ts'
+import { Timer } from '../timers.ts'
+import type { AdvertisedAddress, AdvertisingPort, RouterAdvertisementSettings } from './control-settings.ts'
+import { ALL_SYSTEMS } from './groups.ts'
+import type { Ip4Layer } from './layer.ts'
+
+interface Advertising {
+  settings: AdvertisingPort
+  timer: Timer
+  /** Multicast ones sent, up to three. */
+  sent: number
+  /** Told once that a host asks by broadcast. */
+  told: boolean
+}
+
+/** The variables of a port, its defaults filled in. @throws RangeError on what RFC 1256 §4.1 does not allow */
+export function advertisingPort(given: Partial<AdvertisingPort>): AdvertisingPort {
+  const max = given.maxAdvertisementIntervalSeconds ?? 600
+  const min = given.minAdvertisementIntervalSeconds ?? Math.max(0.75 * max, LEAST_INTERVAL)
+  const lifetime = given.advertisementLifetimeSeconds ?? 3 * max
+  const address = given.advertisementAddress ?? ALL_SYSTEMS
+  if (!(max >= 4 && max <= 1800)) throw new RangeError(`MaxAdvertisementInterval ${max}: 4 … 1800 s`)
+  if (!(min >= LEAST_INTERVAL && min <= max)) throw new RangeError(`MinAdvertisementInterval ${min}: 3 … ${max} s`)
+  if (!(lifetime >= max && lifetime <= 9000)) throw new RangeError(`AdvertisementLifetime ${lifetime}: ${max} … 9000 s`)
+  if (address !== ALL_SYSTEMS && address !== BROADCAST4)
+    throw new RangeError(`AdvertisementAddress ${showIp(address)}: 224.0.0.1 or 255.255.255.255`)
+  return {
+    advertisementAddress: address,
+    maxAdvertisementIntervalSeconds: max,
+    minAdvertisementIntervalSeconds: min,
+    advertisementLifetimeSeconds: lifetime,
+  }
+}
+
+export class RouterAdvertiser4 {
+  readonly #node: Node
+  readonly #layer: Ip4Layer
+  #settings: RouterAdvertisementSettings
+  /** By port index. */
+  readonly #ports: Map<number, Advertising> = new Map()
+
+  constructor(node: Node, layer: Ip4Layer) {
+    this.#node = node
+    this.#layer = layer
+    this.#settings = layer.settings.routerAdvertisements
+    for (const index of [0, ...Object.keys(this.#settings.ports ?? {})]) this.#portSettings(Number(index))
+    layer.icmp.on(icmp4.Type.routerSolicitation, (now, d, h, m) => this.#input(now, d, h, m))
+    layer.icmp.on(icmp4.Type.routerAdvertisement, () => void node.counters.drop('ignored'))
+  }
+
+  /** An address of the port is ready: it advertises from now on, if it did not. */
+  begin(now: Instant, port: Port): void {
+    if (port.medium !== 'ethernet' || !port.up || this.#ports.has(port.index)) return
+    if (this.#entriesOf(port).length === 0) return
+    const a: Advertising = {
+      settings: this.#portSettings(port.index),
+      timer: new Timer(this.#node.timers, (at) => this.#advertise(at, port)),
+      sent: 0,
+      told: false,
+    }
+    this.#ports.set(port.index, a)
+    this.#schedule(now, a)
+  }
+
+  /** The port stops: its last words, where it can still say them (§4.3). */
+  end(now: Instant, port: Port): void {
+    const a = this.#ports.get(port.index)
+    if (a === undefined) return
+    a.timer.stop()
+    this.#ports.delete(port.index)
+    if (port.up) this.#send(now, port, a, this.#entriesOf(port), 0)
+  }
+
+  /** Other settings while it runs: what is advertised no more is taken back with a lifetime of 0 (§4.3). */
+  configure(now: Instant, settings: RouterAdvertisementSettings): void {
+    const before = [...this.#node.ports.values()].map((port) => ({ port, entries: this.#entriesOf(port) }))
+    this.#settings = settings
+    for (const { port, entries } of before) {
+      const a = this.#ports.get(port.index)
+      const kept = this.#entriesOf(port)
+      const gone = entries.filter((e) => !kept.some((k) => k.address === e.address))
+      if (a !== undefined && gone.length > 0) this.#send(now, port, a, gone, 0)
+      if (a !== undefined && kept.length === 0) {
+        a.timer.stop()
+        this.#ports.delete(port.index)
+      } else if (a !== undefined) a.settings = this.#portSettings(port.index)
+      else this.begin(now, port)
+    }
+  }
+
+  close(now: Instant): void {
+    for (const port of this.#node.ports.values()) this.end(now, port)
+  }
+
+  #portSettings(index: number): AdvertisingPort {
+    return advertisingPort({ ...this.#settings, ...this.#settings.ports?.[index] })
+  }
+
+  /** §4.1: each address is advertised with preference 0, unless the settings say something else. */
+  #entriesOf(port: Port): icmp4.RouterEntry[] {
+    const entries: icmp4.RouterEntry[] = []
+    for (const { address, state } of this.#layer.addresses.of(port)) {
+      const own: Partial<AdvertisedAddress> | undefined = this.#settings.addresses?.find((a) => a.address === address)
+      const { advertise = true, preferenceLevel = 0 } = { ...this.#settings, ...own }
+      if (state === 'ready' && advertise) entries.push({ address, preference: preferenceLevel, more: NOTHING })
+    }
+    return entries
+  }
+
+  #advertise(now: Instant, port: Port): void {
+    const a = this.#ports.get(port.index)
+    if (a === undefined) return
+    this.#send(now, port, a, this.#entriesOf(port), a.settings.advertisementLifetimeSeconds)
+    if (a.sent < MAX_INITIAL_ADVERTISEMENTS) a.sent++
+    this.#schedule(now, a)
+  }
+
+  /** As many messages as the MTU needs, all but the last full (§4.3). */
+  #send(now: Instant, port: Port, a: Advertising, entries: icmp4.RouterEntry[], lifetimeSeconds: number): void {
+    const fits = Math.max(1, Math.min(255, Math.floor((port.mtu - ip4.HEADER - HEADER) / ENTRY)))
+    const src = this.#layer.addresses.of(port).find((own) => own.state === 'ready')?.address
+    if (src === undefined) return
+    const dst = a.settings.advertisementAddress
+    for (let from = 0; from < entries.length; from += fits) {
+      const some = entries.slice(from, from + fits)
+      const payload = new Uint8Array(HEADER + some.length * ENTRY)
+      const fixed = { kind: 'routerAdvertisement', code: 0, entrySize: ENTRY / 4, trailing: NOTHING } as const
+      icmp4.write({ ...fixed, lifetimeSeconds, entries: some }, payload, 0)
+      this.#layer.send(now, { dst, src, protocol: icmp4.PROTOCOL, payload, ttl: 1, port })
+    }
+  }
+
+  /** The next unasked one: evenly between the bounds, in no whole seconds; the first three come sooner. */
+  #schedule(now: Instant, a: Advertising): void {
+    const { minAdvertisementIntervalSeconds: min, maxAdvertisementIntervalSeconds: max } = a.settings
+    const interval = 1000 * (min + this.#node.random() * (max - min))
+    a.timer.set(
+      now + (a.sent < MAX_INITIAL_ADVERTISEMENTS ? Math.min(interval, MAX_INITIAL_ADVERT_INTERVAL) : interval),
+    )
+  }
+
+  #input(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+    const { counters } = this.#node
+    if (m.kind !== 'routerSolicitation') return
+    if (m.code !== 0) {
+      counters.drop('bad-code')
+      return
+    }
+    if (h.src !== ANY4 && !this.#isNeighbour(d.port, h.src)) {
+      counters.drop('not-a-neighbour')
+      return
+    }
+    const a = this.#ports.get(d.port.index)
+    if (a === undefined) {
+      counters.drop('disabled')
+      return
+    }
+    if (h.dst === BROADCAST4 && a.settings.advertisementAddress !== BROADCAST4 && !a.told) {
+      a.told = true
+      const what = `${showIp(h.src)} asks for routers by broadcast, advertisements go to ${showIp(ALL_SYSTEMS)}`
+      this.#node.emit({ kind: 'log', at: now, port: d.port.index, what, about: h.src })
+    }
+    counters.answered++
+    // One that is due sooner answers as well, and so one answers many.
+    a.timer.set(Math.min(a.timer.at, now + this.#node.random() * MAX_RESPONSE_DELAY))
+  }
+
+  #isNeighbour(port: Port, address: Ip4): boolean {
+    const { routes, addresses } = this.#layer
+    return addresses
+      .of(port)
+      .some(
+        (a) => a.state === 'ready' && routes.mask(a.address, a.prefixLength) === routes.mask(address, a.prefixLength),
+      )
+  }
+}
+
+/** RFC 1256 §6. */
+const MAX_INITIAL_ADVERT_INTERVAL = 16_000
+const MAX_INITIAL_ADVERTISEMENTS = 3
+const MAX_RESPONSE_DELAY = 2000
+const LEAST_INTERVAL = 3
+const HEADER = 8
+/** Address and preference. */
+const ENTRY = 8
+const NOTHING = new Uint8Array(0)
