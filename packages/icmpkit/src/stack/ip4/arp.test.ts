@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { ip4, OneNode, port } from '../../../../../test/stack/one-node.ts'
 import type { Instant } from '../../clock.ts'
+import type { Ip4 } from '../../wire/addr.ts'
 import { hex, unhex } from '../../wire/octets.ts'
 
 /** An ARP frame as hex: `op` 1 request, 2 reply; addresses as hex. */
@@ -213,7 +214,7 @@ test('a scan of a whole network keeps the bounds on neighbours asked for and on 
   n.taken()
   const payload = new Uint8Array(1000)
   for (let i = 0; i < 10_000; i++)
-    n.node.ip4.send(0 as Instant, { dst: (0x0a100000 + i) as never, protocol: 253, payload })
+    n.node.ip4.send(0 as Instant, { dst: (0x0a100000 + i) as Ip4, protocol: 253, payload })
   expect(n.node.ip4.arp.entries().length).toBeLessThanOrEqual(128)
   n.collect()
   send(n, '10.0.0.2')
@@ -222,27 +223,40 @@ test('a scan of a whole network keeps the bounds on neighbours asked for and on 
   expect(n.node.ip4.arp.entries()).toHaveLength(1)
 })
 
-test('a frame for a resolved neighbour takes at 65,536 rows at most 3 times as long as at 1,024', () => {
-  const cost = (rows: number) => {
+test('a frame for a resolved neighbour takes at 65,536 rows at most 3 times as long as at 1,024', {
+  timeout: 60_000,
+}, () => {
+  const datagram = new Uint8Array(64)
+  const filled = (rows: number) => {
     const n = new OneNode({
       ports: [port(1, { addresses: ['10.0.0.1/8'] })],
       ip4: { arpProbe: { count: 0, announcements: 0 } },
     })
-    n.taken()
     const p = n.node.ports.get(1)!
-    for (let i = 0; i < rows; i++) n.give(frame(1, PEER, (0x0a100000 + i).toString(16).padStart(8, '0'), '0a000001'))
+    const bytes = unhex(frame(1, PEER, '0a100000', '0a000001'))
+    const a = { bytes, at: 0, end: 42, length: 42, origin: 'wire', link: 'host', checksum: 'unknown' } as const
+    for (let i = 0; i < rows; i++) {
+      bytes.set([0x10 + (i >> 16), i >> 8, i], 29)
+      n.node.handlePacket(0 as Instant, { ...a, stamp: 0 as Instant, clock: 'virtual', port: 1 })
+      p.queue.clear()
+    }
     expect(n.node.ip4.arp.entries()).toHaveLength(rows)
-    const datagram = new Uint8Array(64)
-    let best = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 30; round++) {
+    return (frames: number) => {
       const from = process.hrtime.bigint()
-      for (let i = 0; i < 20_000; i++) {
-        n.node.ip4.arp.transmit(1 as Instant, p, ((0x0a100000 + ((i * 7919) % rows)) | 0) as never, datagram, 0, 64)
+      for (let i = 0; i < frames; i++) {
+        n.node.ip4.arp.transmit(1 as Instant, p, (0x0a100000 + ((i * 7919) % rows)) as Ip4, datagram, 0, 64)
         p.queue.clear()
       }
-      best = Math.min(best, Number(process.hrtime.bigint() - from) / 20_000)
+      return Number(process.hrtime.bigint() - from) / frames
     }
-    return best
   }
-  expect(cost(65_536) / cost(1024)).toBeLessThan(3)
+  const few = filled(1024)
+  const many = filled(65_536)
+  // Turn by turn, and the best of each: whatever else this machine does meanwhile befalls both.
+  let [best1024, best65536] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (let round = 0; round < 100; round++) {
+    best1024 = Math.min(best1024, few(5000))
+    best65536 = Math.min(best65536, many(5000))
+  }
+  expect(best65536 / best1024).toBeLessThan(3)
 })
