@@ -64,7 +64,7 @@ export class Errors4 {
     const { quote, extensions } = originalDatagram.fit(original, objects, {
       unit: 4,
       limit: originalDatagram.LIMIT[4],
-      outer: ip4.HEADER + (options?.length ?? 0),
+      outer: ip4.HEADER + (((options?.length ?? 0) + 3) & ~3),
       quote: this.#settings.extensionQuote,
     })
     const end = icmp4.write(messageOf(fault, quote, extensions), this.#message, 0)

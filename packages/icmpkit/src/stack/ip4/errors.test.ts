@@ -1,0 +1,567 @@
+import { describe, expect, test } from 'vitest'
+import { ip4, OneNode, port } from '../../../../../test/stack/one-node.ts'
+import { datagram, echo, fragment, icmp, pattern, quad, read, udp } from '../../../../../test/stack/packet4.ts'
+import type { Arrival } from '../../door.ts'
+import { hex } from '../../wire/octets.ts'
+import type { PortConfig } from '../index.ts'
+import type { Ip4Settings } from './settings.ts'
+
+/** 192.0.2.1 on port 1, 198.51.100.1 on port 2; what is far away goes by 192.0.2.2. */
+function node(role: 'host' | 'gateway', settings: Partial<Ip4Settings> = {}, ports: PortConfig[] = PORTS): OneNode {
+  const n = new OneNode({ role, ports, ip4: { routes: ROUTES, ...settings } })
+  n.run(10_000)
+  n.taken()
+  return n
+}
+const PORTS = [
+  port(1, { medium: 'ip', addresses: ['192.0.2.1/24'] }),
+  port(2, { medium: 'ip', addresses: ['198.51.100.1/24'] }),
+]
+const ROUTES: Ip4Settings['routes'] = [
+  { prefix: ip4('0.0.0.0'), prefixLength: 0, kind: 'unicast', nextHop: ip4('192.0.2.2'), port: 1 },
+]
+const ROLES = ['host', 'gateway'] as const
+const one = (answers: Uint8Array[]) => {
+  expect(answers).toHaveLength(1)
+  return read(answers[0]!)
+}
+const NO_LIMIT = { errorLimit: { rate: Number.POSITIVE_INFINITY, burst: 1 } }
+
+describe.each(ROLES)('a %s', (role) => {
+  test('answers UDP to a port where nobody listens with code 3, the quote as it came (RFC 1122 §3.2.2.1) [v4-du-port-3] [v4-du-return-errors]', () => {
+    // Question, and all of the answer behind its IP header, as scapy makes them.
+    const [answer] = node(role).give('45100024000100004011f6b4c0000202c0000201303900350010909b7175657374696f6e')
+    expect(hex(answer!, 20)).toBe(
+      '030381220000000045100024000100004011f6b4c0000202c0000201303900350010909b7175657374696f6e',
+    )
+    const { src, dst, protocol, length } = read(answer!)
+    expect([src, dst, protocol, length]).toEqual(['192.0.2.1', '192.0.2.2', 1, 64])
+  })
+
+  test('answers a protocol that it does not speak with code 2 (RFC 1122 §3.2.2.1) [v4-du-proto-2]', () => {
+    // As scapy makes them.
+    const [answer] = node(role).give('450000180001000040fdf5e4c0000202c000020131323334')
+    expect(hex(answer!, 20)).toBe('0302989700000000450000180001000040fdf5e4c0000202c000020131323334')
+  })
+
+  test('says nothing to TCP, whose own way it is to reset (RFC 1122 §3.2.2.1, §4.1.3.1) [v4-du-port-3]', () => {
+    const n = node(role)
+    const syn = datagram({ protocol: 6 }, `3039005000000001000000005002ffff00000000`)
+    expect(n.give(syn).filter((b) => b[9] === 1)).toEqual([])
+  })
+
+  test('sends its error to the source of what it is about (RFC 792) [v4-err-dest-is-source]', () => {
+    for (const src of ['192.0.2.2', '192.0.2.77', '203.0.113.5'])
+      expect(one(node(role).give(udp({ src }))).dst).toBe(src)
+  })
+
+  test('quotes as much as fits in 576 octets, and no more (RFC 1812 §4.3.2.3) [v4-quote-576] [v4-quote-max] [v4-quote-min]', () => {
+    const n = node(role)
+    for (const octets of [0, 1, 64, 519, 520, 521, 600, 1472]) {
+      const original = udp({}, octets)
+      const { length, rest } = one(n.give(original))
+      const quoted = Math.min(original.length, 548)
+      expect(length).toBe(28 + quoted)
+      expect(hex(rest)).toBe(hex(original, 0, quoted))
+    }
+  })
+
+  test('quotes a header with 40 octets of options whole, and what is behind it (RFC 1122 §3.2.2) [v4-quote-min]', () => {
+    const original = udp({ options: '01'.repeat(40) }, 4)
+    expect(hex(one(node(role).give(original)).rest)).toBe(hex(original))
+  })
+
+  test('quotes an original of few octets without padding (RFC 792) [v4-quote-short-original]', () => {
+    for (const octets of [0, 1, 3, 4, 7]) {
+      const original = datagram({ protocol: 253 }, pattern(octets))
+      const { length, rest } = one(node(role).give(original))
+      expect(length).toBe(28 + 20 + octets)
+      expect(hex(rest)).toBe(hex(original))
+    }
+  })
+
+  test('quotes nothing of what the link added (RFC 791 §3.1) [v4-quote-no-link-padding]', () => {
+    const padded = new Uint8Array(46).fill(0xee)
+    padded.set(udp({}))
+    expect(hex(one(node(role).give(padded)).rest)).toBe(hex(udp({})))
+  })
+
+  test('quotes the length, identification, offset and checksum fields as they came, however long the quote is (RFC 791 §3.1) [v4-quote-total-length] [v4-quote-host-byte-order]', () => {
+    const original = udp({ id: 0x1234, df: true }, 1472)
+    const { rest } = one(node(role).give(original))
+    expect(hex(rest, 2, 4)).toBe('05dc')
+    expect(hex(rest, 0, 20)).toBe(hex(original, 0, 20))
+  })
+
+  test('keeps inner headers whole where they fit (RFC 1812 §4.3.2.3) [v4-quote-tunnel]', () => {
+    const inner = udp({ src: '10.0.0.1', dst: '10.0.0.2' }, 64, 'abcd1234')
+    const { code, rest } = one(node(role).give(datagram({ protocol: 4 }, inner)))
+    expect(code).toBe(2)
+    expect(hex(rest, 20, 20 + inner.length)).toBe(hex(inner))
+  })
+
+  test('answers one bad datagram with one error, that of the first check which fails (RFC 1812 §4.3.3) [v4-err-one-per-datagram]', () => {
+    // Bad option, protocol nobody speaks, TTL 1: the option comes first.
+    const types = node(role)
+      .give(datagram({ protocol: 253, ttl: 1, options: '07010000' }))
+      .map((b) => read(b).type)
+    expect(types).toEqual([12])
+    // Gateways: no route, TTL 1, too big for the next link: only the first. Hosts: none of their business.
+    const n = node(role, { routes: [] })
+    const transit = udp({ dst: '203.0.113.1', ttl: 1, df: true }, 1400)
+    expect(n.give(transit).map((b) => [read(b).type, read(b).code])).toEqual(role === 'host' ? [] : [[3, 0]])
+  })
+
+  test('says nothing about a time exceeded, an unreachable, or any other error, though all is wrong with it (RFC 1122 §3.2.2) [v4-err-not-about-error]', () => {
+    for (const type of [3, 4, 5, 11, 12, 31, 40]) {
+      const quote = udp({ src: '192.0.2.1', dst: '192.0.2.2' })
+      const n = node(role)
+      expect(n.give(datagram({ protocol: 1, options: '07010000' }, icmp(type, 0, '00000000', quote)))).toEqual([])
+      expect(n.node.counters.suppressed['about-an-error']).toBe(1)
+    }
+    // A question is no error.
+    expect(one(node(role).give(echo({ options: '07010000' }))).type).toBe(12)
+  })
+
+  test('says nothing about a message of a type that nobody has assigned, nor about one without a type (RFC 1122 §3.2.2) [v4-err-unknown-icmp-type]', () => {
+    const n = node(role)
+    expect(n.give(datagram({ protocol: 1, options: '07010000' }, icmp(200, 0, '00000000')))).toEqual([])
+    expect(n.give(datagram({ protocol: 1, options: '07010000' }))).toEqual([])
+    expect(n.node.counters.suppressed['about-an-error']).toBe(2)
+  })
+
+  test('may answer a question with an error: echo, router advertisement, timestamp, extended echo (RFC 1122 §3.2.2) [v4-err-about-query]', () => {
+    for (const type of [0, 8, 9, 10, 13, 14, 15, 16, 17, 18, 42, 43]) {
+      const n = node(role)
+      expect(
+        one(n.give(datagram({ protocol: 1, options: '07010000' }, icmp(type, 0, '00000000', pattern(12))))).type,
+      ).toBe(12)
+    }
+  })
+
+  test('says nothing about a broadcast or a multicast (RFC 1122 §3.2.2) [v4-err-not-ip-bcast]', () => {
+    for (const dst of ['255.255.255.255', '192.0.2.255', '224.0.0.1']) {
+      const n = node(role)
+      expect(n.give(udp({ dst }))).toEqual([])
+      expect(n.give(datagram({ dst, protocol: 253 }))).toEqual([])
+      expect(n.give(datagram({ dst, options: '07010000' }))).toEqual([])
+      const { multicast = 0, broadcast = 0 } = n.node.counters.suppressed
+      expect(multicast + broadcast).toBe(3)
+    }
+  })
+
+  test('says nothing about what the link brought as a broadcast or a multicast, whatever address is in it (RFC 1122 §3.2.2) [v4-err-not-link-bcast]', () => {
+    const n = node(role)
+    expect(n.give(udp({}), { link: 'broadcast' })).toEqual([])
+    expect(n.give(udp({}), { link: 'multicast' })).toEqual([])
+    expect(n.give(datagram({ options: '07010000' }), { link: 'multicast' })).toEqual([])
+    expect(n.node.counters.suppressed['link-broadcast']).toBe(2)
+    expect(n.give(udp({}), { link: 'host' })).toHaveLength(1)
+  })
+
+  test('says nothing about a fragment other than the first (RFC 1122 §3.2.2) [v4-err-not-later-fragment] [v4-quote-fragment-zero]', () => {
+    const n = node(role)
+    const bad = datagram({ options: '07010000', offset: 1480, mf: true }, pattern(8))
+    expect(n.give(bad)).toEqual([])
+    expect(n.node.counters.suppressed['later-fragment']).toBe(1)
+    const first = datagram({ options: '07010000', mf: true }, pattern(8))
+    expect(hex(one(n.give(first)).rest)).toBe(hex(first))
+  })
+
+  test('says nothing to a source that is not one host (RFC 1122 §3.2.2) [v4-err-not-bad-source]', () => {
+    const sources = ['0.0.0.0', '0.1.2.3', '127.0.0.1', '224.0.0.5', '240.0.0.1', '255.255.255.255', '192.0.2.255']
+    for (const src of [...sources, '192.0.2.0', '198.51.100.255']) {
+      const n = node(role)
+      expect(n.give(udp({ src })), src).toEqual([])
+      expect(n.give(datagram({ src, options: '07010000' })), src).toEqual([])
+    }
+  })
+
+  test.each<[string, Uint8Array, Partial<Arrival>]>([
+    ['an error inside', datagram({ protocol: 1, options: '07010000' }, icmp(11, 0, '00000000', udp({}))), {}],
+    ['a broadcast', udp({ dst: '192.0.2.255', options: '07010000' }), {}],
+    ['a multicast', udp({ dst: '224.0.0.1', options: '07010000' }), {}],
+    ['a link broadcast', udp({ options: '07010000' }), { link: 'broadcast' }],
+    ['a later fragment', datagram({ options: '07010000', offset: 8 }, pattern(8)), {}],
+    ['a source of class E', udp({ src: '240.1.1.1', options: '07010000' }), {}],
+  ])(
+    'with a parameter problem at hand and %s lets the prohibition win (RFC 1122 §3.2.2) [v4-err-precedence-of-rules]',
+    (_, bytes, how) => {
+      expect(node(role).give(bytes, how)).toEqual([])
+    },
+  )
+
+  test('says nothing about a header that is not one (RFC 1812 §5.2.2) [v4-err-not-invalid-header]', () => {
+    const n = node(role)
+    for (const dst of ['192.0.2.1', '203.0.113.1']) {
+      expect(n.give(udp({ dst, spoil: 1 }))).toEqual([])
+      expect(n.give(udp({ dst, version: 6 }))).toEqual([])
+      expect(n.give(udp({ dst, version: 5 }))).toEqual([])
+      expect(n.give(udp({ dst, ihl: 4 }))).toEqual([])
+      expect(n.give(udp({ dst, ihl: 3 }))).toEqual([])
+      expect(n.give(udp({ dst, length: 19 }))).toEqual([])
+      expect(n.give(udp({ dst }).subarray(0, 19))).toEqual([])
+    }
+    expect(n.node.counters.errorsSent).toEqual({})
+  })
+
+  test('says nothing where the text calls for a silent discard, and counts each (RFC 1812 §4.3.2.7, RFC 1122 §3.1) [v4-err-not-silent-discard] [v4-err-log-silent]', () => {
+    const silent: [string, Uint8Array, Partial<Arrival>][] = [
+      ['bad-checksum', udp({ spoil: 2 }), {}],
+      ['bad-checksum', datagram({ protocol: 1 }, icmp(8, 0, '00000000', '', 1)), {}],
+      ['martian-source', udp({ src: '127.0.0.1' }), {}],
+      ['martian-source', udp({ src: '224.0.0.9' }), {}],
+      ['martian-destination', udp({ dst: '127.0.0.1' }), {}],
+      ['martian-destination', udp({ dst: '0.0.0.0' }), {}],
+      ['link-broadcast', udp({}), { link: 'broadcast' }],
+      ['unknown-type', datagram({ protocol: 1 }, icmp(200, 0, '00000000')), {}],
+      ['source-quench', datagram({ protocol: 1 }, icmp(4, 0, '00000000', udp({ src: '192.0.2.1' }))), {}],
+      ['other-host', udp({}), { link: 'other' }],
+    ]
+    for (const [why, bytes, how] of silent) {
+      const n = node(role)
+      expect(n.give(bytes, how), why).toEqual([])
+      expect(n.node.counters.dropped, why).toEqual({ [why]: 1 })
+    }
+  })
+
+  test('drops a message of a type that it does not know without a word, having shown it to raw listeners (RFC 1122 §3.2.2, RFC 1812 §4.3.2.1) [v4-err-unknown-type-host] [v4-err-unknown-type-router]', () => {
+    const n = node(role)
+    const seen: number[] = []
+    expect(n.give(datagram({ protocol: 1 }, icmp(200, 0, '00000000')))).toEqual([])
+    n.node.transport.raw.add({ message: (_, d) => void seen.push(d.bytes[d.at]!), owns: () => false })
+    expect(n.give(datagram({ protocol: 1 }, icmp(200, 0, '00000000')))).toEqual([])
+    expect(seen).toEqual([200])
+    expect(n.node.counters.dropped['unknown-type']).toBe(2)
+  })
+
+  test.each([
+    ['a length octet below 2', '07010000', 21],
+    ['a length octet beyond the header', '07080400', 21],
+    ['a length octet that is missing', '01010107', 24],
+    ['an unknown option of length 0', 'de000000', 21],
+    ['an option at 24 that overruns', '01010101de090000', 25],
+    ['a record route whose pointer is in its own header', '0707030000000000', 22],
+    ['a timestamp with a flag that nobody has defined', '4408050200000000', 23],
+    ['two source routes', '830708cb00710101830708cb00710200', 28],
+  ])(
+    'answers a datagram for itself with %s by a parameter problem that points there (RFC 1122 §3.2.2.5) [v4-pp-host-generate] [v4-pp-pointer-meaning]',
+    (_, options, pointer) => {
+      const original = udp({ options })
+      const { type, code, word, rest } = one(node(role, { sourceRoutes: 'reject' }).give(original))
+      expect([type, code, word[0]]).toEqual([12, 0, pointer])
+      expect(hex(word, 1)).toBe('000000')
+      expect(hex(rest)).toBe(hex(original))
+    },
+  )
+
+  test('says nothing of options that did not make it drop the datagram (RFC 792) [v4-pp-only-if-dropped]', () => {
+    for (const options of [
+      'de040000',
+      '94040000',
+      '0707080000000000',
+      '440c0d01c00002020000000001000000',
+      '00aabbcc',
+    ]) {
+      expect(one(node(role).give(echo({ options }))).type).toBe(0)
+    }
+  })
+
+  test('that demands an option answers a datagram without it by code 1, the option in the pointer (RFC 1108 §2.8.1) [v4-pp-code1-missing]', () => {
+    const n = node(role, { requiredOption: 130 })
+    const { type, code, word } = one(n.give(udp({})))
+    expect([type, code, word[0]]).toEqual([12, 1, 130])
+    expect(one(n.give(echo({ options: `820b${'00'.repeat(10)}` }))).type).toBe(0)
+  })
+
+  test('bears the TOS of an error as it should: precedence 6, TOS bits of the original on a gateway, none on a host (RFC 1812 §4.3.2.5, RFC 1122 §3.2.2) [v4-err-tos-router] [v4-err-tos-host] [v4-err-precedence-6-7]', () => {
+    for (const [tos, gateway] of [
+      [0, 0xc0],
+      [0x10, 0xd0],
+      [0xa8, 0xc8],
+    ]) {
+      expect(one(node(role).give(udp({ tos: tos! }))).tos).toBe(role === 'host' ? 0xc0 : gateway)
+    }
+    expect(one(node(role, { errorPrecedence: 7 }).give(udp({}))).tos).toBe(0xe0)
+    expect(one(node(role, { errorPrecedence: 0 }).give(udp({}))).tos).toBe(0)
+  })
+
+  test('quotes a fragmented datagram by what its first fragment said, put together (RFC 792) [v4-quote-fragment-zero]', () => {
+    const whole = udp({ id: 3 }, 592)
+    const n = node(role)
+    expect(n.give(fragment(whole, 0, 296))).toEqual([])
+    expect(hex(one(n.give(fragment(whole, 296, 600))).rest)).toBe(hex(whole, 0, 548))
+  })
+
+  test('counts each error by kind and code, and why others were not sent (RFC 1812 §4.1)', () => {
+    const n = node(role)
+    n.give(udp({}))
+    n.give(udp({ dst: '192.0.2.255' }))
+    expect(n.node.counters.errorsSent).toEqual({ 'v4 unreachable 3': 1 })
+    expect(n.node.counters.suppressed).toEqual({ broadcast: 1 })
+  })
+})
+
+test('a host answers with the address that was asked, a gateway with one of the port that the error leaves by (RFC 1812 §4.3.2.4) [v4-err-source-router]', () => {
+  // From behind port 1 to the address of port 2.
+  const across = udp({ src: '203.0.113.7', dst: '198.51.100.1' })
+  expect(one(node('host').give(across, { port: 2 })).src).toBe('198.51.100.1')
+  const gateway = node('gateway')
+  expect(one(gateway.give(across, { port: 2 })).src).toBe('192.0.2.1')
+  expect(
+    gateway
+      .taken()
+      .filter((s) => s.bytes[0] === 0x45)
+      .map((s) => s.port),
+  ).toEqual([1])
+  // In transit, in by port 2, back out by port 1.
+  const expired = udp({ src: '203.0.113.7', dst: '203.0.113.9', ttl: 1 })
+  expect(one(gateway.give(expired, { port: 2 })).src).toBe('192.0.2.1')
+  expect(one(node('gateway', { errorSource: 'incoming' }).give(expired, { port: 2 })).src).toBe('198.51.100.1')
+})
+
+test('a gateway whose port has no address answers with its router-id (RFC 1812 §2.2.7, §4.3.2.4) [v4-err-source-router]', () => {
+  const ports = [port(1, { medium: 'ip' }), port(2, { medium: 'ip', addresses: ['198.51.100.1/24'] })]
+  const routes = [{ ...ROUTES[0]!, nextHop: undefined }]
+  const expired = udp({ src: '203.0.113.7', dst: '198.51.100.9', ttl: 1 })
+  expect(one(node('gateway', { routes, routerId: ip4('198.51.100.1') }, ports).give(expired)).src).toBe('198.51.100.1')
+})
+
+test('an error goes back along the source route that brought its cause, reversed (RFC 1812 §4.3.2.6) [v4-err-source-route]', () => {
+  const passed = udp({
+    src: '203.0.113.7',
+    dst: '198.51.100.9',
+    ttl: 1,
+    options: `830b08${quad('203.0.113.1')}${quad('198.51.100.33')}00`,
+  })
+  const followed = one(node('gateway', { sourceRoutes: 'forward' }).give(passed))
+  expect([followed.type, followed.dst]).toEqual([11, '203.0.113.1'])
+  expect(hex(followed.options)).toBe(`830704${quad('203.0.113.7')}00`)
+  expect(followed.length).toBeLessThanOrEqual(576)
+})
+
+test('but not where the error is a parameter problem about that source route (RFC 1812 §4.3.2.6) [v4-err-source-route]', () => {
+  const two = `830708${quad('203.0.113.1')}01830708${quad('203.0.113.2')}00`
+  const about = one(node('host').give(udp({ src: '203.0.113.7', options: two })))
+  expect([about.type, about.word[0], about.dst, about.options.length]).toEqual([12, 28, '203.0.113.7', 0])
+  // About another option it does.
+  const other = one(node('host').give(udp({ src: '203.0.113.7', options: `830708${quad('203.0.113.1')}0107030300` })))
+  expect([other.type, other.word[0], other.dst]).toEqual([12, 30, '203.0.113.1'])
+})
+
+test('with 40 octets of its own options an error is still no longer than 576 octets (RFC 1812 §4.3.2.3) [v4-quote-max]', () => {
+  const route = `8327${'28'}${quad('203.0.113.1').repeat(9)}00`
+  const { length, options } = one(node('host').give(udp({ src: '203.0.113.7', options: route }, 1000)))
+  expect(options.length).toBe(40)
+  expect(length).toBe(576)
+})
+
+test('a host answers an unfinished source route by code 5, unless an error travels along it (RFC 1122 §3.3.5) [v4-du-sr-failed-host]', () => {
+  const options = `830704${quad('203.0.113.1')}00`
+  const { type, code } = one(node('host').give(udp({ options })))
+  expect([type, code]).toEqual([3, 5])
+  const n = node('host')
+  expect(n.give(datagram({ protocol: 1, options }, icmp(11, 0, '00000000', udp({}))))).toEqual([])
+  expect(n.give(udp({ options, dst: '192.0.2.255' }))).toEqual([])
+  expect(n.node.counters.dropped['source-route']).toBe(2)
+  const dropped = node('host', { sourceRoutes: 'drop' })
+  expect(dropped.give(udp({ options }))).toEqual([])
+  expect(dropped.node.counters.dropped['source-route']).toBe(1)
+})
+
+test('a host that follows source routes answers by code 4 where DF forbids to cut, and by code 5 where a strict route is not to a neighbour (RFC 1122 §3.3.5) [v4-du-sr-host-codes]', () => {
+  const ports = [
+    port(1, { medium: 'ip', addresses: ['192.0.2.1/24'] }),
+    port(2, { medium: 'ip', mtu: 1000, addresses: ['198.51.100.1/24'] }),
+  ]
+  const n = node('host', { sourceRoutes: 'forward' }, ports)
+  const loose = `830704${quad('198.51.100.7')}00`
+  const tooBig = one(n.give(udp({ options: loose, df: true }, 1200)))
+  expect([tooBig.type, tooBig.code, hex(tooBig.word)]).toEqual([3, 4, '000003e8'])
+  const strict = `890704${quad('203.0.113.1')}00`
+  const failed = one(n.give(udp({ options: strict })))
+  expect([failed.type, failed.code]).toEqual([3, 5])
+  // What it can forward goes on, this node in the place of the address used.
+  const onward = one(n.give(udp({ options: loose, src: '192.0.2.2' })))
+  expect([onward.dst, hex(onward.options)]).toEqual(['198.51.100.7', `830708${quad('198.51.100.1')}00`])
+})
+
+test('a gateway answers a datagram that the link cut short by a parameter problem about its length, a host does not (RFC 1812 §5.2.2) [v4-pp-truncated-link]', () => {
+  const short = udp({ length: 200 }, 72)
+  expect(short.length).toBe(100)
+  const { type, code, word, rest } = one(node('gateway').give(short))
+  expect([type, code, word[0]]).toEqual([12, 0, 2])
+  expect(hex(rest)).toBe(hex(short))
+  expect(one(node('gateway').give(udp({ length: 200, dst: '203.0.113.1' }, 72))).word[0]).toBe(2)
+  const host = node('host')
+  expect(host.give(short)).toEqual([])
+  expect(host.node.counters.malformed.truncated).toBe(1)
+  // A door that gave less than the wire had is no fault of the sender's.
+  const cut = node('gateway')
+  expect(cut.give(short, { length: 200 })).toEqual([])
+  expect(cut.node.counters.dropped.cut).toBe(1)
+})
+
+test('a gateway answers a strict source route that came to the wrong node by pointer 16 (RFC 1812 §5.2.2) [v4-pp-ssrr-wrong-node]', () => {
+  const astray = udp({ dst: '203.0.113.9', options: `890704${quad('203.0.113.1')}00` })
+  const { type, code, word } = one(node('gateway', { sourceRoutes: 'forward' }).give(astray))
+  expect([type, code, word[0]]).toEqual([12, 0, 16])
+})
+
+test('a gateway points to the second of two source routes in transit (RFC 1812 §5.2.4.1) [v4-pp-two-source-routes] [v4-pp-router-generate]', () => {
+  const two = `830704${quad('203.0.113.1')}01830704${quad('203.0.113.2')}01`
+  const { type, word } = one(
+    node('gateway').give(udp({ src: '198.51.100.7', dst: '203.0.113.9', options: two }), { port: 2 }),
+  )
+  expect([type, word[0]]).toEqual([12, 28])
+  const overrun = one(
+    node('gateway').give(udp({ src: '198.51.100.7', dst: '203.0.113.9', options: 'de090000' }), { port: 2 }),
+  )
+  expect([overrun.type, overrun.code, overrun.word[0]]).toEqual([12, 0, 21])
+})
+
+test('a parameter problem quotes options and TTL as they came, though a record route was there to be filled in (RFC 1812 §4.3.3.5) [v4-pp-field-unchanged]', () => {
+  const original = udp({ src: '198.51.100.7', dst: '203.0.113.9', ttl: 9, options: `0707040000000001de090000` }, 8)
+  const { type, rest } = one(node('gateway').give(original, { port: 2 }))
+  expect(type).toBe(12)
+  expect(hex(rest)).toBe(hex(original))
+  // As a helper that found its fault later would have it: the header that was received goes in place of the changed one.
+  const n = node('gateway')
+  const changed = original.slice()
+  changed[8] = 8
+  changed[22] = 8
+  const d = { bytes: changed, frame: 0, at: 0, end: changed.length, length: changed.length, link: 'host' } as const
+  const more = { checksum: 'unknown', stamp: 10_000 as never, clock: 'virtual', port: n.node.ports.get(2)! } as const
+  n.node.ip4.errors.report(
+    10_000 as never,
+    { ...d, ...more },
+    { kind: 'parameterProblem', code: 0, pointer: 29 },
+    original.subarray(0, 32),
+  )
+  expect(hex(one(n.collect()).rest)).toBe(hex(original))
+})
+
+test('an error quotes the octets received; a gateway may have changed TTL, checksum and options (RFC 1122 §3.2.2, RFC 1812 §4.3.2.3) [v4-quote-unchanged]', () => {
+  const own = udp({ tos: 0x08, id: 0xbeef, options: '94040000' }, 100)
+  expect(hex(one(node('host').give(own)).rest)).toBe(hex(own))
+  const transit = udp({ src: '198.51.100.7', dst: '203.0.113.9', ttl: 1 }, 100)
+  const { rest } = one(node('gateway').give(transit, { port: 2 }))
+  expect(hex(rest, 20)).toBe(hex(transit, 20))
+  expect(hex(rest, 0, 8)).toBe(hex(transit, 0, 8))
+})
+
+test('a gateway says nothing in transit about errors, later fragments, types unknown or broadcasts of the link, though their TTL ends (RFC 1812 §4.3.2.7) [v4-err-not-about-error] [v4-err-not-later-fragment] [v4-err-unknown-icmp-type]', () => {
+  const f = { src: '198.51.100.7', dst: '203.0.113.9', ttl: 1, protocol: 1 }
+  const n = node('gateway')
+  const quote = udp({})
+  for (const type of [3, 4, 5, 11, 12])
+    expect(n.give(datagram(f, icmp(type, 0, '00000000', quote)), { port: 2 })).toEqual([])
+  expect(n.give(datagram(f, icmp(200, 0, '00000000')), { port: 2 })).toEqual([])
+  expect(n.give(datagram({ ...f, protocol: 17, offset: 1480 }, pattern(8)), { port: 2 })).toEqual([])
+  expect(n.give(udp({ ...f, protocol: 17 }), { port: 2, link: 'broadcast' })).toEqual([])
+  expect(one(n.give(datagram({ ...f, protocol: 17, mf: true }, pattern(8)), { port: 2 })).type).toBe(11)
+  expect(one(n.give(echo(f), { port: 2 })).type).toBe(11)
+})
+
+test('the switch against time exceeded silences the one port, and is off to begin with (RFC 1812 §5.2.7.3) [v4-te-ttl-option-default]', () => {
+  const byTwo = udp({ src: '198.51.100.7', dst: '203.0.113.9', ttl: 1 })
+  const byOne = udp({ src: '192.0.2.7', dst: '198.51.100.9', ttl: 1 })
+  const fresh = node('gateway')
+  expect(fresh.give(byTwo, { port: 2 })).toHaveLength(1)
+  expect(fresh.give(byOne)).toHaveLength(1)
+  const n = node('gateway', { noTimeExceeded: [2] })
+  expect(n.give(byTwo, { port: 2 })).toEqual([])
+  expect(n.node.counters.suppressed['switched-off']).toBe(1)
+  expect(one(n.give(byOne)).type).toBe(11)
+})
+
+describe('the limit on errors', () => {
+  /** Errors that left in the second during which `each` millisecond brought ten datagrams. */
+  const flood = (n: OneNode, src: (i: number) => string): number => {
+    let errors = 0
+    for (let i = 0; i < 10_000; i++) {
+      if (i % 10 === 0) n.run(1)
+      errors += n.give(udp({ src: src(i) })).length
+    }
+    return errors
+  }
+
+  test('is the configured rate and its burst, of whatever number of faults (RFC 1812 §4.3.2.8) [v4-rate-errors] [v4-rate-config]', () => {
+    const many = (i: number) => `203.0.${113 + (i % 100)}.${i % 250}`
+    const n = node('gateway')
+    const sent = flood(n, many)
+    expect(sent).toBeGreaterThanOrEqual(100)
+    expect(sent).toBeLessThanOrEqual(150)
+    expect(n.node.counters.suppressed['rate-limit']).toBe(10_000 - sent)
+    expect(flood(node('gateway', { errorLimit: { rate: 10, burst: 5 } }), many)).toBeLessThanOrEqual(15)
+    expect(flood(node('gateway', { errorLimit: { rate: 10, burst: 5 } }), many)).toBeGreaterThanOrEqual(14)
+    expect(flood(node('gateway', { errorLimit: { rate: 0, burst: 5 } }), many)).toBe(0)
+    expect(flood(node('gateway', NO_LIMIT), many)).toBe(10_000)
+  })
+
+  test('counts each port apart (RFC 1812 §4.3.2.8) [v4-rate-config]', () => {
+    const n = node('gateway', { errorLimit: { rate: 1, burst: 1 } })
+    expect(n.give(udp({}))).toHaveLength(1)
+    expect(n.give(udp({}))).toEqual([])
+    expect(n.give(udp({ src: '198.51.100.7' }), { port: 2 })).toHaveLength(1)
+  })
+
+  test('never suppresses a single error after a quiet time (RFC 1812 §4.3.2.8) [v4-rate-timer]', () => {
+    const n = node('gateway', { errorLimit: { rate: 1, burst: 1 } })
+    for (let i = 0; i < 20; i++) {
+      n.run(1001)
+      expect(n.give(udp({}))).toHaveLength(1)
+    }
+  })
+
+  test('for one source leaves room for another, and a million sources cost no memory (RFC 1812 §4.3.2.8) [v4-rate-per-dest]', () => {
+    const n = node('gateway')
+    expect(flood(n, () => '192.0.2.66')).toBeLessThanOrEqual(75)
+    expect(n.give(udp({ src: '192.0.2.67' }))).toHaveLength(1)
+    const before = process.memoryUsage().heapUsed
+    for (let i = 0; i < 1_000_000; i++)
+      n.node.ip4.errors.report((20_000 + i / 1000) as never, fault(n, i), { kind: 'unreachable', code: 1 })
+    globalThis.gc?.()
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20)
+  })
+
+  const bytes = udp({})
+  const fault = (n: OneNode, i: number) => {
+    bytes[12] = 20 + (i >> 18)
+    bytes[13] = i >> 10
+    bytes[14] = i >> 2
+    bytes[15] = 1 + (i & 3)
+    const rest = { link: 'host', checksum: 'unknown', stamp: 0 as never, clock: 'virtual' } as const
+    return { bytes, frame: 0, at: 0, end: bytes.length, length: bytes.length, port: n.node.ports.get(1)!, ...rest }
+  }
+})
+
+test('no stimulus yields the codes 6, 8, 9, 10 or a parameter problem of code 2 (RFC 1812 §5.2.7.1) [v4-du-net-unknown-6] [v4-du-isolated-8] [v4-pp-code2-length]', () => {
+  const seen = new Set<string>()
+  for (const role of ROLES) {
+    for (const sourceRoutes of ['drop', 'reject', 'forward'] as const) {
+      const kinds = ['unreachable', 'prohibit', 'blackhole'] as const
+      for (const kind of [...kinds, undefined]) {
+        const routes = kind === undefined ? [] : [{ ...ROUTES[0]!, kind, port: -1, nextHop: undefined }]
+        const n = node(role, { sourceRoutes, routes, ...NO_LIMIT })
+        for (const dst of ['192.0.2.1', '198.51.100.9', '203.0.113.9', '192.0.2.255', '10.0.0.1', '240.0.0.1']) {
+          for (const options of [
+            '',
+            '07010000',
+            'de090000',
+            `830704${quad('203.0.113.1')}00`,
+            `890704${quad('10.0.0.1')}00`,
+          ]) {
+            for (const ttl of [0, 1, 64]) {
+              for (const b of n.give(udp({ dst, options, ttl, df: true }, 1400))) {
+                const { type, code, protocol } = read(b)
+                if (protocol === 1) seen.add(`${type}/${code}`)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  expect([...seen].sort()).toEqual(['11/0', '12/0', '3/0', '3/1', '3/13', '3/3', '3/5'])
+})
