@@ -26,6 +26,14 @@ export function mapping(fd: number, size: number, offset = 0, door = 'arena'): A
   return mapped(size, MAP_SHARED, fd, door, offset)
 }
 
+/**
+ * The kernel's ring goes back to the kernel now, though views of it may live on: zeros take its place. A mapped ring
+ * keeps its socket alive, closed or not, and with it all that ends with the socket.
+ */
+export function detach({ address, bytes }: Arena): void {
+  sys().mmap(address, bytes.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+}
+
 function mapped(size: number, flags: number, fd: number, door: string, offset = 0): Arena {
   const os = sys()
   const length = Math.ceil(size / PAGE) * PAGE
@@ -46,4 +54,5 @@ const PROT_READ = 1
 const PROT_WRITE = 2
 const MAP_SHARED = 1
 const MAP_PRIVATE = 2
+const MAP_FIXED = 0x10
 const MAP_ANONYMOUS = 0x20

@@ -37,7 +37,9 @@ export function guardDevice(table: string, device: string, mark: number): Device
     try {
       socket.batch([newTable(table), newChain(table, INGRESS, device)], 'NFT_MSG_NEWTABLE')
     } catch (e) {
-      if (e instanceof OsError && e.errno === Errno.EEXIST) throw e
+      // Whose table it is may not be told from a right that is missing.
+      if (e instanceof OsError && e.errno === Errno.EPERM && isGuarded(table))
+        throw new OsError(Errno.EEXIST, e.syscall, DOOR)
       throw explained(e)
     }
     let silent = true

@@ -36,8 +36,11 @@ function openPacketPort(spec: Extract<PortSpec, { kind: 'packet' }>): PortDoor {
     const { index, name, mtu } = now
     const mac = medium === 'ip' ? NO_MAC : now.address
     const held = seizure
-    return new PacketDoor(ring, { index, name, medium, mac, mtu, up: now.up && now.running }, held.cannot, () =>
-      held.release(),
+    return new PacketDoor(
+      ring,
+      { kind: 'packet', index, name, medium, mac, mtu, up: now.up && now.running },
+      held.cannot,
+      () => held.release(),
     )
   } catch (e) {
     if (seizure === undefined) netlink.close()
@@ -70,7 +73,15 @@ function openTunPort(spec: Extract<PortSpec, { kind: 'tun' | 'tap' }>, netlink: 
     const link = netlink.link(tun.name)!
     const medium = link.hardware === Hardware.ether ? 'ethernet' : 'ip'
     const mac = medium === 'ip' ? NO_MAC : (spec.mac ?? ownMac(link))
-    return new TunDoor(tun, { index: link.index, name: tun.name, medium, mac, mtu: link.mtu, up: true })
+    return new TunDoor(tun, {
+      kind: spec.kind,
+      index: link.index,
+      name: tun.name,
+      medium,
+      mac,
+      mtu: link.mtu,
+      up: true,
+    })
   } catch (e) {
     tun.close()
     throw e

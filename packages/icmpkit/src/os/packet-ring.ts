@@ -5,7 +5,7 @@
  *
  *   slot: | tpacket2_hdr 32 | sockaddr_ll 20 | … | virtio_net_hdr 10 | frame … |
  */
-import { type Arena, arena, mapping } from './arena.ts'
+import { type Arena, arena, detach, mapping } from './arena.ts'
 import { Errno, OsError } from './os-error.ts'
 import { attachFilter, JUMP_EQUAL, LOAD_BYTE, RETURN } from './packet-filter.ts'
 import type { Link } from './rtnetlink.ts'
@@ -68,6 +68,7 @@ export class PacketRing {
     this.#slotSize = Math.min(2 ** Math.ceil(Math.log2(link.mtu + HEADERS)), MAX_SLOT)
     this.#perBlock = BLOCK / this.#slotSize
     this.#slots = BLOCKS * this.#perBlock
+    let ring: Arena | undefined
     try {
       const socket = this.#socket
       socket.set(SOL_PACKET, PACKET_VERSION, TPACKET_V2, 'PACKET_VERSION')
@@ -86,13 +87,15 @@ export class PacketRing {
       ])
       const request = new Uint32Array([BLOCK, BLOCKS, this.#slotSize, this.#slots])
       socket.setBytes(SOL_PACKET, PACKET_RX_RING, new Uint8Array(request.buffer), 16, 'PACKET_RX_RING')
-      this.#ring = mapping(socket.fd, BLOCK * BLOCKS, 0, DOOR)
+      ring = mapping(socket.fd, BLOCK * BLOCKS, 0, DOOR)
+      this.#ring = ring
       this.#words = new Int32Array(this.#ring.bytes.buffer)
       bind(socket, link.index)
       // Without IPv6 in the kernel the link filter has lost 33:33:00:00:00:01: a NIC would drop neighbour discovery.
       member(socket, link.index, options.promiscuous ? PACKET_MR_PROMISC : PACKET_MR_ALLMULTI)
     } catch (e) {
       this.#socket.close()
+      if (ring !== undefined) detach(ring)
       throw e
     }
     this.frame = {
@@ -202,6 +205,7 @@ export class PacketRing {
     this.#open = false
     forget(this.fd)
     this.#socket.close()
+    detach(this.#ring)
   }
 }
 

@@ -32,6 +32,7 @@ interface PacketSpec {
 
 /** The interface behind a door, as it was when it was opened. */
 export interface PortFacts {
+  readonly kind: PortSpec['kind']
   readonly index: number
   readonly name: string
   readonly medium: 'ip' | 'ethernet'
