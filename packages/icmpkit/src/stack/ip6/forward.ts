@@ -10,6 +10,7 @@ import { type Ip6, readIp6 } from '../../wire/addr.ts'
 import * as ip6 from '../../wire/ip6.ts'
 import { Filter, type Filtered } from '../filter.ts'
 import type { Inbound } from '../inbound.ts'
+import { ttlOf } from '../label-stack.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import type { Route } from '../route-table.ts'
@@ -69,7 +70,7 @@ export class Forwarder6 {
     if (!this.#isSourceValid(d)) {
       return this.#refuse(now, d, 'reverse-path', unreachable(this.#settings.transit.reversePathCode))
     }
-    const hopLimit = bytes[at + HOP_LIMIT]!
+    const hopLimit = ttlOf(d, bytes[at + HOP_LIMIT]!)
     if (hopLimit <= 1) return this.#refuse(now, d, 'ttl', { kind: 'timeExceeded', code: 0 })
     if (isLinkLocalAt(bytes, at + SRC) && out !== d.port) return this.#refuse(now, d, 'scope', unreachable(2))
     const mtu = layer.linkMtu(out)
