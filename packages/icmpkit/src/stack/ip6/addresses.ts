@@ -20,7 +20,7 @@ export interface Address6 {
   /** When it stops being preferred, and being at all; Infinity for good. */
   preferredUntil: number
   validUntil: number
-  readonly origin: 'configured' | 'link-local' | 'autoconfigured'
+  readonly origin: 'configured' | 'link-local' | 'autoconfigured' | 'subnet-router'
   /** RFC 8981. */
   readonly temporary: boolean
   /** Shared with other nodes: answered, never spoken from as an error's source (RFC 4291 §2.6). */

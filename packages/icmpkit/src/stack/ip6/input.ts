@@ -19,13 +19,11 @@ import { Breach, Breaches } from './header-limits.ts'
 import { isLoopbackAt, isMulticastAt, isNowhereAt, scopeAt } from './octet-tests.ts'
 import { Options6 } from './options.ts'
 import type { Packet6 } from './packet.ts'
-import { Reassembly6 } from './reassembly.ts'
 import { nextSegment } from './segment-routing.ts'
 import type { Ip6Settings } from './settings.ts'
 import { hasWholeChain, NO_NEXT_HEADER, upperHeaderOctets } from './upper-header.ts'
 
 export class Input6 {
-  readonly reassembly: Reassembly6
   readonly #node: Node
   readonly #settings: Ip6Settings
   readonly #forwarder: Forwarder6
@@ -39,7 +37,6 @@ export class Input6 {
     this.#forwarder = forwarder
     this.#echo = echo
     this.#options = new Options6(node, this.#breaches)
-    this.reassembly = new Reassembly6(node, settings)
   }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
@@ -136,7 +133,7 @@ export class Input6 {
     if (i - d.at - ip6.HEADER + offset + octets > 0xffff) return this.#problem(now, d, 0, i + 2)
     if (octets === 0) return counters.drop('fragment-bad')
     if (offset === 0 && !hasWholeChain(d.bytes, d.at, end)) return this.#problem(now, d, 3, d.at)
-    const joined = this.reassembly.add(now, d, i, end, nextHeaderAt)
+    const joined = layer.reassembly.add(now, d, i, end, nextHeaderAt)
     if (joined === undefined) return false
     const { inbound, at, protocol } = joined
     return this.#walk(now, inbound, inbound.end, at, protocol, joined.nextHeaderAt, true)

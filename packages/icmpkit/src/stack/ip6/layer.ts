@@ -26,6 +26,7 @@ import { Neighbours } from './neighbours.ts'
 import { Output6 } from './output.ts'
 import type { Packet6 } from './packet.ts'
 import { PathMtu6 } from './path-mtu.ts'
+import { Reassembly6 } from './reassembly.ts'
 import { type Ip6Options, type Ip6Settings, withDefaults } from './settings.ts'
 import { Sources6 } from './sources.ts'
 
@@ -91,6 +92,7 @@ export class Ip6Layer {
   readonly errors: Errors6
   readonly icmp: Icmp6
   readonly pathMtu: PathMtu6
+  readonly reassembly: Reassembly6
   readonly nd: NeighbourDiscovery
   dad: Dad6 | undefined
   hosts: Hosts6 | undefined
@@ -120,6 +122,7 @@ export class Ip6Layer {
     this.pathMtu = new PathMtu6(node, this.settings)
     this.#forwarder = new Forwarder6(node, this.settings)
     this.#echo = new Echo6(node)
+    this.reassembly = new Reassembly6(node, this.settings)
     this.#in = new Input6(node, this.settings, this.#forwarder, this.#echo)
     this.#output = new Output6(node, this, this.#in)
     this.#sources = new Sources6(node, this)
@@ -237,20 +240,17 @@ export class Ip6Layer {
         metric: 0,
       })
     }
-    this.#node.emit({
-      kind: 'address-ready',
-      at: now,
-      port: a.port.index,
-      address: a.address,
-      prefixLength: a.prefixLength,
-    })
     this.#watch()
+    if (a.anycast) return
+    const { address, prefixLength } = a
+    this.#node.emit({ kind: 'address-ready', at: now, port: a.port.index, address, prefixLength })
     this.nd.addressReady(now, a)
+    this.#addSubnetRouter(now, a)
   }
 
   /** Somebody else has it: kept as `duplicate`, never used (RFC 4862 §5.4.5). */
   addressDuplicate(now: Instant, a: Address6, by: Uint8Array): void {
-    this.#unuse(a)
+    this.#unuse(now, a)
     a.state = 'duplicate'
     this.groups.leave(now, a.port, solicitedNode(a.address))
     this.#node.emit({ kind: 'address-conflict', at: now, port: a.port.index, address: a.address, by: by.slice() })
@@ -258,10 +258,10 @@ export class Ip6Layer {
 
   removeAddress(now: Instant, a: Address6, why: 'expired' | 'removed' = 'removed'): void {
     this.dad?.stop(a)
-    this.#unuse(a)
+    this.#unuse(now, a)
     this.addresses.remove(a)
     if (a.state !== 'duplicate') this.groups.leave(now, a.port, solicitedNode(a.address))
-    this.#node.emit({ kind: 'address-gone', at: now, port: a.port.index, address: a.address, why })
+    if (!a.anycast) this.#node.emit({ kind: 'address-gone', at: now, port: a.port.index, address: a.address, why })
   }
 
   /** New lifetimes; the timer of the layer deprecates and removes. */
@@ -364,11 +364,20 @@ export class Ip6Layer {
     this.#output.unresolved(now, port, bytes, at, end)
   }
 
-  #unuse(a: Address6): void {
+  /** RFC 4291 §2.6.1: each router of a subnet answers to its prefix; between two routers not (RFC 6164 §5). */
+  #addSubnetRouter(now: Instant, a: Address6): void {
+    if (this.#node.role === 'host' || !a.onLink || a.prefixLength >= 127) return
+    const options = { origin: 'subnet-router', anycast: true, onLink: false } as const
+    this.addAddress(now, a.port, this.routes.mask(a.address, a.prefixLength), a.prefixLength, options)
+  }
+
+  #unuse(now: Instant, a: Address6): void {
     this.addresses.unready(a)
     const shared = this.addresses.of(a.port).some((b) => b !== a && this.#connects(b, a))
     if (shared || !a.onLink) return
     const prefix = this.routes.mask(a.address, a.prefixLength)
+    const router = this.addresses.of(a.port).find((b) => b.origin === 'subnet-router' && b.address === prefix)
+    if (router !== undefined) this.removeAddress(now, router)
     this.routes.remove(
       (r) =>
         r.origin === 'connected' && r.port === a.port.index && r.prefix === prefix && r.prefixLength === a.prefixLength,
