@@ -21,6 +21,8 @@ interface Advertising {
   timer: Timer
   /** Multicast ones sent, up to three. */
   sent: number
+  /** Somebody asked; the next one is the answer. */
+  asked: boolean
   /** Told once that a host asks by broadcast. */
   told: boolean
 }
@@ -68,6 +70,7 @@ export class RouterAdvertiser4 {
       settings: this.#portSettings(port.index),
       timer: new Timer(this.#node.timers, (at) => this.#advertise(at, port)),
       sent: 0,
+      asked: false,
       told: false,
     }
     this.#ports.set(port.index, a)
@@ -124,6 +127,7 @@ export class RouterAdvertiser4 {
     if (a === undefined) return
     this.#send(now, port, a, this.#entriesOf(port), a.settings.advertisementLifetimeSeconds)
     if (a.sent < MAX_INITIAL_ADVERTISEMENTS) a.sent++
+    a.asked = false
     this.#schedule(now, a)
   }
 
@@ -173,8 +177,10 @@ export class RouterAdvertiser4 {
       this.#node.emit({ kind: 'log', at: now, port: d.port.index, what, about: h.src })
     }
     counters.answered++
-    // One that is due sooner answers as well, and so one answers many.
-    a.timer.set(Math.min(a.timer.at, now + this.#node.random() * MAX_RESPONSE_DELAY))
+    // One answers all who ask within a second; one that is due sooner answers as well.
+    if (a.asked) return
+    a.asked = true
+    a.timer.set(Math.min(a.timer.at, now + (MAX_RESPONSE_DELAY * (1 + this.#node.random())) / 2))
   }
 
   #isNeighbour(port: Port, address: Ip4): boolean {
