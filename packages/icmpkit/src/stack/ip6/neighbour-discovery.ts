@@ -60,6 +60,8 @@ export class NeighbourDiscovery implements NdReceiver {
 
   /** A port is there, its addresses not yet. */
   attach(now: Instant, port: Port): void {
+    // From now on changes of the port are seen.
+    this.#layer.neighbours.link(port)
     this.dad.begin(now, port)
     if (this.#layer.isRouter) this.#joinRouters(now, port)
     for (const p of this.#layer.settings.proxied) {
