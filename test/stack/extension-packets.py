@@ -103,5 +103,17 @@ put('expired4ByName', error4(v4(1), 11, 0, (3, 1, b'eth1')))
 put('expired4ByIndex', error4(v4(1), 11, 0, (3, 2, index1)))
 put('expired4ByAddress', error4(v4(1), 11, 0, (3, 3, bytes([0, 1, 4, 0]) + inet_aton(GW1))))
 
+# What a host hears: about a datagram of its own, with two interfaces in one role and with one.
+own4 = IP(src=GW1, dst='203.0.113.9', ttl=1, id=1) / UDP(sport=5000, dport=53) / b'data'
+own6 = IPv6(src=GW6, dst='2001:db8:9::9', hlim=1) / UDP(sport=5000, dport=53) / b'data'
+strange = bytes([0xff] * 4) + bytes([0, 1, 0, 0]) + inet_aton('127.0.0.1')
+for key, objects in {'Twice': [(2, 0x08, index1), (2, 0x08, index2)], 'Once': [(2, 0x08, index1), (2, 0x88, index2)],
+                     'Strange': [(2, 0x0c, strange)]}.items():
+    put(f'heard4{key}', IP(src='192.0.2.77', dst=GW1, proto=1) / Raw(error4(own4, 11, 0, *objects)))
+    m = bytearray(error6(own6, 3, 0, *objects))
+    m[2:4] = bytes(2)
+    m[2:4] = in6_chksum(58, IPv6(src='2001:db8:1::77', dst=GW6), bytes(m)).to_bytes(2, 'big')
+    put(f'heard6{key}', IPv6(src='2001:db8:1::77', dst=GW6, nh=58) / Raw(bytes(m)))
+
 for name, text in out.items():
     print(name, text, sep='\t')

@@ -68,6 +68,17 @@ test('the total adds up over targets that were answered and targets that have no
   expect(lab.door.closed).toBe(true)
 })
 
+test('extended echo asks no group and no broadcast address (RFC 8335 §2) [v4-probe-addresses]', async () => {
+  const question = { kind: 'probe', interface: 'eth0' } as const
+  for (const target of ['224.0.0.1', '255.255.255.255', 'ff02::1', '192.0.2.255']) {
+    const lab = over()
+    const broadcast = target.startsWith('192')
+    const result = await ping(target, { question, broadcast, count: 1, over: lab }).done
+    expect(result, target).toMatchObject({ unasked: 1, sent: 0 })
+  }
+  expect(await ping('192.0.2.1', { question, count: 1, over: over() }).done).toMatchObject({ unasked: 0, sent: 1 })
+})
+
 test('a target added after the end, or once the run is stopped, is refused', async () => {
   const run = ping([], { hold: true, over: over() })
   await run.add('192.0.2.1')

@@ -26,7 +26,7 @@ import { type PingEventOut, PingMachine } from './probe/ping-machine.ts'
 import type { Question } from './probe/question.ts'
 import { type Resolved, resolve, type Unresolved } from './resolve.ts'
 import { drive, EventQueue, type Run } from './run.ts'
-import { type Family, familyOf, type Ip, parseIp } from './wire/addr.ts'
+import { BROADCAST4, type Family, familyOf, type Ip, isMulticast, parseIp } from './wire/addr.ts'
 
 export interface PingResult extends PingTotal {
   summaries: PingSummary[]
@@ -250,6 +250,10 @@ class Pinging implements PingRun {
     )
     if (found === undefined) return { target, why: 'has no address yet: the run was stopped before' }
     if ('why' in found) return found
+    const asksOne = o.question?.kind === 'probe'
+    if (asksOne && (o.broadcast === true || found.some((r) => r.ip === BROADCAST4 || isMulticast(r.ip)))) {
+      return { target, why: 'many would be asked, and extended echo asks one host (RFC 8335 §2)' }
+    }
     const room = roomIn4(o)
     if ((o.size ?? 0) <= room || !found.some((r) => familyOf(r.ip) === 4)) return found
     return { target, why: `an IPv4 datagram has room for ${room} octets of payload, not ${o.size}` }

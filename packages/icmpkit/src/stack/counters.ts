@@ -54,6 +54,8 @@ export type DropWhy =
   | 'not-a-router'
   | 'unsolicited'
   | 'unknown-type'
+  /** Two interface objects in one role (RFC 5837 §4.5). */
+  | 'bad-extension'
   | 'source-quench'
   | 'disabled'
   | 'not-in-flight'

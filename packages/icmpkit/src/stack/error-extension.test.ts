@@ -1,10 +1,11 @@
 /** Extension objects on the errors of a gateway, both families. The octets come from scapy and the RFCs' figures. */
 import { expect, test } from 'vitest'
 import { type Crossing, cross, gateway, routes } from '../../../../test/stack/gateway-bench.ts'
-import { type OneNode, port } from '../../../../test/stack/one-node.ts'
+import { OneNode, port } from '../../../../test/stack/one-node.ts'
 import { packet } from '../../../../test/stack/transit-packets.ts'
 import { type Ip, isMulticast } from '../wire/addr.ts'
 import type { ExtensionObject } from '../wire/extension.ts'
+import * as icmp4 from '../wire/icmp4.ts'
 import type { ErrorExtensionSettings } from './error-extension.ts'
 import type { NodeConfig } from './node.ts'
 
@@ -218,4 +219,38 @@ test('an echo request under a label is answered without one', () => {
     expect(reply!.hex.slice(0, 28)).toBe('0200000000990200000000010800')
     expect(reply!.hex.slice(68, 72)).toBe('0000')
   }
+})
+
+/** Types of the ICMP messages that a raw listener of a host is shown. */
+function shown(name: string): { types: number[]; dropped: object; octets: Uint8Array[] } {
+  const n = new OneNode({ role: 'host', ports: BOTH })
+  n.run(20_000)
+  const types: number[] = []
+  const octets: Uint8Array[] = []
+  const message = (_now: number, d: { bytes: Uint8Array; at: number; end: number }): void => {
+    types.push(d.bytes[d.at]!)
+    octets.push(d.bytes.slice(d.at, d.end))
+  }
+  n.node.transport.raw.add({ message, owns: () => true })
+  cross(n, packet(name))
+  return { types, dropped: n.node.counters.dropped, octets }
+}
+
+test('an error that tells of two interfaces in one role is dropped as a whole, before anybody sees it (RFC 5837 §4.5) [v4-iface-dup-discard]', () => {
+  for (const [family, type] of [
+    ['heard4', 11],
+    ['heard6', 3],
+  ] as const) {
+    expect(shown(`${family}Twice`)).toMatchObject({ types: [], dropped: { 'bad-extension': 1 } })
+    expect(shown(`${family}Once`)).toMatchObject({ types: [type], dropped: {} })
+  }
+})
+
+test('what an error tells of an interface is handed on as it came, an index or address that none here has too (RFC 5837 §3.1) [v4-iface-opaque]', () => {
+  const { types, octets } = shown('heard4Strange')
+  expect(types).toEqual([11])
+  const m = icmp4.parse(octets[0]!)
+  expect(m.kind === 'timeExceeded' && m.extensions?.objects).toMatchObject([
+    { kind: 'interfaceInformation', index: 0xffffffff, address: (127 << 24) | 1 },
+  ])
 })

@@ -5,7 +5,7 @@
  */
 import type { Instant } from '../clock.ts'
 import { type Ip, type Ip6, isLinkLocal, readIp4, readIp6 } from '../wire/addr.ts'
-import type { ExtensionObject } from '../wire/extension.ts'
+import { type ExtensionObject, type Extensions, repeatsRole } from '../wire/extension.ts'
 import { Afi } from '../wire/interface-identification.ts'
 import { type InterfaceInformation, Role } from '../wire/interface-information.ts'
 import * as mpls from '../wire/mpls.ts'
@@ -125,6 +125,11 @@ export class ErrorExtension {
       .map((a): Ip6 => a.address)
     return usable.find((a) => !isLinkLocal(a)) ?? usable[0]
   }
+}
+
+/** A message that came in has two interfaces in one role: it is dropped as a whole, without a word (RFC 5837 §4.5). */
+export function repeatsInterface(extensions: Extensions | undefined): boolean {
+  return extensions !== undefined && extensions.checksum !== 'bad' && repeatsRole(extensions)
 }
 
 /** The label stack in front of the IP header, as it arrived (RFC 4950 §5). */

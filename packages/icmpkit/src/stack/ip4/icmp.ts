@@ -8,6 +8,7 @@ import { type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
 import * as ip4 from '../../wire/ip4.ts'
 import * as quote from '../../wire/quote.ts'
+import { repeatsInterface } from '../error-extension.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { HeardError } from '../transport/transport.ts'
@@ -32,8 +33,7 @@ export class Icmp4 {
     this.#node = node
     this.on(icmp4.Type.echoRequest, (now, d, h, m) => this.#echo(now, d, h, m))
     const error: Handler4 = (now, d, h, m) => void this.hear(now, d, h, m)
-    for (const type of [icmp4.Type.unreachable, icmp4.Type.timeExceeded, icmp4.Type.parameterProblem])
-      this.on(type, error)
+    for (const type of ERRORS) this.on(type, error)
     this.on(icmp4.Type.sourceQuench, () => void node.counters.drop('source-quench'))
   }
 
@@ -56,6 +56,10 @@ export class Icmp4 {
     const m = icmp4.parse(d.bytes, h.payload, h.end)
     if (m.kind === 'malformed') {
       counters.bad(m.why)
+      return
+    }
+    if ('extensions' in m && repeatsInterface(m.extensions)) {
+      counters.drop('bad-extension')
       return
     }
     this.#node.transport.message(now, deliveryOf(d, h))
@@ -152,6 +156,8 @@ export class Icmp4 {
   }
 }
 
+/** Redirects and source quenches have handlers of their own. */
+const ERRORS = [icmp4.Type.unreachable, icmp4.Type.timeExceeded, icmp4.Type.parameterProblem, icmp4.Type.photuris]
 /** Answers to somebody's questions: raw listeners have seen them. */
 const REPLIES: ReadonlySet<icmp4.Kind> = new Set([
   'echoReply',

@@ -10,6 +10,7 @@ import { usable } from '../../wire/extension.ts'
 import * as icmp6 from '../../wire/icmp6.ts'
 import { hex } from '../../wire/octets.ts'
 import * as quote from '../../wire/quote.ts'
+import { repeatsInterface } from '../error-extension.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Delivery, HeardError } from '../transport/transport.ts'
@@ -49,6 +50,10 @@ export class Icmp6 {
     const m = icmp6.parse(d.bytes, p.at, p.end)
     if (m.kind === 'malformed') {
       counters.bad(m.why)
+      return
+    }
+    if ('extensions' in m && repeatsInterface(m.extensions)) {
+      counters.drop('bad-extension')
       return
     }
     if (transport.raw.size > 0) transport.message(now, deliveryOf(d, p))
