@@ -277,7 +277,7 @@ test('a reply that would need fragments has its 8 octets only (RFC 8335 §4) [v4
   }
 })
 
-test('of a thousand requests in a second no more are answered than the limit says (RFC 8335 §8) [v6-probe-rate]', () => {
+test('of a thousand requests in a second no more are answered than the limit says (RFC 8335 §8) [v6-probe-rate] [v4-rate-probe]', () => {
   for (const f of FAMILIES) {
     const n = proxy({ ...OPEN, limit: { rate: 20, burst: 10 } })
     let answered = 0

@@ -25,6 +25,7 @@ import { ALL_ROUTERS, ALL_SYSTEMS } from './groups.ts'
 import { Icmp4 } from './icmp.ts'
 import { Identification } from './identification.ts'
 import { Input4 } from './input.ts'
+import type { Reassembly4 } from './reassembly.ts'
 import { IP4_DEFAULTS, type Ip4Settings } from './settings.ts'
 
 /** A datagram that this node begins. */
@@ -192,6 +193,11 @@ export class Ip4Layer {
   /** The limited one, or all ones or all zeros of a network that this node is in. */
   isBroadcast(address: Ip4): boolean {
     return address === BROADCAST4 || this.addresses.isDirectedBroadcast(address)
+  }
+
+  /** Fragments for this node that wait for the others. */
+  get reassembly(): Reassembly4 {
+    return this.#in.reassembly
   }
 
   /** What is done with unfinished source routes (`settings.sourceRoutes`). */

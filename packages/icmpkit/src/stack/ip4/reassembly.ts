@@ -93,7 +93,7 @@ export class Reassembly4 {
       return undefined
     }
     if (d.link !== 'host') p.link = d.link
-    if (p.here === p.total && p.header !== undefined) return this.#join(now, p, d)
+    if (p.here === p.total && p.header !== undefined) return this.#join(p, d)
     this.#bound(p)
     return undefined
   }
@@ -134,8 +134,7 @@ export class Reassembly4 {
     if (!h.mf && p.total >= 0 && p.total !== end) return 'fragment-bad'
     if (p.total >= 0 && end > p.total) return 'fragment-bad'
     if (!h.mf && p.pieces.length > 0 && endOf(p.pieces[p.pieces.length - 1]!) > end) return 'fragment-bad'
-    let i = p.pieces.length
-    while (i > 0 && p.pieces[i - 1]!.offset >= h.offset) i--
+    const i = placeOf(p.pieces, h.offset)
     const before = p.pieces[i - 1]
     const behind = p.pieces[i]
     if (behind !== undefined && behind.offset === h.offset && endOf(behind) === end) {
@@ -157,7 +156,7 @@ export class Reassembly4 {
     return undefined
   }
 
-  #join(now: Instant, p: Partial4, d: Inbound): Inbound | undefined {
+  #join(p: Partial4, d: Inbound): Inbound | undefined {
     const header = p.header!
     const length = header.length + p.total
     this.#forget(p)
@@ -171,7 +170,7 @@ export class Reassembly4 {
     put16(whole, LENGTH, length)
     put16(whole, FLAGS, u16(whole, FLAGS) & ~(MORE | OFFSET))
     ip4.seal(whole, 0)
-    return inbound(whole, length, p, d.stamp ?? now, d.clock)
+    return inbound(whole, length, p, d.stamp, d.clock)
   }
 
   /** Oldest ones go while the table holds too much; `p` itself where it is the only one. */
@@ -236,6 +235,20 @@ export class Reassembly4 {
 
 function endOf(piece: Piece): number {
   return piece.offset + piece.octets.length
+}
+
+/** Where a piece of that offset stands, or would stand. Halved, not walked: tiny fragments in reverse order are cheap too. */
+function placeOf(pieces: readonly Piece[], offset: number): number {
+  let low = 0
+  let high = pieces.length
+  // Mostly they come in order.
+  if (high > 0 && pieces[high - 1]!.offset < offset) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (pieces[middle]!.offset < offset) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function sameOctets(a: Uint8Array, bytes: Uint8Array, at: number): boolean {
