@@ -6,6 +6,7 @@ import { packet } from '../../../../test/stack/transit-packets.ts'
 import { type Ip, isMulticast } from '../wire/addr.ts'
 import type { ExtensionObject } from '../wire/extension.ts'
 import * as icmp4 from '../wire/icmp4.ts'
+import { hex } from '../wire/octets.ts'
 import type { ErrorExtensionSettings } from './error-extension.ts'
 import type { NodeConfig } from './node.ts'
 
@@ -189,6 +190,17 @@ test('in IPv6 time exceeded bears the stack of a labelled packet, and none witho
   const n = labelled()
   const plain = `02000000000102000000009986dd${packet('expired6')}`
   expect(icmp(cross(n, plain)[0]!).slice(16)).toBe(packet('expired6'))
+})
+
+test('about a datagram that waited for its next hop nothing is told of where it came in, which is forgotten', () => {
+  const n = gateway({
+    ports: [BOTH[0]!, port(2, { addresses: ['198.51.100.1/24'] })],
+    errorExtensions: { incoming: ALL, outgoing: ['index'], identification: 'name' },
+  })
+  n.run(20_000)
+  cross(n, packet('pass4'))
+  const [error] = n.run(10_000).filter((s) => s.port === 1)
+  expect(structure(hex(error!.bytes).slice(40)).slice(8)).toBe('0008028800000002')
 })
 
 test('a label stack can be withheld as a whole [v4-mpls-policy]', () => {

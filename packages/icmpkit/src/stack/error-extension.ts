@@ -75,10 +75,12 @@ export class ErrorExtension {
     const objects: ExtensionObject[] = []
     const stack = labels && error !== 'parameterProblem' ? stackOf(d) : undefined
     if (stack !== undefined) objects.push(stack)
+    const known = d.waited !== true
     const told = incoming.length > 0 || this.#addressOf(d.port, family) !== undefined ? incoming : unnumbered
-    if (told.length > 0) objects.push(this.#information(Role.incoming, d.port, family, told))
+    if (known && told.length > 0) objects.push(this.#information(Role.incoming, d.port, family, told))
     this.#addWay(now, d, family, objects)
-    const identified = identification === undefined ? undefined : this.#identify(d.port, family, identification)
+    const identified =
+      identification === undefined || !known ? undefined : this.#identify(d.port, family, identification)
     if (identified !== undefined) objects.push(identified)
     return permits === undefined ? objects : objects.filter((o) => permits(o, to))
   }

@@ -20,4 +20,6 @@ export interface Inbound {
   port: Port
   /** The MPLS label stack that it came with, which ends at `at`; -1: none. */
   labels?: number
+  /** It waited for its next hop: `port` is where it would have left, and where it came in is forgotten. */
+  waited?: boolean
 }

@@ -320,6 +320,7 @@ export class Ip4Layer {
       stamp: now,
       clock: 'user',
       port,
+      waited: true,
     }
     this.errors.report(now, d, { kind: 'unreachable', code: 1 })
   }

@@ -77,7 +77,8 @@ export class Output6 {
     }
     // As it was received: it waited with its hop limit lowered.
     bytes[at + HOP_LIMIT]!++
-    this.#layer.errors.report(now, inboundOf(now, port, bytes, at, end), { kind: 'unreachable', code: 3 })
+    const d = { ...inboundOf(now, port, bytes, at, end), waited: true }
+    this.#layer.errors.report(now, d, { kind: 'unreachable', code: 3 })
   }
 
   /** `own`: to an address of this node. */
