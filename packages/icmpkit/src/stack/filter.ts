@@ -27,6 +27,9 @@ export interface FilterRule {
   /** First and last; TCP, UDP, SCTP, DCCP, UDP-Lite. A fragment without them does not match. */
   sourcePorts?: readonly [number, number]
   destinationPorts?: readonly [number, number]
+  /** First and last type and code of the family's ICMP; a later fragment has none and does not match. */
+  types?: readonly [number, number]
+  codes?: readonly [number, number]
   /** Index of the port that it came in by, or would leave by. */
   inPort?: number
   outPort?: number
@@ -65,10 +68,12 @@ export class Filter {
       destination: compile(rule.destination, octets),
     }))
     this.#octets = octets
+    this.#icmp = family === 4 ? ICMP : ICMP6
     this.#readsPorts = rules.some((r) => r.sourcePorts !== undefined || r.destinationPorts !== undefined)
   }
 
   readonly #octets: number
+  readonly #icmp: number
 
   get empty(): boolean {
     return this.#rules.length === 0
@@ -94,6 +99,8 @@ export class Filter {
       (destination === undefined || starts(p.bytes, p.src + this.#octets, destination)) &&
       (rule.sourcePorts === undefined || within(p, 0, rule.sourcePorts)) &&
       (rule.destinationPorts === undefined || within(p, 2, rule.destinationPorts)) &&
+      (rule.types === undefined || isMessage(p, this.#icmp, 0, rule.types)) &&
+      (rule.codes === undefined || isMessage(p, this.#icmp, 1, rule.codes)) &&
       (rule.precedences === undefined || precedes(p, rule.precedences))
     )
   }
@@ -136,6 +143,12 @@ function hasPorts(protocol: number): boolean {
   return protocol === TCP || protocol === UDP || protocol === DCCP || protocol === SCTP || protocol === UDP_LITE
 }
 
+function isMessage(p: Filtered, icmp: number, offset: 0 | 1, [first, last]: readonly [number, number]): boolean {
+  if (p.protocol !== icmp || p.transport < 0 || p.transport + offset >= p.end) return false
+  const octet = p.bytes[p.transport + offset]!
+  return first <= octet && octet <= last
+}
+
 function precedes(p: Filtered, [first, last]: readonly [number, number]): boolean {
   if (p.precedence < first || p.precedence > last) return false
   if (p.protocol !== ICMP || p.transport < 0 || p.transport >= p.end) return true
@@ -144,6 +157,7 @@ function precedes(p: Filtered, [first, last]: readonly [number, number]): boolea
 }
 
 const ICMP = 1
+const ICMP6 = 58
 const TCP = 6
 const UDP = 17
 const DCCP = 33

@@ -85,7 +85,7 @@ export interface TransitSettings {
   reversePath: 'off' | 'strict' | 'loose'
   /** The code that says so: 5 names the source policy, 1 keeps it to itself (RFC 4443 §3.1). */
   reversePathCode: 1 | 5
-  /** The first rule that matches decides; what none matches passes (RFC 4443 §3.1). `icmp6Rules` are RFC 4890's. */
+  /** The first rule that matches decides; what none matches passes (RFC 4443 §3.1). `icmp6Rules` (filter-preset.ts) are RFC 4890's. */
   filters: readonly FilterRule[]
 }
 
