@@ -54,13 +54,18 @@ export type ExtensibleError = 'unreachable' | 'timeExceeded' | 'parameterProblem
 
 export class ErrorExtension {
   readonly #node: Node
-  readonly #settings: ErrorExtensionSettings
+  #settings: ErrorExtensionSettings
 
   constructor(node: Node, settings: Partial<ErrorExtensionSettings>) {
     this.#node = node
     this.#settings = { ...ERROR_EXTENSION_DEFAULTS, ...settings }
     node.ip4.errors.extensions = (now, d, fault) => this.objects(now, d, 4, fault.kind)
     node.ip6.errors.extensions = (now, d, fault) => this.objects(now, d, 6, fault.kind)
+  }
+
+  /** Other switches from now on. */
+  configure(settings: Partial<ErrorExtensionSettings>): void {
+    this.#settings = { ...ERROR_EXTENSION_DEFAULTS, ...settings }
   }
 
   /** What goes into an error about the datagram at `d.at`, most important first. */

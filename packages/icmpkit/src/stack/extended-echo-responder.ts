@@ -64,8 +64,8 @@ type Finding = Omit<extendedEcho.ExtendedEchoReply, 'kind' | 'id' | 'seq' | 'dat
 
 export class ExtendedEchoResponder {
   readonly #node: Node
-  readonly #settings: ExtendedEchoSettings
-  readonly #bucket: TokenBucket
+  #settings: ExtendedEchoSettings
+  #bucket: TokenBucket
 
   constructor(node: Node, settings: Partial<ExtendedEchoSettings>) {
     this.#node = node
@@ -77,6 +77,12 @@ export class ExtendedEchoResponder {
     node.ip6.icmp.on(icmp6.Type.extendedEchoRequest, (now, d, p, m) => {
       if (m.kind === 'extendedEchoRequest') this.#answer6(now, d, p, m)
     })
+  }
+
+  /** Other switches from now on. */
+  configure(settings: Partial<ExtendedEchoSettings>): void {
+    this.#settings = { ...EXTENDED_ECHO_DEFAULTS, ...settings }
+    this.#bucket = new TokenBucket(this.#settings.limit)
   }
 
   #answer4(now: Instant, d: Inbound, h: ip4.Header, m: extendedEcho.ExtendedEchoRequest): void {

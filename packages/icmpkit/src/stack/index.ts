@@ -1,6 +1,9 @@
 /** `icmpkit/stack`: a host or a gateway, without I/O. Imports `wire` and the seams only. */
 export { Counters, type DropWhy, type SuppressedWhy } from './counters.ts'
+export type { ErrorExtensionSettings, InterfaceItem } from './error-extension.ts'
 export type { StackEvent } from './event.ts'
+export type { Askers, ExtendedEchoSettings } from './extended-echo-responder.ts'
+export type { FilterRule, Prefix } from './filter.ts'
 export type { Datagram4, Sent } from './ip4/layer.ts'
 export type { Ip4Settings } from './ip4/settings.ts'
 export type { Datagram6 } from './ip6/layer.ts'

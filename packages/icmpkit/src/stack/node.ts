@@ -98,9 +98,11 @@ export class Node implements Machine<StackEvent> {
   }
 
   /** Other switches, static routes and addresses from now on; the ports stay. */
-  reconfigure(now: Instant, config: Pick<NodeConfig, 'ports' | 'ip4' | 'ip6'>): void {
+  reconfigure(now: Instant, config: Omit<NodeConfig, 'role' | 'random' | 'wall'>): void {
     this.ip4.reconfigure(now, config.ip4 ?? {}, config.ports)
     this.ip6.reconfigure(now, config.ip6 ?? {}, config.ports)
+    this.errorExtension.configure(config.errorExtensions ?? {})
+    this.extendedEcho.configure(config.extendedEcho ?? {})
   }
 
   /** A whole port comes while it runs. */
