@@ -84,7 +84,7 @@ describe('switches', () => {
         gateway: { filters: [{ action: 'reject', source: '10.0.0.0/8', inPort: 'eth2' }] },
       },
       ip6: { advertise: [{ port: 'eth1', prefixes: [{ prefix: '2001:db8:1::/64' }], dnsServers: ['2001:db8:1::53'] }] },
-    } as NodeOptions)
+    })
     expect(ip4).toMatchObject({
       routerId: parseIp('192.0.2.1'),
       gateway: { filters: [{ action: 'reject', source: { prefix: parseIp('10.0.0.0'), prefixLength: 8 }, inPort: 8 }] },

@@ -1,6 +1,8 @@
 /** What `host()` and `gateway()` take: plain data with addresses as text. Checked here, made into what the stack takes. */
 
 import { valuesOf, type Written } from './node-settings.ts'
+import { ERROR_EXTENSION_DEFAULTS, type ErrorExtensionSettings } from './stack/error-extension.ts'
+import { EXTENDED_ECHO_DEFAULTS, type ExtendedEchoSettings } from './stack/extended-echo-responder.ts'
 import type { NodeConfig, PortConfig } from './stack/index.ts'
 import { IP4_DEFAULTS, type Ip4Settings } from './stack/ip4/settings.ts'
 import { IP6_DEFAULTS, type Ip6Settings } from './stack/ip6/settings.ts'
@@ -32,6 +34,10 @@ export interface NodeOptions {
   /** Switches of the two layers, by name; addresses as text, ports by name. */
   ip4?: Written<Omit<Ip4Settings, 'routes'>>
   ip6?: Written<Omit<Ip6Settings, 'routes'>>
+  /** What errors tell behind their quote (RFC 4884, 4950, 5837). */
+  errorExtensions?: Written<ErrorExtensionSettings>
+  /** Extended echo (RFC 8335): off unless `enabled`. */
+  extendedEcho?: Written<ExtendedEchoSettings>
   /** Work in that network namespace: a name, a process id, a path. */
   netns?: string
   /** Take interfaces on which the kernel has addresses of its own. */
@@ -93,20 +99,29 @@ export function configOf(
     }),
     ip4: { ...settings.ip4, routes: of<Ip4>(4) },
     ip6: { ...settings.ip6, routes: of<Ip6>(6) },
+    errorExtensions: settings.errorExtensions,
+    extendedEcho: settings.extendedEcho,
   }
 }
 
 /** @throws TypeError on a switch that is none */
-function settingsOf(
-  o: NodeOptions,
-  index: (port: string) => number,
-): { ip4: Partial<Switches4>; ip6: Partial<Switches6> } {
+function settingsOf(o: NodeOptions, index: (port: string) => number): Settings {
   const { routes: _4, ...four } = IP4_DEFAULTS
   const { routes: _6, ...six } = IP6_DEFAULTS
+  const { errorExtensions: tell, extendedEcho: asked } = o
   return {
     ip4: valuesOf<Switches4>('ip4', o.ip4, four, index),
     ip6: valuesOf<Switches6>('ip6', o.ip6, six, index),
+    errorExtensions: valuesOf<ErrorExtensionSettings>('errorExtensions', tell, ERROR_EXTENSION_DEFAULTS, index),
+    extendedEcho: valuesOf<ExtendedEchoSettings>('extendedEcho', asked, EXTENDED_ECHO_DEFAULTS, index),
   }
+}
+
+interface Settings {
+  ip4: Partial<Switches4>
+  ip6: Partial<Switches6>
+  errorExtensions: Partial<ErrorExtensionSettings>
+  extendedEcho: Partial<ExtendedEchoSettings>
 }
 
 type Switches4 = Omit<Ip4Settings, 'routes'>

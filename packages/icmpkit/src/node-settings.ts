@@ -12,9 +12,11 @@ export type Written<T> = T extends number | bigint
     ? T | string
     : T extends readonly (infer U)[]
       ? readonly Written<U>[]
-      : T extends object
-        ? { readonly [K in keyof T]?: Written<T[K]> }
-        : T
+      : T extends { prefix: unknown; prefixLength: number }
+        ? string | { readonly [K in keyof T]?: Written<T[K]> }
+        : T extends object
+          ? { readonly [K in keyof T]?: Written<T[K]> }
+          : T
 
 /**
  * @param path what to call it in messages, `ip4`

@@ -22,6 +22,7 @@ routes:
   10.0.0.0/8: 192.0.2.253
   10.9.0.0/16: unreachable
 ip4: { ttl: 32, errorLimit: { rate: 5 } }
+extendedEcho: { enabled: true }
 `)
   expect(c).toEqual({
     ports: [
@@ -34,6 +35,8 @@ ip4: { ttl: 32, errorLimit: { rate: 5 } }
     routes: ['10.0.0.0/8=192.0.2.253', '10.9.0.0/16=unreachable'],
     ip4: { ttl: 32, errorLimit: { rate: 5 } },
     ip6: {},
+    errorExtensions: {},
+    extendedEcho: { enabled: true },
   })
 })
 

@@ -7,10 +7,9 @@ import type { NodeOptions, NodePort } from 'icmpkit'
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
 import { parsePort } from './flags.ts'
 
-export type FileOptions = Pick<NodeOptions, 'ports' | 'via' | 'routes'> & {
-  ip4: Record<string, unknown>
-  ip6: Record<string, unknown>
-}
+export type FileOptions = Pick<NodeOptions, 'ports' | 'via' | 'routes'> & Record<Switches, Record<string, unknown>>
+
+type Switches = 'ip4' | 'ip6' | 'errorExtensions' | 'extendedEcho'
 
 /** @throws ConfigError with the file, the line and what was expected */
 export function readConfig(file: string): FileOptions {
@@ -40,7 +39,7 @@ class Reader {
     const first = doc.errors[0]
     if (first !== undefined) throw this.#error(first.pos[0], first.message.split('\n')[0]!)
     if (!isMap(doc.contents)) throw this.#error(0, `expected keys: ${KEYS.join(', ')}`)
-    const out: FileOptions = { ports: [], via: [], routes: [], ip4: {}, ip6: {} }
+    const out: FileOptions = { ports: [], via: [], routes: [], ip4: {}, ip6: {}, errorExtensions: {}, extendedEcho: {} }
     for (const [key, value, at] of this.#pairs(doc.contents)) {
       switch (key) {
         case 'ports':
@@ -54,6 +53,8 @@ class Reader {
           break
         case 'ip4':
         case 'ip6':
+        case 'errorExtensions':
+        case 'extendedEcho':
           if (!isMap(value)) throw this.#error(at, `${key}: expected switches, as ttl: 64`)
           out[key] = value.toJSON() as Record<string, unknown>
           break
@@ -124,4 +125,4 @@ class Reader {
   }
 }
 
-const KEYS = ['ports', 'via', 'routes', 'ip4', 'ip6']
+const KEYS = ['ports', 'via', 'routes', 'ip4', 'ip6', 'errorExtensions', 'extendedEcho']

@@ -26,6 +26,10 @@ export function commonOptions(role: 'host' | 'gateway'): Option[] {
       'any switch of the stack: ip4.ttl=128, ip6.errorLimit.rate=10; again for more',
     ).argParser(collect),
     new Option(
+      '--extended-echo',
+      'answer questions about interfaces and neighbours to all (RFC 8335; icmp ping --type probe=…)',
+    ),
+    new Option(
       '--kernel <iface=addresses>',
       'of a tun or tap: what the kernel’s side is given, and it is set up',
     ).argParser(collect),

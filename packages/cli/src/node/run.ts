@@ -22,6 +22,7 @@ export interface Flags {
   quiet?: true
   deadline?: number
   autoconf?: boolean
+  extendedEcho?: true
 }
 
 /** Returns the exit code: 0, 1 an address is somebody else's, 2 it could not be done. */
@@ -110,17 +111,27 @@ function optionsOf(role: 'host' | 'gateway', flags: Flags): NodeOptions {
   if (role === 'host' && flags.autoconf === false) ip6.acceptAdvertisements = false
   if (flags.advertise !== undefined)
     ip6.advertise = [...((ip6.advertise as object[] | undefined) ?? []), ...flags.advertise.map((port) => ({ port }))]
-  for (const s of flags.set ?? []) set({ ip4, ip6 }, s)
+  const errorExtensions: Record<string, unknown> = { ...file?.errorExtensions }
+  const extendedEcho: Record<string, unknown> = {
+    ...(flags.extendedEcho === true ? OPEN_TO_ALL : {}),
+    ...file?.extendedEcho,
+  }
+  for (const s of flags.set ?? []) set({ ip4, ip6, errorExtensions, extendedEcho }, s)
   return {
     ports: [...(file?.ports ?? []), ...(flags.port ?? [])],
     via: [...(file?.via ?? []), ...(flags.via ?? [])],
     routes: [...(file?.routes ?? []), ...(flags.route ?? [])],
     ip4,
     ip6,
+    errorExtensions,
+    extendedEcho,
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
     ...(flags.force === undefined ? {} : { force: flags.force }),
   }
 }
+
+/** `--extended-echo` */
+const OPEN_TO_ALL = { enabled: true, neighbours: 'any', byName: 'any', byIndex: 'any', byAddress: 'any' }
 
 /** `--conflict-check`: the defaults of the stack; the same packets sooner; none. */
 const CONFLICT_CHECK: Record<Flags['conflictCheck'], { arpProbe: object; ip6: object }> = {
@@ -135,7 +146,7 @@ function set(layers: Record<string, Record<string, unknown>>, text: string): voi
   const [layer, ...keys] = path!.split('.')
   const target = layers[layer!]
   if (target === undefined || keys.length === 0 || value === undefined || more !== undefined)
-    throw new TypeError(`--set ${text}: it must read ip4.SWITCH=VALUE or ip6.SWITCH=VALUE`)
+    throw new TypeError(`--set ${text}: it must read ip4.SWITCH=VALUE, ip6.…, errorExtensions.… or extendedEcho.…`)
   let at = target
   for (const key of keys.slice(0, -1)) {
     at[key] = typeof at[key] === 'object' ? { ...(at[key] as object) } : {}

@@ -1,0 +1,223 @@
+/** `icmp host` on a veth, and a Linux kernel with its tools on the other end (issue show 2). */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { isLinkLocal } from '../../packages/icmpkit/src/wire/addr.ts'
+import { events, ICMP, type Running, start, startProgram } from './icmp-command.ts'
+import { cable, type Host, host, needsRoot } from './testnet.ts'
+
+beforeEach(needsRoot)
+
+/** A kernel with 192.0.2.1 and 2001:db8::1, and `icmp host` with .9 and ::9 on the other end of the cable. */
+async function kernelAndHost(more: readonly string[] = []): Promise<{ linux: Host; ours: Host; running: Running }> {
+  const linux = host('hl')
+  const ours = host('ho')
+  cable(linux, ours)
+  linux.address('eth0', '192.0.2.1/24')
+  linux.address('eth0', '2001:db8::1/64')
+  linux.address('eth0', 'fe80::1/64')
+  const running = start(ours, ['host', '--port', 'eth0=192.0.2.9/24,2001:db8::9/64', ...FAST, ...more])
+  await running.until(/"kind":"ready"/)
+  return { linux, ours, running }
+}
+const FAST = ['--conflict-check', 'fast', '--json']
+
+/** Runs a program of the kernel's side to its end. */
+async function tool(linux: Host, program: string, ...args: string[]) {
+  const e = await startProgram(linux, program, args).ended
+  return { ...e, text: e.out + e.err }
+}
+
+async function summaryOf(running: Running) {
+  running.signal('SIGINT')
+  const e = await running.ended
+  expect({ code: e.code, err: e.err }).toEqual({ code: 0, err: '' })
+  return events(e).at(-1)
+}
+
+describe('Linux pings it', () => {
+  test.each([
+    ['192.0.2.9', [0, 1, 56, 1472, 1473, 8192, 65507]],
+    ['2001:db8::9', [0, 1, 56, 1452, 1453, 8192, 65527]],
+  ])(
+    '%s answers echoes of every size, in fragments where they do not fit, with all their data',
+    async (address, sizes) => {
+      const { linux, running } = await kernelAndHost()
+      for (const size of sizes) {
+        // ping compares the data that come back, and says where they differ.
+        const { text } = await tool(linux, 'ping', '-n', '-c', '2', '-i', '0.05', '-s', `${size}`, '-p', 'a5', address)
+        expect(text).toContain('2 packets transmitted, 2 received')
+        expect(text).not.toContain('wrong data')
+      }
+      const { answered, malformed } = await summaryOf(running)
+      // And each of the kernel's questions who has the address.
+      expect(answered).toBeGreaterThanOrEqual(2 * sizes.length)
+      expect(malformed).toEqual({})
+    },
+  )
+
+  test('a broadcast is not answered, 224.0.0.1 neither, ff02::1 is (RFC 1122 §3.2.2.6, RFC 4443 §4.2)', async () => {
+    const { linux } = await kernelAndHost()
+    const ask = (...args: string[]) => tool(linux, 'ping', '-n', '-c', '2', '-i', '0.1', '-W', '1', ...args)
+    expect((await ask('-b', '192.0.2.255')).text).toContain('100% packet loss')
+    expect((await ask('-I', 'eth0', '224.0.0.1')).text).toContain('100% packet loss')
+    const { text } = await ask('-I', 'eth0', 'ff02::1')
+    expect(text).toMatch(/from fe80::/)
+    expect(text).not.toContain('DUP!')
+  })
+
+  test('it is found by ARP and by neighbour discovery, at the link-layer address of its interface', async () => {
+    const { linux, ours } = await kernelAndHost()
+    await tool(linux, 'ping', '-n', '-c', '1', '192.0.2.9')
+    await tool(linux, 'ping', '-n', '-c', '1', '2001:db8::9')
+    const mac = Buffer.from(ours.netlink.link('eth0')!.address).toString('hex')
+    const known = linux.netlink
+      .neighbours()
+      .filter((n) => n.lladdr !== undefined && n.lladdr.length === 6 && n.state !== 'noarp' && !isLinkLocal(n.address))
+    expect(known.map((n) => Buffer.from(n.lladdr!).toString('hex'))).toEqual([mac, mac])
+    const { text } = await tool(linux, 'ndisc6', '-1', '2001:db8::9', 'eth0')
+    expect(text.toLowerCase()).toContain(mac.match(/../g)!.join(':'))
+  })
+})
+
+describe('what it does not have', () => {
+  test.each([
+    ['udp4', '192.0.2.9'],
+    ['udp6', '2001:db8::9'],
+  ] as const)('a %s datagram to a closed port comes back as ECONNREFUSED', async (type, address) => {
+    const { linux } = await kernelAndHost()
+    const script = `
+import socket
+s = socket.socket(socket.${type === 'udp4' ? 'AF_INET' : 'AF_INET6'}, socket.SOCK_DGRAM)
+s.connect(('${address}', 33435))
+s.settimeout(5)
+s.send(b'a')
+s.recv(1)`
+    const { err } = await startProgram(linux, '/usr/bin/python3', ['-c', script]).ended
+    expect(err).toContain('ConnectionRefusedError')
+  })
+
+  test('a TCP connection is refused by a reset, a protocol that it does not speak by protocol unreachable', async () => {
+    const { linux } = await kernelAndHost()
+    const nmap = await tool(linux, 'nmap', '-n', '-Pn', '-sS', '-p', '81', '192.0.2.9')
+    expect(nmap.text).toMatch(/81\/tcp closed/)
+    const protocols = await tool(linux, 'nmap', '-n', '-Pn', '-sO', '-p', '1,200', '--max-retries', '1', '192.0.2.9')
+    expect(protocols.text).toMatch(/1 +open +icmp/)
+    expect(protocols.text).toMatch(/200 +closed/)
+  })
+
+  test('nmap -sU sees a closed port by its error', async () => {
+    const { linux } = await kernelAndHost()
+    const { text } = await tool(linux, 'nmap', '-n', '-Pn', '-sU', '-p', '9999', '--reason', '192.0.2.9')
+    expect(text).toMatch(/9999\/udp closed .* port-unreach/)
+  })
+})
+
+describe('other questions', () => {
+  test('nmap -PP gets its timestamp reply, within a second of this clock', async () => {
+    const { linux } = await kernelAndHost()
+    const { text } = await tool(
+      linux,
+      'nmap',
+      '-n',
+      '-sn',
+      '-PP',
+      '--send-ip',
+      '--disable-arp-ping',
+      '--reason',
+      '192.0.2.9',
+    )
+    expect(text).toMatch(/Host is up, received timestamp-reply/)
+    const own = await startProgram(linux, process.execPath, [
+      ICMP,
+      'ping',
+      '--type',
+      'timestamp',
+      '-c',
+      '1',
+      '--json',
+      '192.0.2.9',
+    ]).ended
+    const [reply] = events(own)
+    expect(reply).toMatchObject({ kind: 'reply' })
+  })
+
+  test('scapy gets an extended echo reply about the interface, where that is switched on (RFC 8335)', async () => {
+    const { linux } = await kernelAndHost(['--extended-echo'])
+    const own = await startProgram(linux, process.execPath, [
+      ICMP,
+      'ping',
+      '--type',
+      'probe=eth0',
+      '-c',
+      '1',
+      '--json',
+      '192.0.2.9',
+    ]).ended
+    const [reply] = events(own)
+    expect(reply).toMatchObject({ kind: 'reply', from: '192.0.2.9' })
+  })
+})
+
+test('an address that a Linux neighbour holds is not taken, and the neighbour is named', async () => {
+  const linux = host('hl')
+  const ours = host('ho')
+  cable(linux, ours)
+  linux.address('eth0', '192.0.2.9/24')
+  linux.address('eth0', '2001:db8::9/64')
+  const mac = Buffer.from(linux.netlink.link('eth0')!.address).toString('hex').match(/../g)!.join(':')
+  const { code, out } = await start(ours, ['host', '--port', 'eth0=192.0.2.9/24,2001:db8::9/64', ...FAST]).ended
+  expect(code).toBe(1)
+  expect(events({ out })[0]).toMatchObject({
+    kind: 'ready',
+    ports: [
+      {
+        addresses: [],
+        conflicts: [
+          { address: '192.0.2.9', by: mac },
+          { address: '2001:db8::9', by: mac },
+        ],
+      },
+    ],
+  })
+})
+
+describe('the command', () => {
+  test('its lines are for people, SIGQUIT shows the counters, Ctrl-C the last ones', async () => {
+    const linux = host('hl')
+    const ours = host('ho')
+    cable(linux, ours)
+    linux.address('eth0', '192.0.2.1/24')
+    const running = start(ours, ['host', '--port', 'eth0=192.0.2.9/24', '--conflict-check', 'off'])
+    await running.until(/^ready\n {2}eth0 \(.*\): 192\.0\.2\.9\/24/)
+    await tool(linux, 'ping', '-n', '-c', '3', '-i', '0.05', '192.0.2.9')
+    running.signal('SIGQUIT')
+    running.signal('SIGINT')
+    const { code, out, err } = await running.ended
+    expect(code).toBe(0)
+    expect(out).toMatch(/ +[3-6] +answered\n/)
+    expect(err).toMatch(/ +[3-6] +answered\n/)
+  })
+
+  test.each([
+    [['host'], 'no port'],
+    [['host', '--port', 'nosuch0=192.0.2.9/24'], 'There is no interface nosuch0'],
+    [['host', '--port', 'eth0=192.0.2.9'], 'not an address with its prefix length'],
+    [['host', '--port', 'eth0=192.0.2.9/24', '--set', 'ip4.tl=3'], 'ip4.tl: there is no such switch'],
+    [['host', '--config', '/nowhere.yaml'], '/nowhere.yaml: ENOENT'],
+  ])('%j is refused in a line, exit code 2, and nothing is touched', async (args, why) => {
+    const ours = host('ho')
+    const { code, out, err } = await start(ours, args).ended
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain(why)
+    expect(err.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('without rights it says which are missing', async () => {
+    const ours = host('ho')
+    const linux = host('hl')
+    cable(linux, ours)
+    const args = ['host', '--port', 'eth0=192.0.2.9/24']
+    const { code, err } = await start(ours, args, { uid: 65534, gid: 65534 }).ended
+    expect(code).toBe(2)
+    expect(err).toMatch(/CAP_NET_RAW|CAP_NET_ADMIN|root/)
+  })
+})
