@@ -15,6 +15,8 @@ import { type Address4, broadcastOf } from './addresses.ts'
 import { ADDRESS_MASK_DEFAULTS, type AddressMaskSettings } from './control-settings.ts'
 import type { Ip4Layer } from './layer.ts'
 
+type Network = Pick<Address4, 'address' | 'prefixLength'>
+
 /** An address whose mask is asked for. */
 interface Asking {
   address: Ip4
@@ -59,7 +61,9 @@ export class AddressMasks4 {
     const own = this.#layer.addresses.find(port, address)
     if (own === undefined || !this.#settings.agent || !this.#settings.agentAnnounces || !this.#answersFor(own)) return
     // Where one network holds the other, hosts of the smaller would take the wrong mask.
-    const nested = this.#readyOn(port).some((a) => a !== own && a.prefixLength !== own.prefixLength && overlap(a, own))
+    const nested = [...port.addresses, ...this.#layer.addresses.of(port)].some(
+      (a) => typeof a.address !== 'bigint' && a.prefixLength !== own.prefixLength && overlap(a as Network, own),
+    )
     if (!nested) this.#tell(now, own, this.#broadcast(own), 0, 0)
   }
 
@@ -188,11 +192,11 @@ function classOf(address: Ip4): number {
   return first < 128 ? 8 : first < 192 ? 16 : 24
 }
 
-function isIn(a: Address4, address: Ip4): boolean {
+function isIn(a: Network, address: Ip4): boolean {
   return ((a.address ^ address) & maskOf(a.prefixLength)) === 0
 }
 
-function overlap(a: Address4, b: Address4): boolean {
+function overlap(a: Network, b: Network): boolean {
   return a.prefixLength < b.prefixLength ? isIn(a, b.address) : isIn(b, a.address)
 }
 

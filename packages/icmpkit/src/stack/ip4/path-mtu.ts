@@ -59,10 +59,10 @@ export class PathMtu4 implements Paths4 {
    */
   claimed(now: Instant, ip: ip4.Header, nextHopMtu: number): number {
     if (nextHopMtu > 0) return Math.max(nextHopMtu, LEAST)
+    const estimate = this.#estimate(now, ip.dst)
     let length = ip.length
-    const header = ip4.HEADER + ip.options.length
-    // 4.2BSD adds the header's length to the Total Length that it quotes.
-    if (length >= this.#estimate(now, ip.dst)) length -= header
+    // 4.2BSD adds the header's length to the Total Length that it quotes; others turn its octets round.
+    if (length >= estimate) length = Math.min(length - ip4.HEADER - ip.options.length, estimate)
     for (const plateau of PLATEAUS) if (plateau < length) return plateau
     return LEAST
   }
