@@ -242,6 +242,18 @@ test('a new route, a new address and a port that goes down or comes back change 
   expect(cross(n, packet('plain'))[0]!.hex.slice(40, 44)).toBe('0303')
 })
 
+test('other filters and switches count from the moment that they are given, for known flows too', () => {
+  const n = gateway()
+  cross(n, packet('plain'))
+  Object.assign(n.node.ip4.settings, { gateway: { filters: [{ action: 'drop' }] } })
+  n.node.ip4.forward.forget()
+  expect(cross(n, packet('plain'))).toEqual([])
+  Object.assign(n.node.ip4.settings, { gateway: { forwarding: false } })
+  n.node.ip4.forward.forget()
+  expect(cross(n, packet('plain'))).toEqual([])
+  expect(n.node.counters.dropped).toEqual({ filtered: 1, 'not-forwarding': 1 })
+})
+
 test('twenty thousand flows leave the table of decisions at its size: it is bounded', () => {
   const n = gateway()
   const octets = unhex(packet('plain'))

@@ -49,20 +49,15 @@ export class Forwarder4 {
     this.#flows = new FlowCache(node.random)
   }
 
-  /** Other switches and filters from now on. */
-  configure(settings: Partial<Gateway4Settings>): void {
-    this.#settings = { ...GATEWAY4_DEFAULTS, ...settings }
-    this.#filter = new Filter(this.#settings.filters, 4)
-    this.forget()
-  }
-
   /** Flows whose decision is remembered: 4096 at most. */
   get flows(): number {
     return this.#flows.size
   }
 
-  /** Decisions are made anew: a port of this node changed. New routes and addresses are noticed. */
+  /** Decisions are made anew: the settings or a port of this node changed. New routes and addresses are noticed. */
   forget(): void {
+    this.#settings = { ...GATEWAY4_DEFAULTS, ...this.#node.ip4.settings.gateway }
+    this.#filter = new Filter(this.#settings.filters, 4)
     this.#flows.clear()
   }
 
