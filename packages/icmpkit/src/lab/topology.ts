@@ -3,7 +3,7 @@
  * 2001:db8:x:y::/64 with x·256+y = n (RFC 3849); its members are .1, .2 … and ::1, ::2 … in the order in which they are named.
  */
 import type { Ip4Settings } from '../stack/ip4/settings.ts'
-import type { Ip6Settings } from '../stack/ip6/settings.ts'
+import type { Ip6Options } from '../stack/ip6/settings.ts'
 import type { PortAddress } from '../stack/port.ts'
 import { type Ip, type Ip4, type Ip6, parseIp } from '../wire/addr.ts'
 
@@ -22,7 +22,7 @@ export interface LabConfig {
 export interface NodeData {
   kind: 'host' | 'gateway'
   ip4?: Partial<Ip4Settings>
-  ip6?: Partial<Ip6Settings>
+  ip6?: Ip6Options
   /** `{ '192.0.2.0/24': '10.0.0.2' }`, or `unreachable`, `prohibit`, `blackhole`. */
   routes?: Readonly<Record<string, string>>
   /** Shortest paths to all links (a gateway), a default route to the nearest gateway (a host). true. */
