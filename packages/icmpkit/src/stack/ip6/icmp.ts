@@ -109,9 +109,8 @@ export class Icmp6 {
       octets,
     }
     const tooBig = m.kind === 'packetTooBig'
-    // Answers belong to no flow; those that could be too big are remembered.
-    const believed = (tooBig && layer.pathMtu.wasSent(octets, 0, octets.length)) || transport.heard(now, e)
-    if (!believed) return
+    const answer = tooBig && isAnswer(q) && layer.pathMtu.wasSent(octets, 0, octets.length)
+    if (!answer && !transport.heard(now, e)) return
     counters.errorReceived(`v6 ${m.kind} ${code}`)
     if (tooBig) this.#tooBig(now, d, p, m.mtu, q)
     else if (isLimit(type, code)) this.#log(now, d, p, octets, code, e.pointer)
@@ -144,6 +143,11 @@ function pointerOf(m: icmp6.Message): number {
     for (const o of usable(m.extensions)) if (o.kind === 'extendedInformation') return o.pointer
   }
   return -1
+}
+
+/** Of no flow: a reply that this node made, or a fragment, which names no ports. */
+function isAnswer({ transport }: quote.Quote): boolean {
+  return transport.kind === 'fragment' || (transport.kind === 'icmp6' && transport.type === icmp6.Type.echoReply)
 }
 
 /** Parameter Problem codes 5 to 10, Destination Unreachable code 8. */
