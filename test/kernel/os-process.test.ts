@@ -39,7 +39,7 @@ async function node(
   return { code, out, err, ms: performance.now() - start }
 }
 
-describe.each(['libuv', 'threadpool'])('a process woken by %s', (how) => {
+describe.each(['libuv', 'threadpool', 'naps'])('a process woken by %s', (how) => {
   it('ends by itself once its door is closed', async () => {
     expect(await node('waiting', net.client.name, 'closed', how)).toMatchObject({
       code: 0,

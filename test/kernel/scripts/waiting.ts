@@ -1,9 +1,9 @@
 /** A process with a door in the namespace argv[2], which ends in the way that argv[3] says. */
 import { openDoor, RealClock } from '../../../packages/icmpkit/src/os/index.ts'
-import { waker } from '../../../packages/icmpkit/src/os/waker.ts'
+import { type WakingUp, waker } from '../../../packages/icmpkit/src/os/waker.ts'
 
-const [, , netns, way, threadpool] = process.argv
-if (threadpool === 'threadpool') waker(true)
+const [, , netns, way, how] = process.argv
+waker(how as WakingUp)
 const { door } = await openDoor({ kind: 'ping-socket', family: 4, netns: netns! })
 const clock = new RealClock()
 const soon = (clock.now() + 30) as ReturnType<RealClock['now']>

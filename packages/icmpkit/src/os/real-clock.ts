@@ -1,4 +1,4 @@
-/** The clock of the real world: CLOCK_MONOTONIC, and waits that end at the microsecond. */
+/** The clock of the real world: CLOCK_MONOTONIC, and waits that end at the microsecond, in a worker thread at the millisecond. */
 import type { Clock, Instant } from '../clock.ts'
 import type { Door } from '../door.ts'
 import { monotonic, StampClock } from './kernel-time.ts'

@@ -4,6 +4,7 @@
  *
  * koffi is loaded when `sys()` is first called, never on import: `icmpkit/wire`, `/stack` and `/lab` work without it.
  */
+import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { OsError } from './os-error.ts'
 
@@ -33,6 +34,7 @@ export interface Sys {
   recvmmsg(fd: number, messages: Pointer, count: number, flags: number, timeout: Pointer): number
   open(path: string, flags: number, mode: number): number
   close(fd: number): number
+  dup3(fd: number, place: number, flags: number): number
   read(fd: number, bytes: Pointer, length: number): number
   write(fd: number, bytes: Pointer, length: number): number
   fcntl(fd: number, command: number, argument: number): number
@@ -70,8 +72,16 @@ let loaded: Sys | undefined
 
 /** The table of calls. @throws OsError where this is not Linux. */
 export function sys(): Sys {
-  loaded ??= load()
+  if (loaded === undefined) {
+    const os = load()
+    loaded = inMainThread(os) ? os : closedWithThread(os)
+  }
   return loaded
+}
+
+/** Whose thread id is the process's. */
+export function inMainThread(os: Sys): boolean {
+  return os.gettid() === process.pid
 }
 
 /** `result` where it is not negative. @throws OsError for the call `syscall` made on behalf of `door`. */
@@ -153,6 +163,7 @@ function load(): Sys {
     recvmmsg: int('recvmmsg', 'int', 'void *', 'uint', 'int', 'void *'),
     open: int('open', 'str', 'int', 'uint'),
     close: int('close', 'int'),
+    dup3: int('dup3', 'int', 'int', 'int'),
     read: call('read', 'int', 'void *', 'size_t'),
     write: call('write', 'int', 'void *', 'size_t'),
     fcntl: int('fcntl', 'int', 'int', 'long'),
@@ -192,6 +203,51 @@ function load(): Sys {
     },
   }
 }
+
+/**
+ * A worker that is terminated runs no line of ours, and its sockets would stay open as long as the process lives. Node
+ * closes what the worker opened by Node's own `fs`, so each descriptor of ours takes the place of such a one.
+ */
+function closedWithThread(os: Sys): Sys {
+  const owned = new Set<number>()
+  const own = (fd: number): number => {
+    if (fd < 0) return fd
+    let place: number
+    try {
+      place = openSync('/dev/null', 'r')
+    } catch {
+      // No /dev here: it works as well, until somebody terminates this thread.
+      return fd
+    }
+    if (os.dup3(fd, place, O_CLOEXEC) < 0) {
+      closeSync(place)
+      return fd
+    }
+    os.close(fd)
+    owned.add(place)
+    return place
+  }
+  return {
+    ...os,
+    socket: (domain, type, protocol) => own(os.socket(domain, type, protocol)),
+    open: (path, flags, mode) => own(os.open(path, flags, mode)),
+    epoll_create1: (flags) => own(os.epoll_create1(flags)),
+    timerfd_create: (clock, flags) => own(os.timerfd_create(clock, flags)),
+    eventfd: (initial, flags) => own(os.eventfd(initial, flags)),
+    close: (fd) => {
+      if (!owned.delete(fd)) return os.close(fd)
+      try {
+        closeSync(fd)
+        return 0
+      } catch (e) {
+        return (e as NodeJS.ErrnoException).errno ?? -EBADF
+      }
+    },
+  }
+}
+
+const O_CLOEXEC = 0o2000000
+const EBADF = 9
 
 /**
  * koffi's own loader reads each property of fs and util, getters that load streams and workers among them: 7 ms of each

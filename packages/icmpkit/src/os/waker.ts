@@ -4,10 +4,13 @@
  *
  * Doors are armed for one event at a time (EPOLLONESHOT): a door that nobody waits for must not wake anybody, and
  * EPOLLERR (a transmit stamp has arrived) can't be masked in another way.
+ *
+ * A worker thread has no such handle: koffi's aborts the whole process where the worker is terminated while an event
+ * comes. It looks by itself, often at first and then at growing distances.
  */
 import { arena } from './arena.ts'
 import { monotonic } from './kernel-time.ts'
-import { LITTLE, must, type Sys, sys } from './sys.ts'
+import { inMainThread, LITTLE, must, type Sys, sys } from './sys.ts'
 
 /** What a door gives to be waited for; `fd` may change between waits, never during one. */
 export interface Pollable {
@@ -45,12 +48,21 @@ interface Watched {
 }
 
 /**
- * This thread's waker, made at the first call. `threadpool`: without libuv's handle, as where koffi has none; a
- * `process.exit` then waits up to a quarter of a second.
+ * 'libuv': koffi's poll handle. 'threadpool': where koffi has none; a `process.exit` then waits up to a quarter of a
+ * second. 'naps': without anything native that could outlive its thread.
  */
-export function waker(threadpool = false): Waker {
-  shared ??= new Waker(threadpool)
+export type WakingUp = 'libuv' | 'threadpool' | 'naps'
+
+/** This thread's waker, made at the first call. */
+export function waker(how?: WakingUp): Waker {
+  shared ??= new Waker(how ?? usual())
   return shared
+}
+
+function usual(): WakingUp {
+  const os = sys()
+  if (!inMainThread(os)) return 'naps'
+  return typeof os.koffi.node?.poll === 'function' ? 'libuv' : 'threadpool'
 }
 
 /** Each door says so before it closes its descriptor. */
@@ -75,11 +87,14 @@ export class Waker {
   #polling = false
   #immediate: NodeJS.Immediate | undefined
   #woken: Waiter[] = []
-  readonly #threadpool: boolean
+  /** Naps: since when nothing has happened, and what ends the present one. */
+  #quietSince = 0
+  #nap: { clear(): void } | undefined
+  readonly #how: WakingUp
 
-  constructor(threadpool: boolean) {
+  constructor(how: WakingUp) {
     this.#os = sys()
-    this.#threadpool = threadpool || typeof this.#os.koffi.node?.poll !== 'function'
+    this.#how = how
   }
 
   /** Until one of `doors` is readable (or writable, where `full`), or the clock says `until`. */
@@ -92,7 +107,7 @@ export class Waker {
     for (const fd of fds) this.#arm(fd, full ? EPOLLIN | EPOLLOUT : EPOLLIN, waiter)
     if (until <= monotonic()) this.#wake(waiter)
     else this.#setTimer()
-    if (this.#waiters.size === 1) this.#watch()
+    if (this.#waiters.size === 1 || this.#how === 'naps') this.#watch()
     return {
       done: promise,
       end: () => {
@@ -132,6 +147,7 @@ export class Waker {
     }
     if (this.#waiters.size === 0) {
       this.#handle?.unref()
+      this.#nap?.clear()
       if (this.#doors.size === 0) this.#close()
     }
     return true
@@ -153,8 +169,7 @@ export class Waker {
   }
 
   #setTimer(): void {
-    let first = Number.POSITIVE_INFINITY
-    for (const w of this.#waiters) first = Math.min(first, w.until)
+    const first = this.#first()
     if (first === this.#armedUntil) return
     this.#armedUntil = first
     // All zeros disarm. A moment in the past is armed as is: it fires at once.
@@ -163,6 +178,13 @@ export class Waker {
     this.#spec.setBigInt64(16, BigInt(seconds), LITTLE)
     this.#spec.setBigInt64(24, BigInt(Math.floor((at - seconds * 1000) * 1e6)), LITTLE)
     must(this.#os.timerfd_settime(this.#timer, TFD_TIMER_ABSTIME, this.#specBytes, null), 'timerfd_settime', 'waker')
+  }
+
+  /** When the first waiter is due. */
+  #first(): number {
+    let first = Number.POSITIVE_INFINITY
+    for (const w of this.#waiters) first = Math.min(first, w.until)
+    return first
   }
 
   /** Runs in the poll phase: system calls only. */
@@ -187,18 +209,54 @@ export class Waker {
   }
 
   #watch(): void {
-    if (!this.#threadpool) {
-      this.#handle?.ref()
-      return
+    switch (this.#how) {
+      case 'libuv':
+        this.#handle?.ref()
+        return
+      case 'threadpool':
+        this.#watchByPool()
+        return
+      case 'naps':
+        this.#quietSince = monotonic()
+        this.#lieDown(this.#quietSince)
     }
+  }
+
+  #watchByPool(): void {
     if (this.#polling) return
     this.#polling = true
     this.#os.epollWaitAsync(this.#epoll, this.#events.address, EVENTS, LIMIT, (count) => {
       this.#polling = false
       if (this.#epoll < 0) return
       this.#collect(Math.max(0, count))
-      if (this.#waiters.size > 0) this.#watch()
+      if (this.#waiters.size > 0) this.#watchByPool()
     })
+  }
+
+  /**
+   * What comes soon is awaited in the kernel, a millisecond in each turn of the loop, for which nothing else in this
+   * thread waits long. Then naps: what took t ms is seen t/8 later, and a thread that only waits looks twenty times a
+   * second. The last millisecond before a moment is spent in the kernel again, so that nothing leaves late.
+   */
+  #lieDown(now: number): void {
+    this.#nap?.clear()
+    const nap = Math.min((now - this.#quietSince) / 8, LONGEST_NAP, this.#first() - now - SLICE)
+    if (nap < 1) {
+      const immediate = setImmediate(() => this.#look(SLICE))
+      this.#nap = { clear: () => clearImmediate(immediate) }
+    } else {
+      const timer = setTimeout(() => this.#look(0), nap)
+      this.#nap = { clear: () => clearTimeout(timer) }
+    }
+  }
+
+  #look(atMost: number): void {
+    this.#nap = undefined
+    const count = this.#os.epoll_wait(this.#epoll, this.#events.address, EVENTS, atMost)
+    const now = monotonic()
+    if (count > 0) this.#quietSince = now
+    this.#collect(Math.max(0, count))
+    if (this.#waiters.size > 0) this.#lieDown(now)
   }
 
   #open(): void {
@@ -211,7 +269,7 @@ export class Waker {
     this.#event.setUint32(0, EPOLLIN | EPOLLET, LITTLE)
     this.#event.setInt32(DATA, this.#timer, LITTLE)
     must(os.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, this.#timer, this.#eventBytes), 'epoll_ctl', 'waker')
-    if (this.#threadpool) return
+    if (this.#how !== 'libuv') return
     this.#handle = (os.koffi.node.poll as unknown as Poll)(this.#epoll, { readable: true }, () => {
       if (this.#epoll < 0) return
       this.#collect(Math.max(0, os.epoll_wait(this.#epoll, this.#events.address, EVENTS, 0)))
@@ -235,8 +293,11 @@ let shared: Waker | undefined
 
 /** Events fetched at a time. */
 const EVENTS = 64
-/** Longest nap of the threadpool way, ms: `process.exit` waits for it. */
+/** Longest call of the threadpool way, ms: `process.exit` waits for it. */
 const LIMIT = 250
+/** Of the naps, ms: the longest, and the longest call, for which nothing else runs in that thread. */
+const LONGEST_NAP = 50
+const SLICE = 1
 /** struct epoll_event is packed on x86-64 alone. */
 const PACKED = process.arch === 'x64'
 const EPOLL_EVENT = PACKED ? 12 : 16
