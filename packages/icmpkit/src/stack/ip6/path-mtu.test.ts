@@ -219,6 +219,30 @@ describe('path MTU discovery (RFC 8201)', () => {
     expect(replies.map((b) => b.length <= 1280)).toEqual([true, true])
   })
 
+  test('a router that advertises an MTU lowers what the link carries, but not under 1280 and not above the link’s own (RFC 4861 §6.3.4) [v6-pmtu-ra-mtu]', () => {
+    const router = 'fe80::ff'
+    const advertise = (n: OneNode, mtu: number) => {
+      const o = { src: router, dst: 'ff02::1', hop: 255 }
+      const option = [5, 1, 0, 0, (mtu >>> 24) & 255, (mtu >>> 16) & 255, (mtu >>> 8) & 255, mtu & 255]
+      n.give(packet(o, 58, icmp(o, '8600000040000708', zeros(8), option)), { link: 'multicast' })
+    }
+    for (const [mtu, then] of [
+      [1280, 1280],
+      [1400, 1400],
+      [1500, 1500],
+      [1279, 1500],
+      [9000, 1500],
+      [0, 1500],
+    ] as const) {
+      const n = new OneNode({ ports: [port(1, { medium: 'ip', addresses: ['fe80::1/64', '2001:db8::1/64'] })] })
+      n.run(10_000)
+      const s = socket(n)
+      advertise(n, mtu)
+      const sizes = send(n, s, 1500).map((b) => b.length)
+      expect([mtu, Math.max(...sizes) <= then, sizes.length]).toEqual([mtu, true, then === 1500 ? 1 : 2])
+    }
+  })
+
   test('the table has a bound that no flood of true messages breaks, and still learns', () => {
     const n = node({ pathMtu: { entries: 64 } })
     const s = socket(n)
