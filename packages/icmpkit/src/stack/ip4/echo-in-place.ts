@@ -38,7 +38,7 @@ export class EchoInPlace {
     const length = u16(bytes, at + LENGTH)
     const end = at + length
     if (length < SHORTEST || end > d.end || length > port.mtu || !this.#mayBePadded(d, end)) return false
-    if (layer.paths !== undefined && length > SMALL) return false
+    if (length > SMALL && layer.pathMtu(now, readIp4(bytes, at + SRC), port) < length) return false
     // Redirects, and gateways that do not answer.
     if (layer.hosts?.nextHop(now, readIp4(bytes, at + SRC), undefined) !== undefined) return false
     if (transport.raw.size > 0 || !layer.settings.echo) return false
@@ -83,7 +83,7 @@ const PLAIN = 0x45
 const SHORTEST = 28
 /** Octets of the shortest Ethernet frame, its check sequence left out. */
 const SHORTEST_FRAME = 60
-/** Paths narrower than that are not asked for: the reply is as long as what just came by one. */
+/** No more than every path is taken to carry (RFC 1122 §3.3.3). */
 const SMALL = 576
 const LENGTH = 2
 const FLAGS = 6

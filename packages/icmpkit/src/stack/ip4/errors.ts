@@ -83,7 +83,7 @@ export class Errors4 {
     if (h.offset !== 0) return 'later-fragment'
     if (isMulticast(h.dst)) return 'multicast'
     if (layer.isBroadcast(h.dst)) return 'broadcast'
-    if (!namesOneHost(h.src) || layer.isBroadcast(h.src) || layer.isMine(h.src)) return 'bad-source'
+    if (!namesOneHost(h.src) || layer.isBroadcast(h.src)) return 'bad-source'
     if (h.protocol === icmp4.PROTOCOL && mayBeError(d.bytes, h)) return 'about-an-error'
     const inTransit = fault.kind === 'timeExceeded' && fault.code === 0
     return inTransit && this.#settings.noTimeExceeded.includes(d.port.index) ? 'switched-off' : undefined

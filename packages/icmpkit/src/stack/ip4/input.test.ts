@@ -243,7 +243,27 @@ describe('what a node sends of its own', () => {
     expect(send(node('host'), { dst: '203.0.113.1' }).sent).toBe('no-route')
   })
 
-  test('to an address of its own stays inside: nothing leaves', () => {
-    expect(send(node('host'), { dst: '198.51.100.1' })).toEqual({ sent: 'not-sent', out: [] })
+  test('to an address of its own comes in again, and nothing leaves (RFC 1122 §3.3.1.1)', () => {
+    const n = node('host')
+    const heard: string[] = []
+    n.node.transport.raw.add({ message: (_, d) => void heard.push(hex(d.bytes, d.at, d.end)), owns: () => false })
+    const payload = icmp(8, 0, '00010001', pattern(2000))
+    expect(n.node.ip4.send(n.now as Instant, { dst: ip4('198.51.100.1'), protocol: 1, payload })).toBe('sent')
+    expect(n.run(0)).toEqual([])
+    expect(n.run(0)).toEqual([])
+    expect(heard).toEqual([hex(payload), hex(icmp(0, 0, '00010001', pattern(2000)))])
+    const socket = n.node.transport.udp.bind({ family: 4 })
+    socket.connect(ip4('192.0.2.1'), 9)
+    socket.send(n.now as Instant, unhex('01'))
+    n.run(0)
+    expect(n.run(0)).toEqual([])
+    expect(socket.error()).toMatchObject({ type: 3, code: 3, severity: 'hard' })
+  })
+
+  test('to itself is bounded as every queue is', () => {
+    const n = node('host')
+    const sent = Array.from({ length: 100 }, () => send(n, { dst: '192.0.2.1' }).sent)
+    expect(sent.filter((s) => s === 'sent').length).toBe(64)
+    expect(n.node.counters.dropped['queue-full']).toBe(36)
   })
 })

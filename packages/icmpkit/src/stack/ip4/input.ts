@@ -56,6 +56,13 @@ export class Input4 {
     return this.#deliver(now, d, h)
   }
 
+  /** A whole datagram that needs no check: this node has sent it to itself. */
+  deliver(now: Instant, d: Inbound): void {
+    const h = ip4.parse(d.bytes, d.at, d.end)
+    if (h.kind === 'malformed') this.#node.counters.bad(h.why)
+    else this.#deliver(now, d, h)
+  }
+
   /**
    * One host, and not this one (RFC 1122 §3.2.1.3, RFC 1812 §5.3.7). Who has no address yet speaks from zero: in DHCP,
    * and to ask for routers and masks (RFC 1256, RFC 950).

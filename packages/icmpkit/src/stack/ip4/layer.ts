@@ -25,6 +25,7 @@ import { ALL_ROUTERS, ALL_SYSTEMS } from './groups.ts'
 import { Icmp4 } from './icmp.ts'
 import { Identification } from './identification.ts'
 import { Input4 } from './input.ts'
+import { Loopback4 } from './loopback.ts'
 import type { Reassembly4 } from './reassembly.ts'
 import { IP4_DEFAULTS, type Ip4Settings } from './settings.ts'
 
@@ -85,6 +86,7 @@ export class Ip4Layer {
   readonly paths: Paths4 | undefined
   readonly #node: Node
   readonly #in: Input4
+  readonly #loopback: Loopback4
   readonly #fragmenter: Fragmenter = new Fragmenter()
   readonly #ids: Identification
   readonly #out: Uint8Array = new Uint8Array(0x10000)
@@ -103,6 +105,7 @@ export class Ip4Layer {
     this.echo = new EchoInPlace(node)
     this.forward = new Forwarder4(node, this.settings.gateway)
     this.#in = new Input4(node)
+    this.#loopback = new Loopback4(node, (now, d) => this.#in.deliver(now, d))
     this.#ids = new Identification(node.random)
     this.control = new Control4(node, this)
     this.hosts = this.control.redirects
@@ -232,8 +235,8 @@ export class Ip4Layer {
 
   /** Sends a datagram of this node's own. */
   send(now: Instant, g: Datagram4): Sent {
-    if (this.isMine(g.dst) && !isMulticast(g.dst)) return 'not-sent'
-    const hop = this.hop(now, g.dst, g.port)
+    const own = this.addresses.ready(g.dst)
+    const hop = own === undefined ? this.hop(now, g.dst, g.port) : { port: own.port, nextHop: g.dst }
     if (typeof hop === 'string') return hop
     const src = g.src ?? this.sourceFor(g.dst, hop.port)
     if (src === undefined) return 'no-source'
@@ -243,12 +246,13 @@ export class Ip4Layer {
     const fields = { ...g, src, df, ttl: g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl) }
     const length = ip4.size(fields) + g.payload.length
     if (length > LONGEST) return 'too-big'
-    const mtu = probe ? hop.port.mtu : this.pathMtu(now, g.dst, hop.port)
+    const mtu = own !== undefined ? LONGEST : probe ? hop.port.mtu : this.pathMtu(now, g.dst, hop.port)
     if (length > mtu && (df || !this.settings.fragment)) return 'too-big'
     const at = ip4.write(fields, out, 0, g.payload.length)
     this.identify(out, 0)
     out.set(g.payload, at)
     this.#node.counters.originated++
+    if (own !== undefined) return this.#loopback.send(now, own.port, out, 0, length) ? 'sent' : 'not-sent'
     if (length > mtu) this.#split(now, hop.port, hop.nextHop, out, 0, length, mtu)
     else this.arp.transmit(now, hop.port, hop.nextHop, out, 0, length)
     return 'sent'
