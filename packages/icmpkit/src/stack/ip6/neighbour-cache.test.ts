@@ -53,7 +53,7 @@ test('forged sources that share their high or their low 64 bits fill the cache t
       n.give(frame({ from, to: '2001:db8::1' }, na(from, 'SO', tlla(MAC))))
     }
     const forge = forger(half)
-    for (let i = 1; i <= 20_000; i++) {
+    for (let i = 1; i <= 6000; i++) {
       n.give(forge(i))
       if (i % 1000 === 0) {
         n.taken()
@@ -120,22 +120,17 @@ test('a default router is not thrown out by a flood, though it has not answered 
   expect(hex(cacheOf(n).get(ip6('fe80::aa'))!.mac)).toBe(MAC)
 })
 
-/** Milliseconds that `packets` sends to known neighbours take, the best of some turns. */
-function cost(neighbours: number, half: 'low' | 'high'): number {
+/** A gateway with so many known neighbours, and what sends a packet to 1,024 of them once; the milliseconds that it took. */
+function sender(neighbours: number, half: 'low' | 'high'): () => number {
   const n = started({ neighbourLimit: 65_536 }, 'gateway')
   const { neighbours: table } = n.node.ip6
   const p = n.node.ports.get(1)!
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 0xaa)
+  const flags = { router: false, solicited: true, override: true }
   const shift = half === 'low' ? 0n : 64n
   const base = BigInt(`0x${addr('2001:db8::')}`)
   for (let i = 1; i <= neighbours; i++)
-    table.advertised(
-      n.now as Instant,
-      p,
-      (base + (BigInt(i) << shift)) as Ip6,
-      { router: false, solicited: true, override: true },
-      mac,
-    )
+    table.advertised(n.now as Instant, p, (base + (BigInt(i) << shift)) as Ip6, flags, mac)
   expect(cacheOf(n).size).toBe(neighbours)
   const packet = frame({ from: '2001:db8::1', to: '2001:db8::1' }, echo()).subarray(14)
   const hops = Array.from({ length: 1024 }, (_, i) => {
@@ -144,21 +139,26 @@ function cost(neighbours: number, half: 'low' | 'high'): number {
     put32(hop, half === 'low' ? 12 : 4, 1 + Math.floor((i * neighbours) / 1024))
     return hop
   })
-  let best = Number.POSITIVE_INFINITY
-  for (let turn = 0; turn < 30; turn++) {
+  return () => {
     const from = process.hrtime.bigint()
     for (const hop of hops) {
       table.transmitTo(n.now as Instant, p, hop, 0, packet, 0, packet.length)
       p.queue.clear()
     }
-    best = Math.min(best, Number(process.hrtime.bigint() - from) / 1e6)
+    return Number(process.hrtime.bigint() - from) / 1e6
   }
-  return best
 }
 
 test('a packet to one of 65,536 neighbours costs at most three times what it costs with 1,024', () => {
   for (const half of ['low', 'high'] as const) {
-    const few = cost(1024, half)
-    expect(cost(65_536, half) / few).toBeLessThanOrEqual(3)
+    const few = sender(1024, half)
+    const many = sender(65_536, half)
+    // Turn by turn, so that what else the machine does hits both; the best of each counts.
+    let [a, b] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+    for (let turn = 0; turn < 100; turn++) {
+      a = Math.min(a, few())
+      b = Math.min(b, many())
+    }
+    expect(b / a).toBeLessThanOrEqual(3)
   }
 })
