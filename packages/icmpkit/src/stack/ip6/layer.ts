@@ -5,7 +5,7 @@
  * This module holds the parts together: addresses and routes, and the way out. The way in is `input.ts`.
  */
 import type { Instant } from '../../clock.ts'
-import { ANY6, type Ip6, isLinkLocal, isMulticast } from '../../wire/addr.ts'
+import { ANY6, type Ip6, isLinkLocal, isMulticast, LOOPBACK6 } from '../../wire/addr.ts'
 import type * as icmp6 from '../../wire/icmp6.ts'
 import type { Extension } from '../../wire/ip6-extension.ts'
 import type { Inbound } from '../inbound.ts'
@@ -307,8 +307,10 @@ export class Ip6Layer {
   /** Where a packet to `dst` goes. A port is needed for multicast and link-local ones, unless there is only one. */
   hop(now: Instant, dst: Ip6, port?: Port): Hop6 | 'no-route' | 'prohibited' {
     const { ports } = this.#node
+    // RFC 4291 §2.5.2, §2.5.3: no packet to them is ever on a link.
+    if (dst === ANY6 || dst === LOOPBACK6) return 'no-route'
     if (isMulticast(dst) || isLinkLocal(dst)) {
-      const by = port ?? (ports.size === 1 ? [...ports.values()][0] : undefined)
+      const by = port ?? this.#portOf(dst)
       return by === undefined ? 'no-route' : { port: by, nextHop: dst }
     }
     const learned = this.hosts?.nextHop(now, dst, port)
@@ -391,6 +393,14 @@ export class Ip6Layer {
       b.prefixLength === a.prefixLength &&
       this.routes.mask(b.address, b.prefixLength) === this.routes.mask(a.address, a.prefixLength)
     )
+  }
+
+  /** The only port, or the one that a route for the group leads to. */
+  #portOf(dst: Ip6): Port | undefined {
+    const { ports } = this.#node
+    if (ports.size === 1) return [...ports.values()][0]
+    const route = isMulticast(dst) ? this.routes.lookup(dst) : undefined
+    return route === undefined || !isMulticast(route.prefix) ? undefined : ports.get(route.port)
   }
 
   #expire(now: Instant): void {
