@@ -193,8 +193,8 @@ describe('the command', () => {
     running.signal('SIGINT')
     const { code, out, err } = await running.ended
     expect(code).toBe(0)
-    expect(out).toMatch(/ +[3-6] +answered\n/)
-    expect(err).toMatch(/ +[3-6] +answered\n/)
+    expect(out).toMatch(/^[3-6] {2}answered$/m)
+    expect(err).toMatch(/^[3-6] {2}answered$/m)
   })
 
   test.each([

@@ -14,7 +14,7 @@ export interface NdSettings {
   neighbourLimit: number
   /** Of them, at most so many may be asked for at once (RFC 6583 §6.2). Default 512. */
   unresolvedLimit: number
-  /** Packets that wait for one neighbour's address (RFC 4861 §7.2.2). Default 3. */
+  /** Packets that wait for one neighbour's address (RFC 4861 §7.2.2): those of a large one in fragments fit. Default 64. */
   unresolvedQueue: number
   /** Neighbours that are never asked for. */
   staticNeighbours: readonly { port: PortKey; address: Ip6; mac: Uint8Array; router?: boolean }[]
@@ -99,7 +99,7 @@ export const ND_DEFAULTS: NdSettings = {
   retransTimerMs: 1000,
   neighbourLimit: 8192,
   unresolvedLimit: 512,
-  unresolvedQueue: 3,
+  unresolvedQueue: 64,
   staticNeighbours: [],
   proxied: [],
   acceptAdvertisements: undefined,
