@@ -72,7 +72,8 @@ function upper(c: Carried, family: Family, pseudo: (protocol: number, length: nu
       put16(octets, 0, 40_000)
       put16(octets, 2, c.port)
       put16(octets, 4, octets.length)
-      put16(octets, 6, checksum.finish(checksum.sum(octets, 0, octets.length, pseudo(17, octets.length))))
+      // Zero would say that there is none (RFC 768, RFC 8200 §8.1).
+      put16(octets, 6, checksum.finish(checksum.sum(octets, 0, octets.length, pseudo(17, octets.length))) || 0xffff)
       return { protocol: 17, octets }
     }
     default: {
