@@ -28,7 +28,7 @@ interface Asking {
 export class AddressMasks4 {
   readonly #node: Node
   readonly #layer: Ip4Layer
-  readonly #settings: AddressMaskSettings
+  #settings: AddressMaskSettings
   readonly #asking: Asking[] = []
   readonly #log = new TokenBucket({ rate: 1, burst: 10 })
   #id = 0
@@ -65,6 +65,11 @@ export class AddressMasks4 {
       (a) => typeof a.address !== 'bigint' && a.prefixLength !== own.prefixLength && overlap(a as Network, own),
     )
     if (!nested) this.#tell(now, own, this.#broadcast(own), 0, 0)
+  }
+
+  /** Other settings: an agent begins or ends to answer. Whose mask is asked for stays as it was. */
+  reconfigured(): void {
+    this.#settings = { ...ADDRESS_MASK_DEFAULTS, ...this.#layer.settings.addressMask }
   }
 
   close(): void {

@@ -52,6 +52,13 @@ export class Addresses4 {
     this.#index()
   }
 
+  remove(a: Address4): void {
+    this.setState(a, 'claimed')
+    const i = this.#all.indexOf(a)
+    if (i >= 0) this.#all.splice(i, 1)
+    this.#index()
+  }
+
   /** The address at `at` is one of this node's that is ready. */
   isMineAt(bytes: Uint8Array, at: number): boolean {
     return this.#ready.getAt(bytes, at, 4) >= 0

@@ -146,6 +146,11 @@ export class ArpClaims {
     }
   }
 
+  /** Other settings, from the next probe or conflict on. */
+  reconfigured(): void {
+    this.#given = undefined
+  }
+
   #begin(now: Instant, c: Claim): void {
     const s = this.#settings
     c.state = 'probing'

@@ -149,6 +149,12 @@ export class Arp {
     return cache.until[slot]! <= now ? 'stale' : 'reachable'
   }
 
+  /** Other settings: times at once, bounds for ports that come. */
+  reconfigured(): void {
+    this.#given = undefined
+    this.claims.reconfigured()
+  }
+
   entries(): ArpEntry[] {
     const list: ArpEntry[] = []
     for (const p of Object.values(this.#ports)) {

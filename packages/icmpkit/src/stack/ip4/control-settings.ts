@@ -1,5 +1,6 @@
 /** The switches of ICMPv4 control: redirects, router discovery, path MTU, timestamp, address mask. Part of `Ip4Settings`. */
 import type { Ip4 } from '../../wire/addr.ts'
+import { ALL_ROUTERS, ALL_SYSTEMS } from './groups.ts'
 
 export interface Control4Settings {
   /** Redirects that pass the checks are followed. Default: a host does (RFC 1122 §3.2.2.2), a gateway does not (RFC 1812 §5.2.7.2). */
@@ -10,7 +11,7 @@ export interface Control4Settings {
   timestampClock: 'ut' | 'unsynchronised'
   addressMask: Partial<AddressMaskSettings>
   routerDiscovery: Partial<RouterDiscoverySettings>
-  routerAdvertisements: RouterAdvertisementSettings
+  routerAdvertisements: Partial<RouterAdvertisementSettings>
   pathMtu: Partial<PathMtuSettings>
 }
 
@@ -32,10 +33,12 @@ export interface AddressMaskSettings {
 /** RFC 1256 §5.1. */
 export interface RouterDiscoverySettings {
   /**
-   * PerformRouterDiscovery, on all ports or those listed by index. Deviates: §5.1 has it on. An advertisement proves
-   * nothing and moves all traffic (§7), and hosts of today have their routes given to them.
+   * PerformRouterDiscovery. Deviates: §5.1 has it on. An advertisement proves nothing and moves all traffic (§7), and
+   * hosts of today have their routes given to them.
    */
-  perform: boolean | readonly number[]
+  perform: boolean
+  /** Indexes of the ports that it concerns. Default: all. */
+  ports: 'all' | readonly number[]
   /** SolicitationAddress: 224.0.0.2 or 255.255.255.255. */
   solicitationAddress: Ip4
 }
@@ -59,10 +62,15 @@ export interface AdvertisedAddress {
   preferenceLevel: number
 }
 
-export interface RouterAdvertisementSettings extends Partial<AdvertisingPort>, Partial<AdvertisedAddress> {
+export interface RouterAdvertisementSettings extends AdvertisedAddress {
+  advertisementAddress: Ip4
+  maxAdvertisementIntervalSeconds: number
+  minAdvertisementIntervalSeconds: number | undefined
+  advertisementLifetimeSeconds: number | undefined
   /** What differs on the port with that index. */
-  ports?: Readonly<Record<number, Partial<AdvertisingPort>>>
-  addresses?: readonly ({ address: Ip4 } & Partial<AdvertisedAddress>)[]
+  ports: readonly ({ port: number } & Partial<AdvertisingPort>)[]
+  /** What differs for that address. */
+  addresses: readonly ({ address: Ip4 } & Partial<AdvertisedAddress>)[]
 }
 
 /** RFC 1191. */
@@ -78,16 +86,6 @@ export interface PathMtuSettings {
   floor: number
 }
 
-export const CONTROL4_DEFAULTS: Control4Settings = {
-  acceptRedirects: undefined,
-  timestamp: true,
-  timestampClock: 'ut',
-  addressMask: {},
-  routerDiscovery: {},
-  routerAdvertisements: {},
-  pathMtu: {},
-}
-
 export const ADDRESS_MASK_DEFAULTS: AddressMaskSettings = {
   agent: false,
   agentExcept: [],
@@ -97,7 +95,29 @@ export const ADDRESS_MASK_DEFAULTS: AddressMaskSettings = {
 
 export const ROUTER_DISCOVERY_DEFAULTS: RouterDiscoverySettings = {
   perform: false,
-  solicitationAddress: (0xe0000002 | 0) as Ip4,
+  ports: 'all',
+  solicitationAddress: ALL_ROUTERS,
+}
+
+export const ROUTER_ADVERTISEMENT_DEFAULTS: RouterAdvertisementSettings = {
+  advertisementAddress: ALL_SYSTEMS,
+  maxAdvertisementIntervalSeconds: 600,
+  minAdvertisementIntervalSeconds: undefined,
+  advertisementLifetimeSeconds: undefined,
+  advertise: true,
+  preferenceLevel: 0,
+  ports: [],
+  addresses: [],
 }
 
 export const PATH_MTU_DEFAULTS: PathMtuSettings = { entries: 4096, ageMs: 600_000, floor: 552 }
+
+export const CONTROL4_DEFAULTS: Control4Settings = {
+  acceptRedirects: undefined,
+  timestamp: true,
+  timestampClock: 'ut',
+  addressMask: ADDRESS_MASK_DEFAULTS,
+  routerDiscovery: ROUTER_DISCOVERY_DEFAULTS,
+  routerAdvertisements: ROUTER_ADVERTISEMENT_DEFAULTS,
+  pathMtu: PATH_MTU_DEFAULTS,
+}

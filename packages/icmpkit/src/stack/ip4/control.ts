@@ -4,13 +4,21 @@ import type { Ip4 } from '../../wire/addr.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { AddressMasks4 } from './address-mask.ts'
+import type { Control4Settings } from './control-settings.ts'
 import type { Ip4Layer } from './layer.ts'
-import { PathMtu4 } from './path-mtu.ts'
+import { checkPathMtu, PathMtu4 } from './path-mtu.ts'
 import { Redirects4 } from './redirect.ts'
-import { RouterAdvertiser4 } from './router-advertise.ts'
-import { RouterDiscovery4 } from './router-discovery.ts'
+import { checkAdvertisements, RouterAdvertiser4 } from './router-advertise.ts'
+import { checkDiscovery, RouterDiscovery4 } from './router-discovery.ts'
 import { SourceQuench4 } from './source-quench.ts'
 import { Timestamps4 } from './timestamp.ts'
+
+/** @throws RangeError on switches that no RFC allows: before anything is done with them */
+export function checkControl4(s: Control4Settings): void {
+  checkPathMtu(s.pathMtu)
+  checkDiscovery(s.routerDiscovery)
+  checkAdvertisements(s.routerAdvertisements)
+}
 
 export class Control4 {
   readonly redirects: Redirects4
@@ -56,6 +64,14 @@ export class Control4 {
       this.discovery?.end(now, port)
       this.advertiser?.end(now, port)
     }
+  }
+
+  /** The layer's settings are others now, and checked. */
+  reconfigured(now: Instant): void {
+    this.paths.reconfigured()
+    this.masks.reconfigured()
+    this.discovery?.reconfigured(now)
+    this.advertiser?.reconfigured(now)
   }
 
   /** A neighbour does not answer ARP. */

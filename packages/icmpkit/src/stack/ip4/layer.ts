@@ -5,18 +5,18 @@
  * This module holds the parts together: addresses, routes, the way out. The way in is `input.ts`.
  */
 import type { Instant } from '../../clock.ts'
-import { BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
+import { ANY4, BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as ip4 from '../../wire/ip4.ts'
 import { put16 } from '../../wire/octets.ts'
 import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port, PortAddress } from '../port.ts'
+import type { Port, PortAddress, PortConfig } from '../port.ts'
 import { RouteTable } from '../route-table.ts'
 import type { LocalError } from '../transport/transport.ts'
 import { type Address4, Addresses4 } from './addresses.ts'
 import { Arp } from './arp.ts'
-import { Control4 } from './control.ts'
+import { Control4, checkControl4 } from './control.ts'
 import { EchoInPlace } from './echo-in-place.ts'
 import { Errors4 } from './errors.ts'
 import { Forwarder4 } from './forward.ts'
@@ -93,9 +93,7 @@ export class Ip4Layer {
 
   constructor(node: Node, settings: Partial<Ip4Settings>) {
     this.#node = node
-    this.settings = { ...IP4_DEFAULTS, ...settings }
-    const { ttl } = this.settings
-    if (!Number.isInteger(ttl) || ttl < 1 || ttl > 255) throw new RangeError(`a TTL of ${ttl}: 1 … 255`)
+    this.settings = withDefaults(settings)
     this.addresses = new Addresses4((node.random() * 2 ** 32) | 0)
     this.arp = new Arp(node)
     this.routes = new RouteTable<Ip4>(4, (node.random() * 2 ** 32) | 0)
@@ -175,6 +173,41 @@ export class Ip4Layer {
     this.control.changed(now, port)
   }
 
+  /**
+   * Other switches, static routes and configured addresses from now on.
+   * @throws RangeError on a switch that no RFC allows: nothing has changed then
+   */
+  reconfigure(now: Instant, settings: Partial<Ip4Settings>, ports: readonly PortConfig[]): void {
+    Object.assign(this.settings, withDefaults(settings))
+    this.arp.reconfigured()
+    this.errors.forget()
+    this.forward.forget()
+    this.routes.remove((r) => r.origin === 'static')
+    for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
+    for (const { index, addresses = [] } of ports) {
+      const port = this.#node.ports.get(index)
+      if (port === undefined) continue
+      for (const a of this.addresses.of(port)) {
+        const stays = addresses.some((w) => w.address === a.address && w.prefixLength === a.prefixLength)
+        if (!stays) this.removeAddress(now, port, a.address)
+      }
+      for (const { address, prefixLength } of addresses) {
+        if (typeof address !== 'bigint') this.addAddress(now, port, address, prefixLength)
+      }
+    }
+    this.control.reconfigured(now)
+  }
+
+  /** The node does without it from now on. */
+  removeAddress(now: Instant, port: Port, address: Ip4): void {
+    const a = this.addresses.find(port, address)
+    if (a === undefined) return
+    if (a.state === 'ready') this.addressLost(now, port, a)
+    this.arp.release(port, address)
+    this.addresses.remove(a)
+    this.#node.emit({ kind: 'address-gone', at: now, port: port.index, address, why: 'removed' })
+  }
+
   /** Last words. */
   close(now: Instant): void {
     this.control.close(now)
@@ -211,6 +244,8 @@ export class Ip4Layer {
   /** Where a datagram to `dst` goes; by `port` where one is given. Routes by ports that are down do not count. */
   hop(now: Instant, dst: Ip4, port?: Port): Hop4 | 'no-route' | 'prohibited' {
     const { ports } = this.#node
+    // Neither leaves a node (RFC 1122 §3.2.1.3(g), RFC 1812 §4.2.2.11).
+    if (dst >>> 24 === LOOPBACK || dst >>> 24 === THIS_NETWORK) return 'no-route'
     if (dst === BROADCAST4 || isMulticast(dst)) {
       const by = port ?? this.#first()
       return by === undefined ? 'no-route' : { port: by, nextHop: dst }
@@ -233,8 +268,13 @@ export class Ip4Layer {
     return Math.min(port.mtu, this.paths?.mtu(now, dst) ?? port.mtu)
   }
 
-  /** Sends a datagram of this node's own. */
+  /**
+   * Sends a datagram of this node's own. A source that it does not have is none (RFC 1122 §3.2.1.3).
+   * @throws RangeError for a TTL of zero: nobody may send it (§3.2.1.7)
+   */
   send(now: Instant, g: Datagram4): Sent {
+    if (g.ttl === 0) throw new RangeError('a TTL of 0 is not sent')
+    if (g.src !== undefined && !this.#mayBeSource(g.src)) return 'no-source'
     const own = this.addresses.ready(g.dst)
     const hop = own === undefined ? this.hop(now, g.dst, g.port) : { port: own.port, nextHop: g.dst }
     if (typeof hop === 'string') return hop
@@ -336,6 +376,11 @@ export class Ip4Layer {
     if (!sent) this.#node.counters.drop('too-big')
   }
 
+  /** Zero: who asks for a router before it has an address. */
+  #mayBeSource(src: Ip4): boolean {
+    return src === ANY4 || src === this.settings.routerId || this.addresses.ready(src) !== undefined
+  }
+
   #first(): Port | undefined {
     for (const port of this.#node.ports.values()) if (port.up) return port
     return undefined
@@ -348,8 +393,19 @@ export class Ip4Layer {
   }
 }
 
+/** @throws RangeError on a switch that no RFC allows */
+function withDefaults(settings: Partial<Ip4Settings>): Ip4Settings {
+  const all = { ...IP4_DEFAULTS, ...settings }
+  const { ttl } = all
+  if (!Number.isInteger(ttl) || ttl < 1 || ttl > 255) throw new RangeError(`a TTL of ${ttl}: 1 … 255`)
+  checkControl4(all)
+  return all
+}
+
 /** Octets of the longest datagram (RFC 791 §3.1). */
 const LONGEST = 0xffff
+const LOOPBACK = 127
+const THIS_NETWORK = 0
 const ID = 4
 const FLAGS = 6
 const DF = 0x40

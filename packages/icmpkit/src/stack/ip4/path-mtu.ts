@@ -21,10 +21,17 @@ interface Path {
   until: number
 }
 
+/** @throws RangeError on less than a path carries, or a period in which a larger size must not be tried */
+export function checkPathMtu(given: Partial<PathMtuSettings>): void {
+  const { floor, ageMs } = { ...PATH_MTU_DEFAULTS, ...given }
+  if (!(floor >= LEAST && floor <= 0xffff)) throw new RangeError(`a path MTU floor of ${floor}: 68 … 65535`)
+  if (!(ageMs >= MIN_AGE)) throw new RangeError(`a path MTU that ages in ${ageMs} ms: five minutes at least`)
+}
+
 export class PathMtu4 implements Paths4 {
   readonly #node: Node
   readonly #layer: Ip4Layer
-  readonly #settings: PathMtuSettings
+  #settings: PathMtuSettings
   readonly #table: IpTable
   readonly #paths: Path[] = []
 
@@ -32,11 +39,13 @@ export class PathMtu4 implements Paths4 {
     this.#node = node
     this.#layer = layer
     this.#settings = { ...PATH_MTU_DEFAULTS, ...layer.settings.pathMtu }
-    const { floor, ageMs } = this.#settings
-    if (!(floor >= LEAST && floor <= 0xffff)) throw new RangeError(`a path MTU floor of ${floor}: 68 … 65535`)
-    if (!(ageMs >= MIN_AGE)) throw new RangeError(`a path MTU that ages in ${ageMs} ms: five minutes at least`)
     this.#table = new IpTable((node.random() * 2 ** 32) | 0, this.#settings.entries)
     layer.icmp.onBelieved((now, e) => this.#heard(now, e))
+  }
+
+  /** Other settings: they hold from the next message on; the table keeps its size. */
+  reconfigured(): void {
+    this.#settings = { ...PATH_MTU_DEFAULTS, ...this.#layer.settings.pathMtu, entries: this.#settings.entries }
   }
 
   /** Paths with a value of their own. */

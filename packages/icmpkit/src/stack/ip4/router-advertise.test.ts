@@ -7,7 +7,7 @@ import type { NodeConfig } from '../index.ts'
 import type { RouterAdvertisementSettings } from './control-settings.ts'
 import { advertisingPort } from './router-advertise.ts'
 
-const gateway = (routerAdvertisements: RouterAdvertisementSettings = {}, more: Partial<NodeConfig> = {}) => {
+const gateway = (routerAdvertisements: Partial<RouterAdvertisementSettings> = {}, more: Partial<NodeConfig> = {}) => {
   const n = new OneNode({
     role: 'gateway',
     ports: [port(1, { addresses: ['192.0.2.1/24'] })],
@@ -38,8 +38,12 @@ const solicitation = (f: Parameters<typeof datagram>[0] = {}, code = 0, rest = '
   frame.set(d, 14)
   return frame
 }
+/** Other settings while it runs; its ports stay as they are. */
+const advertise = (n: OneNode, routerAdvertisements: Partial<RouterAdvertisementSettings>) =>
+  n.node.ip4.reconfigure(n.now as Instant, { arpProbe: { count: 0 }, routerAdvertisements }, [])
+
 /** Three initial advertisements have gone out, the next is minutes away. */
-const settled = (settings: RouterAdvertisementSettings = {}, more: Partial<NodeConfig> = {}) => {
+const settled = (settings: Partial<RouterAdvertisementSettings> = {}, more: Partial<NodeConfig> = {}) => {
   const n = gateway(settings, more)
   expect(heard(n, 48_000).length).toBeGreaterThan(2)
   return n
@@ -89,7 +93,7 @@ test('intervals and lifetime are bounded as RFC 1256 §4.1 says [v4-rd-config-in
   expect(max(1800)()).toMatchObject({ minAdvertisementIntervalSeconds: 1350, advertisementLifetimeSeconds: 5400 })
   for (const taken of [min(3), min(100), lifetime(100), lifetime(9000)]) expect(taken).not.toThrow()
   expect(() => gateway({ maxAdvertisementIntervalSeconds: 3 })).toThrow(RangeError)
-  expect(() => gateway({ ports: { 2: { minAdvertisementIntervalSeconds: 1 } } })).toThrow(RangeError)
+  expect(() => gateway({ ports: [{ port: 2, minAdvertisementIntervalSeconds: 1 }] })).toThrow(RangeError)
 })
 
 test('advertisements go to 224.0.0.1 or 255.255.255.255 and nowhere else (RFC 1256 §4.1) [v4-rd-config-adv-address]', () => {
@@ -114,7 +118,7 @@ test('a thousand intervals lie between the bounds, spread over them, in no whole
 
 test('each port has its own intervals (RFC 1256 §4.3) [v4-rd-periodic]', () => {
   const n = gateway(
-    { ports: { 2: { maxAdvertisementIntervalSeconds: 8, minAdvertisementIntervalSeconds: 4 } } },
+    { ports: [{ port: 2, maxAdvertisementIntervalSeconds: 8, minAdvertisementIntervalSeconds: 4 }] },
     { ports: [port(1, { addresses: ['192.0.2.1/24'] }), port(2, { addresses: ['198.51.100.1/24'] })] },
   )
   const sent = n.run(600_000).filter(isAdvertisement)
@@ -249,18 +253,17 @@ test('a gateway that closes takes back what it advertised (RFC 1256 §4.3) [v4-r
 
 test('an address that is advertised no more is taken back alone, the last one ends the advertisements (RFC 1256 §4.3) [v4-rd-shutdown]', () => {
   const n = settled({}, { ports: [port(1, { addresses: ['192.0.2.1/24', '192.0.2.2/24'] })] })
-  const advertiser = n.node.ip4.control.advertiser!
   const off = { address: ip4('192.0.2.1'), advertise: false }
-  advertiser.configure(n.now as Instant, { addresses: [off] })
+  advertise(n, { addresses: [off] })
   const words = () => n.collect().map((bytes) => said({ at: n.now, port: 1, bytes }))
   expect(words()).toMatchObject([{ lifetime: 0, list: ['192.0.2.1 00000000'] }])
   expect(heard(n, 600_000).map((a) => a.list)).toContainEqual(['192.0.2.2 00000000'])
-  advertiser.configure(n.now as Instant, { advertise: false })
+  advertise(n, { advertise: false })
   expect(words()).toMatchObject([{ lifetime: 0, list: ['192.0.2.2 00000000'] }])
   ask(n, solicitation())
   expect(heard(n, 3_600_000)).toEqual([])
   // It begins again as an interface that is new: soon (RFC 1256 §4.3).
-  advertiser.configure(n.now as Instant, {})
+  advertise(n, {})
   expect(heard(n, 48_000)).toHaveLength(3)
 })
 

@@ -12,7 +12,12 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { Timer } from '../timers.ts'
-import type { AdvertisedAddress, AdvertisingPort, RouterAdvertisementSettings } from './control-settings.ts'
+import {
+  type AdvertisedAddress,
+  type AdvertisingPort,
+  ROUTER_ADVERTISEMENT_DEFAULTS,
+  type RouterAdvertisementSettings,
+} from './control-settings.ts'
 import { ALL_SYSTEMS } from './groups.ts'
 import type { Ip4Layer } from './layer.ts'
 
@@ -28,7 +33,9 @@ interface Advertising {
 }
 
 /** The variables of a port, its defaults filled in. @throws RangeError on what RFC 1256 §4.1 does not allow */
-export function advertisingPort(given: Partial<AdvertisingPort>): AdvertisingPort {
+export function advertisingPort(
+  given: { [K in keyof AdvertisingPort]?: AdvertisingPort[K] | undefined },
+): AdvertisingPort {
   const max = given.maxAdvertisementIntervalSeconds ?? 600
   const min = given.minAdvertisementIntervalSeconds ?? Math.max(0.75 * max, LEAST_INTERVAL)
   const lifetime = given.advertisementLifetimeSeconds ?? 3 * max
@@ -46,6 +53,12 @@ export function advertisingPort(given: Partial<AdvertisingPort>): AdvertisingPor
   }
 }
 
+/** @throws RangeError where a port's variables are not what RFC 1256 §4.1 allows */
+export function checkAdvertisements(given: Partial<RouterAdvertisementSettings>): void {
+  const { ports, ...all } = { ...ROUTER_ADVERTISEMENT_DEFAULTS, ...given }
+  for (const port of [{}, ...ports]) advertisingPort({ ...all, ...port })
+}
+
 export class RouterAdvertiser4 {
   readonly #node: Node
   readonly #layer: Ip4Layer
@@ -56,8 +69,7 @@ export class RouterAdvertiser4 {
   constructor(node: Node, layer: Ip4Layer) {
     this.#node = node
     this.#layer = layer
-    this.#settings = layer.settings.routerAdvertisements
-    for (const index of [0, ...Object.keys(this.#settings.ports ?? {})]) this.#portSettings(Number(index))
+    this.#settings = { ...ROUTER_ADVERTISEMENT_DEFAULTS, ...layer.settings.routerAdvertisements }
     layer.icmp.on(icmp4.Type.routerSolicitation, (now, d, h, m) => this.#input(now, d, h, m))
     layer.icmp.on(icmp4.Type.routerAdvertisement, () => void node.counters.drop('ignored'))
   }
@@ -87,9 +99,9 @@ export class RouterAdvertiser4 {
   }
 
   /** Other settings while it runs: what is advertised no more is taken back with a lifetime of 0 (§4.3). */
-  configure(now: Instant, settings: RouterAdvertisementSettings): void {
+  reconfigured(now: Instant): void {
     const before = [...this.#node.ports.values()].map((port) => ({ port, entries: this.#entriesOf(port) }))
-    this.#settings = settings
+    this.#settings = { ...ROUTER_ADVERTISEMENT_DEFAULTS, ...this.#layer.settings.routerAdvertisements }
     for (const { port, entries } of before) {
       const a = this.#ports.get(port.index)
       const kept = this.#entriesOf(port)
@@ -108,15 +120,15 @@ export class RouterAdvertiser4 {
   }
 
   #portSettings(index: number): AdvertisingPort {
-    return advertisingPort({ ...this.#settings, ...this.#settings.ports?.[index] })
+    return advertisingPort({ ...this.#settings, ...this.#settings.ports.find((p) => p.port === index) })
   }
 
   /** §4.1: each address is advertised with preference 0, unless the settings say something else. */
   #entriesOf(port: Port): icmp4.RouterEntry[] {
     const entries: icmp4.RouterEntry[] = []
     for (const { address, state } of this.#layer.addresses.of(port)) {
-      const own: Partial<AdvertisedAddress> | undefined = this.#settings.addresses?.find((a) => a.address === address)
-      const { advertise = true, preferenceLevel = 0 } = { ...this.#settings, ...own }
+      const own: Partial<AdvertisedAddress> | undefined = this.#settings.addresses.find((a) => a.address === address)
+      const { advertise, preferenceLevel } = { ...this.#settings, ...own }
       if (state === 'ready' && advertise) entries.push({ address, preference: preferenceLevel, more: NOTHING })
     }
     return entries

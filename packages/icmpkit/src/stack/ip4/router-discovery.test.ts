@@ -251,7 +251,7 @@ test('a link that comes up again is asked anew, and its routers are gone until t
 })
 
 test('where router discovery is off nothing is asked and no advertisement taken; off is the default (RFC 1256 §5.3) [v4-rd-host-flag]', () => {
-  for (const routerDiscovery of [{}, { perform: false }, { perform: [2] }]) {
+  for (const routerDiscovery of [{}, { perform: false }, { perform: true, ports: [2] }]) {
     const l = new Lan({ ip4: { routes: [], routerDiscovery } })
     expect(l.n.run(60_000)).toEqual([])
     l.arp(G1)
@@ -259,7 +259,7 @@ test('where router discovery is off nothing is asked and no advertisement taken;
     expect(via(l)).toBeUndefined()
     expect(l.n.node.counters.dropped.disabled).toBe(1)
   }
-  const one = new Lan({ ip4: { routes: [], routerDiscovery: { perform: [1] } } })
+  const one = new Lan({ ip4: { routes: [], routerDiscovery: { perform: true, ports: [1] } } })
   give(one, advertisement([['192.0.2.254', 5]]))
   expect(via(one)).toBe(G1)
 })

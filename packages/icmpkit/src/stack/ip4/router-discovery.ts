@@ -25,10 +25,17 @@ interface Soliciting {
   timer: Timer
 }
 
+/** @throws RangeError where the address is not what RFC 1256 §5.1 allows */
+export function checkDiscovery(given: Partial<RouterDiscoverySettings>): void {
+  const { solicitationAddress } = { ...ROUTER_DISCOVERY_DEFAULTS, ...given }
+  if (solicitationAddress !== ALL_ROUTERS && solicitationAddress !== BROADCAST4)
+    throw new RangeError('SolicitationAddress: 224.0.0.2 or 255.255.255.255')
+}
+
 export class RouterDiscovery4 {
   readonly #node: Node
   readonly #layer: Ip4Layer
-  readonly #settings: RouterDiscoverySettings
+  #settings: RouterDiscoverySettings
   readonly #expiry: Timer
   /** By port index. */
   readonly #soliciting: Map<number, Soliciting> = new Map()
@@ -38,9 +45,6 @@ export class RouterDiscovery4 {
     this.#node = node
     this.#layer = layer
     this.#settings = { ...ROUTER_DISCOVERY_DEFAULTS, ...layer.settings.routerDiscovery }
-    const { solicitationAddress } = this.#settings
-    if (solicitationAddress !== ALL_ROUTERS && solicitationAddress !== BROADCAST4)
-      throw new RangeError('solicitations go to 224.0.0.2 or 255.255.255.255')
     this.#expiry = new Timer(node.timers, (now) => this.#expire(now))
     layer.icmp.on(icmp4.Type.routerAdvertisement, (now, d, _h, m) => this.#input(now, d, m))
     layer.icmp.on(icmp4.Type.routerSolicitation, () => void node.counters.drop('ignored'))
@@ -58,6 +62,17 @@ export class RouterDiscovery4 {
     s.timer.set(now + this.#node.random() * MAX_SOLICITATION_DELAY)
   }
 
+  /** Other settings: a port where discovery begins is asked, one where it ends forgets its routers (§5.3). */
+  reconfigured(now: Instant): void {
+    const ports = [...this.#node.ports.values()]
+    const before = ports.filter((p) => this.#performs(p))
+    this.#settings = { ...ROUTER_DISCOVERY_DEFAULTS, ...this.#layer.settings.routerDiscovery }
+    for (const port of ports) {
+      if (!this.#performs(port)) this.end(now, port)
+      else if (!before.includes(port)) this.begin(now, port)
+    }
+  }
+
   /** The link is gone, and the routers on it. */
   end(now: Instant, port: Port): void {
     this.#soliciting.get(port.index)?.timer.stop()
@@ -65,8 +80,8 @@ export class RouterDiscovery4 {
   }
 
   #performs(port: Port): boolean {
-    const { perform } = this.#settings
-    return port.medium === 'ethernet' && (perform === true || (perform !== false && perform.includes(port.index)))
+    const { perform, ports } = this.#settings
+    return perform && port.medium === 'ethernet' && (ports === 'all' || ports.includes(port.index))
   }
 
   #solicit(now: Instant, port: Port): void {

@@ -3,7 +3,7 @@
 import type { Ip4 } from '../../wire/addr.ts'
 import type { Route } from '../route-table.ts'
 import type { BucketSettings } from '../token-bucket.ts'
-import type { ArpProbeSettings, ArpSettings } from './arp-settings.ts'
+import { ARP_DEFAULTS, ARP_PROBE_DEFAULTS, type ArpProbeSettings, type ArpSettings } from './arp-settings.ts'
 import { CONTROL4_DEFAULTS, type Control4Settings } from './control-settings.ts'
 import type { Gateway4Settings } from './gateway-settings.ts'
 
@@ -72,6 +72,6 @@ export const IP4_DEFAULTS: Ip4Settings = {
   reassemblyDatagrams: 256,
   reassemblyOctets: 4 << 20,
   gateway: {},
-  arp: {},
-  arpProbe: {},
+  arp: ARP_DEFAULTS,
+  arpProbe: ARP_PROBE_DEFAULTS,
 }
