@@ -13,7 +13,14 @@ export interface Clock {
   /** Nanoseconds since 1970 at `at`, by the offset that holds now. */
   wall(at: Instant): bigint
   /** Returns at `until`, or earlier when a door is readable, or writable where `full`, or after `wake`. */
-  wait(until: Instant | undefined, doors: readonly Door[], full: boolean, signal?: AbortSignal): Promise<void>
+  wait(
+    until: Instant | undefined,
+    doors: readonly Door[],
+    full: boolean,
+    signal?: AbortSignal,
+    /** May be told each door that is readable, as soon as that is known and before the wait returns; what it throws, `wait` throws. */
+    ready?: (door: Door) => void,
+  ): Promise<void>
   /** Ends a `wait` under way, or makes the next one return at once: something was asked of a machine from outside. */
   wake(): void
   /** Nobody will wait for these doors any more: a clock that stands still for its users goes on without them. */

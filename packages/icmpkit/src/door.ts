@@ -86,6 +86,8 @@ export interface Door extends AsyncDisposable {
   /** What this door can't see or do, in words that `-v` prints: 'the quoted IP header', 'foreign replies', … */
   readonly cannot: readonly string[]
   readonly loss: DoorLoss
+  /** A driver takes its packets as soon as they are there, before the loop's next turn: an answer in place leaves sooner. */
+  readonly prompt?: boolean
   /** Fills its free slots from `m`, one system call a batch. True: full, more may be due. */
   send(now: Instant, m: Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>): boolean
   /** Gives `m` at most `limit` waiting packets, stamps and local failures, and sends what was answered in place. */

@@ -75,6 +75,23 @@ it('drive goes on while a door is full, even if the machine has no timer', async
   expect(waits).toHaveLength(2)
 })
 
+it('a door that is prompt is emptied when it is told readable, before the wait is over; another one in its turn', async () => {
+  const done: string[] = []
+  const door = (name: string, prompt: boolean) =>
+    ({ prompt, send: () => false, receive: () => done.push(name) }) as unknown as Door
+  const [fast, slow] = [door('prompt', true), door('other', false)]
+  const clock: Clock = {
+    ...clockOf([]),
+    wait: async (_until, _doors, _full, _signal, ready) => {
+      ready?.(slow)
+      ready?.(fast)
+      done.push('waited')
+    },
+  }
+  await drive(countdown(2), [slow, fast], clock, () => {})
+  expect(done).toEqual(['prompt', 'waited', 'other', 'prompt'])
+})
+
 it('events before anybody reads are not kept; then they are, up to the bound, and the rest is counted', async () => {
   const queue = new EventQueue<number>(3)
   queue.push(1)

@@ -15,6 +15,10 @@ export async function drive<E>(
   emit: (e: E) => void | Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
+  const take = (d: Door) => {
+    if (d.prompt && !signal?.aborted) d.receive(clock.now(), m, BATCH)
+  }
+  const ready = doors.some((d) => d.prompt) ? take : undefined
   try {
     while (!signal?.aborted) {
       m.handleTimeout(clock.now())
@@ -29,7 +33,7 @@ export async function drive<E>(
       const now = clock.now()
       // What is due can't leave by a full door: its room is waited for, not the moment that is past.
       const wake = full && until !== undefined && until <= now ? ((now + FULL_NAP_MS) as Instant) : until
-      await clock.wait(wake, doors, full, signal)
+      await clock.wait(wake, doors, full, signal, ready)
       for (const d of doors) d.receive(clock.now(), m, BATCH)
     }
   } finally {

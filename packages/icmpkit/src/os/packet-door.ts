@@ -25,6 +25,7 @@ export class PacketDoor implements PortDoor, Pollable {
   readonly name = 'packet'
   readonly medium: 'ip' | 'ethernet'
   readonly family: undefined
+  readonly prompt = true
   readonly echoId: undefined
   readonly port: PortFacts
   readonly cannot: readonly string[]

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Instant } from '../clock.ts'
+import type { Door } from '../door.ts'
 import { RealClock } from './real-clock.ts'
+import { sys } from './sys.ts'
+import { forget } from './waker.ts'
+
+const O_NONBLOCK = 0o4000
 
 const after = (clock: RealClock, ms: number) => (clock.now() + ms) as Instant
 
@@ -64,6 +69,29 @@ describe('a wait', () => {
     await clock.wait(undefined, [], false, stop.signal)
     expect(listeners).toBe(0)
     await clock.wait(undefined, [], false, stop.signal)
+  })
+
+  it('tells a readable door before it ends, and throws what that throws', async () => {
+    const clock = new RealClock()
+    const fd = sys().eventfd(0, O_NONBLOCK)
+    const quiet = sys().eventfd(0, O_NONBLOCK)
+    const [door, other] = [{ fd } as unknown as Door, { fd: quiet } as unknown as Door]
+    const told: string[] = []
+    setTimeout(() => sys().write(fd, new Uint8Array(new BigUint64Array([1n]).buffer), 8), 5)
+    await clock
+      .wait(undefined, [other, door], false, undefined, (d) => void told.push(d === door ? 'told' : 'wrong'))
+      .then(() => told.push('ended'))
+    expect(told).toEqual(['told', 'ended'])
+    const failing = clock.wait(undefined, [other, door], false, undefined, () => {
+      throw new Error('the door fell shut')
+    })
+    await expect(failing).rejects.toThrow('the door fell shut')
+    // And the clock goes on.
+    await clock.wait(after(clock, 1), [other], false)
+    for (const one of [fd, quiet]) {
+      forget(one)
+      sys().close(one)
+    }
   })
 
   it('of many clocks ends for each at its own moment, whatever the order', async () => {

@@ -19,16 +19,26 @@ export class RealClock implements Clock {
     return this.#stamps.wall(at)
   }
 
-  async wait(until: Instant | undefined, doors: readonly Door[], full: boolean, signal?: AbortSignal): Promise<void> {
+  async wait(
+    until: Instant | undefined,
+    doors: readonly Door[],
+    full: boolean,
+    signal?: AbortSignal,
+    ready?: (door: Door) => void,
+  ): Promise<void> {
     if (signal?.aborted) return
     const due = this.#asked ? Number.NEGATIVE_INFINITY : (until ?? Number.POSITIVE_INFINITY)
     this.#asked = false
-    const waiting = waker().wait(doors as unknown as readonly Pollable[], full, due)
+    const pollables = doors as unknown as readonly Pollable[]
+    const waiting = waker().wait(pollables, full, due, ready as ((door: Pollable) => void) | undefined)
     this.#waiting = waiting
     signal?.addEventListener('abort', waiting.end, { once: true })
-    await waiting.done
-    signal?.removeEventListener('abort', waiting.end)
-    this.#waiting = undefined
+    try {
+      await waiting.done
+    } finally {
+      signal?.removeEventListener('abort', waiting.end)
+      this.#waiting = undefined
+    }
   }
 
   wake(): void {

@@ -19,6 +19,7 @@ export class TunDoor implements PortDoor, Pollable {
   readonly name: 'tun' | 'tap'
   readonly medium: 'ip' | 'ethernet'
   readonly family: undefined
+  readonly prompt = true
   readonly echoId: undefined
   readonly cannot: readonly string[] = ['stamps of the kernel']
   readonly loss: DoorLoss = { queueOverflow: 0, stampGaps: 0, shortWrites: 0 }

@@ -39,6 +39,10 @@ interface Waiter {
   until: number
   resolve: () => void
   fds: number[]
+  doors: readonly Pollable[]
+  ready: ((door: Pollable) => void) | undefined
+  /** What `ready` threw, for whoever waits. */
+  failure: { why: unknown } | undefined
 }
 
 interface Watched {
@@ -97,19 +101,27 @@ export class Waker {
     this.#how = how
   }
 
-  /** Until one of `doors` is readable (or writable, where `full`), or the clock says `until`. */
-  wait(doors: readonly Pollable[], full: boolean, until: number): Waiting {
+  /**
+   * Until one of `doors` is readable (or writable, where `full`), or the clock says `until`. `ready` is told the door in
+   * the poll phase, before promises run: it may make system calls and nothing that others see; what it throws `done` throws.
+   */
+  wait(
+    doors: readonly Pollable[],
+    full: boolean,
+    until: number,
+    ready: ((door: Pollable) => void) | undefined = undefined,
+  ): Waiting {
     this.#open()
     const fds = doors.map((d) => d.fd)
     const { promise, resolve } = Promise.withResolvers<void>()
-    const waiter: Waiter = { until, resolve, fds }
+    const waiter: Waiter = { until, resolve, fds, doors, ready, failure: undefined }
     this.#waiters.add(waiter)
     for (const fd of fds) this.#arm(fd, full ? EPOLLIN | EPOLLOUT : EPOLLIN, waiter)
     if (until <= monotonic()) this.#wake(waiter)
     else this.#setTimer()
     if (this.#waiters.size === 1 || this.#how === 'naps') this.#watch()
     return {
-      done: promise,
+      done: ready === undefined ? promise : promise.then(() => this.#throwFailure(waiter)),
       end: () => {
         if (this.#leave(waiter)) resolve()
       },
@@ -136,6 +148,10 @@ export class Waker {
     const operation = door === undefined ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
     must(this.#os.epoll_ctl(this.#epoll, operation, fd, this.#eventBytes), 'epoll_ctl', 'waker')
     this.#doors.set(fd, { waiter, armed: events })
+  }
+
+  #throwFailure(waiter: Waiter): void {
+    if (waiter.failure !== undefined) throw waiter.failure.why
   }
 
   /** True where it was still waiting. */
@@ -196,9 +212,14 @@ export class Waker {
         const door = this.#doors.get(fd)
         if (door === undefined) continue
         door.armed = 0
-        if (door.waiter !== undefined) this.#wake(door.waiter)
+        const { waiter } = door
+        if (waiter === undefined) continue
+        if (waiter.ready !== undefined) this.#tell(waiter, fd)
+        this.#wake(waiter)
       }
     }
+    // Whoever was told may have closed the last door.
+    if (this.#epoll < 0) return
     const now = monotonic()
     let later = false
     for (const w of this.#waiters) {
@@ -206,6 +227,14 @@ export class Waker {
       else later ||= Number.isFinite(w.until)
     }
     if (later) this.#setTimer()
+  }
+
+  #tell(waiter: Waiter, fd: number): void {
+    try {
+      waiter.ready!(waiter.doors[waiter.fds.indexOf(fd)]!)
+    } catch (why) {
+      waiter.failure = { why }
+    }
   }
 
   #watch(): void {
