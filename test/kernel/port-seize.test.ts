@@ -5,7 +5,9 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openPort } from '../../packages/icmpkit/src/os/open-port.ts'
+import { Errno } from '../../packages/icmpkit/src/os/os-error.ts'
 import type { InterfaceAddress } from '../../packages/icmpkit/src/os/rtnetlink.ts'
+import { type Sys, sys } from '../../packages/icmpkit/src/os/sys.ts'
 import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import { u16 } from '../../packages/icmpkit/src/wire/octets.ts'
 import { answerEcho, CableMachine, opened, PortMachine, running, until } from './port-machine.ts'
@@ -190,6 +192,49 @@ test('what cannot be taken says why: no interface, the loopback, one that is tak
   const again = await open('eth0')
   await again[Symbol.asyncDispose]()
 })
+
+test.each([
+  ['no nftables in the kernel', (m: Buffer) => m.includes('heard') && -Errno.EOPNOTSUPP],
+  ['no nftables for devices', (m: Buffer) => m.includes('heard') && -Errno.ENOENT],
+])('with %s the interface is refused with the cure, and left as it is', async (_, refuses) => {
+  const { b } = withLinkLocal()
+  b.netlink.setLink('eth0', { up: false })
+  const before = state(b, 'eth0')
+  refusing(refuses)
+  await expect(openPort({ kind: 'packet', interface: 'eth0', netns: b.name })).rejects.toThrow(
+    /needs nftables for devices.*modprobe nf_tables/,
+  )
+  expect(state(b, 'eth0')).toEqual(before)
+})
+
+test('where tables cannot have an owner the kernel is too old, and that is said', async () => {
+  const { b } = withLinkLocal()
+  refusing((m) => m.includes('heard') && -Errno.EINVAL)
+  await expect(openPort({ kind: 'packet', interface: 'eth0', netns: b.name })).rejects.toThrow(/Linux 5\.12/)
+})
+
+test('where the kernel cannot be silenced the port is opened, and says that it cannot', async () => {
+  const { b } = withLinkLocal()
+  await settled(b)
+  const before = state(b, 'eth0')
+  refusing((m) => m.includes('said') && -Errno.EOPNOTSUPP)
+  const door = await openPort({ kind: 'packet', interface: 'eth0', netns: b.name })
+  expect(door.cannot).toEqual([expect.stringContaining('silence of the kernel')])
+  expect(state(b, 'eth0').nft).toMatch(/chain heard/)
+  expect(state(b, 'eth0').nft).not.toMatch(/chain said/)
+  await door[Symbol.asyncDispose]()
+  expect(state(b, 'eth0')).toEqual(before)
+})
+
+/** This test's kernel refuses the netlink messages for which `refuses` says an errno. */
+function refusing(refuses: (message: Buffer) => number | false): void {
+  const os = sys() as { send: Sys['send'] }
+  const { send } = os
+  os.send = (fd, bytes, length, flags) => refuses(Buffer.from(bytes as Uint8Array)) || send(fd, bytes, length, flags)
+  onTestFinished(() => {
+    os.send = send
+  })
+}
 
 test('one answer where the kernel would answer too: its fe80:: hears no ff02::1 while we do', async () => {
   const { a, b } = withLinkLocal()
