@@ -33,10 +33,12 @@ def structure(*objects):
     return s[:2] + bytes([sum_ >> 8, sum_ & 255]) + s[4:]
 
 
-def error4(original, type, code, *objects):
+def error4(original, type, code, *objects, damage=0):
     quote = bytes(original)
     quote += bytes(max(128, -(-len(quote) // 4) * 4) - len(quote))
-    m = bytes([type, code, 0, 0, 0, len(quote) // 4, 0, 0]) + quote + structure(*objects)
+    s = bytearray(structure(*objects))
+    s[3] ^= damage
+    m = bytes([type, code, 0, 0, 0, len(quote) // 4, 0, 0]) + quote + bytes(s)
     sum_ = checksum(m)
     return m[:2] + bytes([sum_ >> 8, sum_ & 255]) + m[4:]
 
@@ -79,6 +81,12 @@ put('labelled4Nowhere', frame(IP(src=A, dst='172.16.0.1', ttl=64) / UDP(sport=1,
 put('labelled4NowhereError', error4(IP(src=A, dst='172.16.0.1', ttl=64) / UDP(sport=1, dport=2), 3, 0, (1, 1, bytes(MPLS(label=100048, s=1, ttl=9)))))
 put('labelledBadOption', frame(IP(src=A, dst=B, options=[IPOption(b'\x9e\x01\x00\x00')]) / UDP(sport=1, dport=2), (100048, 0, 9)))
 put('labelledEcho', frame(IP(src=A, dst=GW1, ttl=64, id=1) / ICMP(type=8, id=1, seq=1), (100048, 0, 9)))
+deep16 = [(16 + i, 0, 64) for i in range(16)]
+put('deep16', frame(v4(64), *deep16))
+put('deep17', frame(v4(64), (9, 0, 64), *deep16))
+put('labelledCut', frame(IP(src=A, dst=B, len=34, id=7) / UDP(sport=1, dport=2, len=14) / b'data', (100048, 0, 9)))
+put('closed4', IP(src=A, dst='198.51.100.1') / UDP(sport=1, dport=2))
+put('closed6', IPv6(src=A6, dst='2001:db8:2::1') / UDP(sport=1, dport=2))
 put('endless', Ether(dst='02:00:00:00:00:01', src='02:00:00:00:00:99', type=0x8847) / (bytes(MPLS(label=3, s=0, ttl=9)) * 40))
 
 # Who asks makes itself known to the gateway's ports on Ethernet.
@@ -107,6 +115,7 @@ put('expired4ByAddress', error4(v4(1), 11, 0, (3, 3, bytes([0, 1, 4, 0]) + inet_
 own4 = IP(src=GW1, dst='203.0.113.9', ttl=1, id=1) / UDP(sport=5000, dport=53) / b'data'
 own6 = IPv6(src=GW6, dst='2001:db8:9::9', hlim=1) / UDP(sport=5000, dport=53) / b'data'
 strange = bytes([0xff] * 4) + bytes([0, 1, 0, 0]) + inet_aton('127.0.0.1')
+put('heard4TwiceBad', IP(src='192.0.2.77', dst=GW1, proto=1) / Raw(error4(own4, 11, 0, (2, 0x08, index1), (2, 0x08, index2), damage=0x55)))
 for key, objects in {'Twice': [(2, 0x08, index1), (2, 0x08, index2)], 'Once': [(2, 0x08, index1), (2, 0x88, index2)],
                      'Strange': [(2, 0x0c, strange)]}.items():
     put(f'heard4{key}', IP(src='192.0.2.77', dst=GW1, proto=1) / Raw(error4(own4, 11, 0, *objects)))

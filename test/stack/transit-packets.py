@@ -107,6 +107,9 @@ put('ts1Out', udp(ttl=63, options=[stamp(1, 13, ip(GW2) + T + z8)]))
 put('ts3', udp(options=[stamp(3, 5, ip(GW1) + z4 + ip(C) + z4)]))
 put('ts3Out', udp(ttl=63, options=[stamp(3, 13, ip(GW1) + T + ip(C) + z4)]))
 both('ts3Other', udp, options=[stamp(3, 5, ip(C) + z4 + ip(GW1) + z4)])
+put('rrTwice', udp(options=[IPOption_RR(length=7, pointer=4, routers=[Z]), IPOption_RR(length=7, pointer=4, routers=[Z])]))
+put('rrTwiceOut', udp(ttl=63, options=[IPOption_RR(length=7, pointer=8, routers=[GW2]), IPOption_RR(length=7, pointer=4, routers=[Z])]))
+both('ts3Full', udp, options=[stamp(3, 13, ip(GW1) + T, 2)])
 put('tsFull', udp(options=[stamp(0, 9, T, 3)]))
 put('tsFullOut', udp(ttl=63, options=[stamp(0, 9, T, 4)]))
 put('tsOverflow', udp(options=[stamp(0, 9, T, 15)]))
@@ -115,6 +118,8 @@ put('tsBadPointer', udp(options=[stamp(0, 4, z8)]))
 put('optionLength1', udp(options=[IPOption(b'\x9e\x01\x00\x00')]))
 put('optionOverrun', udp(options=[IPOption(b'\x01\x9e\x09\x00')]))
 put('rrBadPointer', udp(options=[IPOption(b'\x07\x07\x03\x00\x00\x00\x00')]))
+put('rrShort', udp(options=[IPOption_RR(length=6, pointer=4, routers=[])] + [IPOption_EOL()] * 3))
+put('tsShort', udp(options=[IPOption_Timestamp(length=8, pointer=5, flg=1, internet_address=Z, timestamp=0)]))
 put('rrThenBad', udp(options=[IPOption_RR(length=7, pointer=4, routers=[Z]), IPOption(b'\x9e\x0a')]))
 
 # Source routes.
@@ -130,6 +135,9 @@ put('ssrrFar', routed(dst=GW1, options=[IPOption_SSRR(length=7, pointer=4, route
 put('lsrrTwoOwn', routed(dst=GW1, options=[IPOption_LSRR(length=11, pointer=4, routers=[GW3, B])]))
 put('lsrrTwoOwnOut', routed(dst=B, ttl=63, options=[IPOption_LSRR(length=11, pointer=12, routers=[GW2, GW2])]))
 put('twoSourceRoutes', routed(options=[IPOption_LSRR(length=7, pointer=4, routers=[C]), IPOption_NOP(), IPOption_LSRR(length=7, pointer=4, routers=[C])]))
+for key, next_ in {'Group': '224.0.0.1', 'Loopback': '127.0.0.1', 'Everybody': '255.255.255.255'}.items():
+    put('lsrr' + key, routed(dst=GW1, options=[IPOption_LSRR(length=7, pointer=4, routers=[next_])]))
+put('lsrrBroadcast', routed(dst=GW1, options=[IPOption_LSRR(length=7, pointer=4, routers=['198.51.100.255'])]))
 put('routeError', IP(src=A, dst=GW1, id=1, options=[IPOption_SSRR(length=7, pointer=4, routers=['10.9.9.9'])]) / ICMP(type=11) / IP(src=B, dst=A) / UDP(sport=1, dport=2))
 
 # Martians.
@@ -193,12 +201,12 @@ for name in ('tcp80', 'udp80', 'tcp81'):
 error('bigDf1400', 'bigDf', 3, 4, nexthopmtu=1400)
 error('bigDf68', 'bigDf', 3, 4, nexthopmtu=68)
 error('lsrrDf1400', 'lsrrDf', 3, 4, nexthopmtu=1400)
-for name in ('lsrrNoRoute', 'ssrrFar'):
+for name in ('lsrrNoRoute', 'ssrrFar', 'lsrrGroup', 'lsrrLoopback', 'lsrrEverybody'):
     error(name + 'Failed', name, 3, 5)
 for ttl in (0, 1):
     error(f'ttl{ttl}Exceeded', f'ttl{ttl}', 11, 0)
 for name, pointer in (('optionLength1', 21), ('optionOverrun', 22), ('rrBadPointer', 22), ('rrThenBad', 28), ('tsOverflow', 23),
-                      ('tsBadPointer', 22), ('cutByLink', 2), ('ssrrThrough', 16), ('twoSourceRoutes', 28)):
+                      ('rrShort', 22), ('tsShort', 22), ('tsBadPointer', 22), ('cutByLink', 2), ('ssrrThrough', 16), ('twoSourceRoutes', 28)):
     error(name + 'Problem', name, 12, 0, ptr=pointer)
 for name, gw in (('back', '192.0.2.77'), ('backTos', '192.0.2.77'), ('backSubnet', '192.168.7.77')):
     error(name + 'Redirect', name, 5, 1, gw=gw)

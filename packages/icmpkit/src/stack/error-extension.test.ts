@@ -98,6 +98,12 @@ test('each role is a switch of its own: where it came in, where it would have le
   ])
 })
 
+test('about what has arrived, nothing is told of a way on', () => {
+  for (const name of ['closed4', 'closed6']) {
+    expect(answer(name, { outgoing: ['index'], nextHop: true }).slice(16)).toBe(packet(name))
+  }
+})
+
 test('where there is no way, nothing is told of one', () => {
   const message = answer('nowhere', { outgoing: ['index'], nextHop: true })
   expect(message.slice(16)).toBe(packet('nowhere'))
@@ -187,6 +193,11 @@ test('the quote of a labelled datagram begins with its IP header, no label in it
 
 test('in IPv6 time exceeded bears the stack of a labelled packet, and none without labels (RFC 4950 §5) [v6-mpls-where]', () => {
   expect(icmp(cross(labelled(), packet('labelled6'))[0]!)).toBe(packet('labelled6Error'))
+  const told = labelled({ errorExtensions: { mpls: false, incoming: ['address'] } })
+  // The port has a link-local address too, which says less.
+  expect(structure(icmp(cross(told, packet('labelled6'))[0]!)).slice(16)).toBe(
+    '0002000020010db8000100000000000000000001',
+  )
   const n = labelled()
   const plain = `02000000000102000000009986dd${packet('expired6')}`
   expect(icmp(cross(n, plain)[0]!).slice(16)).toBe(packet('expired6'))
@@ -209,8 +220,11 @@ test('a label stack can be withheld as a whole [v4-mpls-policy]', () => {
 })
 
 test('where a label switched path ends, the hops that its label counted count, and the TTL never rises (RFC 3032 §2.4.3)', () => {
+  const n = labelled()
+  // The flow is known: it has come without a label.
+  for (let i = 0; i < 2; i++) cross(n, `0200000000010200000000990800${packet('pass4')}`)
   for (const name of ['labelled4Pass', 'labelled4Low', 'labelled6Pass']) {
-    expect(cross(labelled(), packet(name))).toEqual([{ port: 2, hex: packet(`${name}Out`) }])
+    expect(cross(n, packet(name))).toEqual([{ port: 2, hex: packet(`${name}Out`) }])
   }
 })
 
@@ -219,9 +233,14 @@ test('a port that ends no label switched path takes no labelled frame, and a sta
   expect(cross(off, packet('labelled4'))).toEqual([])
   expect(off.node.counters.dropped).toEqual({ 'ether-type': 1 })
   const on = labelled()
-  expect(cross(on, packet('endless'))).toEqual([])
+  expect(cross(on, packet('deep16'))).toHaveLength(1)
+  for (const name of ['endless', 'deep17']) expect(cross(on, packet(name))).toEqual([])
   for (let octets = 14; octets < 18; octets++) expect(cross(on, packet('labelled4').slice(0, 2 * octets))).toEqual([])
-  expect(on.node.counters.malformed).toEqual({ truncated: 5 })
+  expect(on.node.counters.malformed).toEqual({ truncated: 6 })
+})
+
+test('a labelled datagram that the link cut is found by its length without the label (RFC 1812 §5.2.2)', () => {
+  expect(icmp(cross(labelled(), packet('labelledCut'))[0]!).slice(0, 12)).toMatch(/^0c00....0200$/)
 })
 
 test('an echo request under a label is answered without one', () => {
@@ -249,6 +268,8 @@ function shown(name: string): { types: number[]; dropped: object; octets: Uint8A
 }
 
 test('an error that tells of two interfaces in one role is dropped as a whole, before anybody sees it (RFC 5837 §4.5) [v4-iface-dup-discard]', () => {
+  // Of a structure whose checksum is bad no object counts, and the error stands (RFC 4884 §9).
+  expect(shown('heard4TwiceBad')).toMatchObject({ types: [11], dropped: {} })
   for (const [family, type] of [
     ['heard4', 11],
     ['heard6', 3],

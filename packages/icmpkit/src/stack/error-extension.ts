@@ -50,8 +50,6 @@ export const ERROR_EXTENSION_DEFAULTS: ErrorExtensionSettings = {
   permits: undefined,
 }
 
-export type ExtensibleError = 'unreachable' | 'timeExceeded' | 'parameterProblem'
-
 export class ErrorExtension {
   readonly #node: Node
   #settings: ErrorExtensionSettings
@@ -68,12 +66,8 @@ export class ErrorExtension {
     this.#settings = { ...ERROR_EXTENSION_DEFAULTS, ...settings }
   }
 
-  /** What goes into an error about the datagram at `d.at`, most important first. */
+  /** What goes into an error about the datagram at `d.at`, most important first. That it has room for them the errors know. */
   objects(now: Instant, d: Inbound, family: 4 | 6, error: string): readonly ExtensionObject[] {
-    // RFC 4884 §4.6: a Parameter Problem of ICMPv6 has no room for the length.
-    const extensible =
-      error === 'unreachable' || error === 'timeExceeded' || (error === 'parameterProblem' && family === 4)
-    if (!extensible) return NONE
     const { mpls: labels, unnumbered, incoming, identification, recipients, permits } = this.#settings
     const to = family === 4 ? readIp4(d.bytes, d.at + 12) : readIp6(d.bytes, d.at + 8)
     if (recipients !== undefined && !recipients.some((p) => isIn(to, p))) return NONE

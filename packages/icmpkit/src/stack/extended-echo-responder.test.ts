@@ -96,6 +96,7 @@ test('who is not one host is not answered, nor what is sent to many (RFC 8335 §
     expect(cross(n, packet(name)), name).toEqual([])
   }
   expect(n.node.counters.answered).toBe(0)
+  expect(n.node.counters.dropped).toMatchObject({ 'martian-source': 5, 'bad-source': 6 })
 })
 
 test('the reply has DF, TTL 255, DSCP CS0, the addresses exchanged (RFC 8335 §4) [v4-probe-reply-ip] [v4-probe-reply-dscp] [v4-probe-reply-addr]', () => {

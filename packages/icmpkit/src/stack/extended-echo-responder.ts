@@ -4,7 +4,7 @@
  * has its permitted sources (§8). What is not permitted is dropped without a word.
  */
 import type { Instant } from '../clock.ts'
-import { ANY6, type Ip, type Ip4, type Ip6, isLinkLocal, isMulticast } from '../wire/addr.ts'
+import { ANY6, type Ip, type Ip6, isLinkLocal, isMulticast } from '../wire/addr.ts'
 import * as extendedEcho from '../wire/extended-echo.ts'
 import { Class, classOf, type ExtensionObject } from '../wire/extension.ts'
 import * as icmp4 from '../wire/icmp4.ts'
@@ -87,7 +87,8 @@ export class ExtendedEchoResponder {
 
   #answer4(now: Instant, d: Inbound, h: ip4.Header, m: extendedEcho.ExtendedEchoRequest): void {
     const layer = this.#node.ip4
-    const unicast = layer.isMine(h.dst) && !isMulticast(h.dst) && isUnicast4(h.src) && !layer.isBroadcast(h.src)
+    // What comes from no single host does not come so far (RFC 1812 §5.3.7).
+    const unicast = layer.isMine(h.dst) && !isMulticast(h.dst)
     const finding = this.#judge(now, d, unicast, h.src, m)
     if (finding === undefined) return
     const hop = layer.hop(now, h.src)
@@ -103,7 +104,7 @@ export class ExtendedEchoResponder {
 
   #answer6(now: Instant, d: Inbound, p: Packet6, m: extendedEcho.ExtendedEchoRequest): void {
     const layer = this.#node.ip6
-    const unicast = !p.multicast && !isMulticast(p.src) && p.src !== ANY6
+    const unicast = !p.multicast && p.src !== ANY6
     const finding = this.#judge(now, d, unicast, p.src, m)
     if (finding === undefined) return
     const port = isLinkLocal(p.src) ? d.port : undefined
@@ -234,7 +235,7 @@ export class ExtendedEchoResponder {
  */
 function identification(m: extendedEcho.ExtendedEchoRequest): InterfaceIdentification | undefined {
   const e = m.extensions
-  if (e === undefined || e.flaw !== undefined || e.checksum === 'bad') return undefined
+  if (e === undefined || e.checksum === 'bad') return undefined
   const found = e.objects.filter((o) => classOf(o) === Class.interfaceIdentification)
   const first = found[0]
   return found.length === 1 && first !== undefined && isIdentification(first) ? first : undefined
@@ -254,11 +255,6 @@ function add(states: NeighbourState[], state: NeighbourState | undefined): void 
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, i) => octet === b[i])
-}
-
-function isUnicast4(src: Ip4): boolean {
-  const first = src >>> 24
-  return first !== 0 && first !== 127 && first < 224
 }
 
 const CLEAR: Finding = { code: Code.noError, state: 0, active: false, ipv4: false, ipv6: false }

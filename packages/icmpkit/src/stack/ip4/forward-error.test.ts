@@ -90,6 +90,16 @@ test('a datagram with DF that does not fit gets code 4 with the MTU of the next 
   expect(answers('bigDf')).toEqual([])
 })
 
+test('in a flow that the short way knows, what is too big or under the cutoff is answered all the same', () => {
+  const n = gateway({ mtu: 1400, ip4: { gateway: { precedenceCutoff: 4 } } })
+  expect(cross(n, packet('precedence6'))[0]!.port).toBe(2)
+  expect(cross(n, packet('precedence6'))[0]!.port).toBe(2)
+  expect(cross(n, packet('precedence2'))[0]!.hex.slice(40)).toBe(packet('precedence2Cutoff'))
+  const wide = gateway({ mtu: 1400 })
+  cross(wide, packet('plain'))
+  expect(cross(wide, packet('bigDf'))[0]!.hex.slice(40)).toBe(packet('bigDf1400'))
+})
+
 test('no MTU below 68 is told of (RFC 1191 §4) [v4-du-frag-needed-min68]', () => {
   expect(answers('bigDf', { mtu: 60 })).toEqual([packet('bigDf68')])
 })
@@ -98,6 +108,9 @@ test('a source route whose next address has no route, or that is strict and lead
   const ip4 = { sourceRoutes: 'forward', routes: routes(['10.0.0.0/8', 2, '198.51.100.2']) } as const
   expect(answers('lsrrNoRoute', { ip4 })).toEqual([packet('lsrrNoRouteFailed')])
   expect(answers('ssrrFar', { ip4 })).toEqual([packet('ssrrFarFailed')])
+  for (const name of ['lsrrGroup', 'lsrrLoopback', 'lsrrEverybody']) {
+    expect(answers(name, { ip4 })).toEqual([packet(`${name}Failed`)])
+  }
   expect(answers('routeError', { ip4 })).toEqual([])
 })
 
@@ -126,6 +139,9 @@ test('the first rule that matches decides, and rules look at prefix, protocol, p
   expect(verdicts({ action: 'reject', sourcePorts: [1025, 1025] })).toBe('rrrf')
   expect(verdicts({ action: 'reject', destination: b })).toBe('rrrr')
   expect(verdicts({ action: 'reject', destination: other })).toBe('ffff')
+  expect(verdicts({ action: 'reject', destination: { prefix: (0xc6336500 | 0) as Ip4, prefixLength: 24 } })).toBe(
+    'ffff',
+  )
   expect(verdicts({ action: 'reject', source: { prefix: 0 as Ip4, prefixLength: 0 } })).toBe('rrrr')
   expect(verdicts({ action: 'reject', inPort: 1, outPort: 2 })).toBe('rrrr')
   expect(verdicts({ action: 'reject', inPort: 2 })).toBe('ffff')
@@ -202,7 +218,7 @@ test('time exceeded is on for each port until it is switched off there (RFC 1812
   expect(cross(n, packet('ttl1'), { port: 3 })[0]!.hex.slice(40, 44)).toBe('0b00')
 })
 
-test.each(['optionLength1', 'optionOverrun', 'rrBadPointer', 'tsBadPointer', 'tsOverflow'])(
+test.each(['optionLength1', 'optionOverrun', 'rrShort', 'tsShort', 'rrBadPointer', 'tsBadPointer', 'tsOverflow'])(
   'options that are wrong are answered with a pointer to the octet: %s (RFC 1812 §4.3.3.5) [v4-pp-router-generate]',
   (name) => {
     const n = gateway()

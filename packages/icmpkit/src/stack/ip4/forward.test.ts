@@ -182,6 +182,12 @@ test('where the switch is on, a directed broadcast is sent on as a broadcast of 
   expect(cross(n, frame)).toEqual([{ port: 2, hex: `ffffffffffff0200000000020800${packet('toBroadcastOut')}` }])
 })
 
+test('no source route turns a datagram into a broadcast, whatever the switches (RFC 1122 §3.3.5)', () => {
+  const n = gateway({ ip4: { sourceRoutes: 'forward', gateway: { directedBroadcasts: true } } })
+  expect(cross(n, packet('lsrrBroadcast'))).toEqual([])
+  expect(n.node.counters.dropped).toEqual({ 'directed-broadcast': 1 })
+})
+
 test('the limited broadcast and multicast groups are never forwarded (RFC 1812 §5.3.5.1) [v4-gw-limited-bcast]', () => {
   const n = gateway({
     ip4: { routes: routes(['0.0.0.0/0', 2, '198.51.100.2']), gateway: { directedBroadcasts: true } },

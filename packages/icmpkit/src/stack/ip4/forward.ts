@@ -126,7 +126,7 @@ export class Forwarder4 {
       return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: o.fault })
     }
     if (o.sourceRoute === 0) return undefined
-    const next = o.nextAddress(d.bytes, d.at, (address) => layer.isMine(address))
+    const next = o.nextAddress(d.bytes, d.at, (address) => layer.addresses.ready(address) !== undefined)
     if (next === undefined) return undefined
     if (!this.#forwardsBy(d.port)) return counters.drop('not-forwarding')
     if (d.link !== 'host') return counters.drop('link-broadcast')
@@ -185,8 +185,9 @@ export class Forwarder4 {
     ip4.setTtl(bytes, at, ttl - 1)
     if (o.any) {
       const own = layer.sourceOn({ port: out, nextHop })
-      if (routed && own !== undefined) o.advance(bytes, at, own, (address) => layer.isMine(address))
-      o.record(bytes, at, own, wall(now), (address) => layer.isMine(address))
+      if (routed && own !== undefined)
+        o.advance(bytes, at, own, (address) => layer.addresses.ready(address) !== undefined)
+      o.record(bytes, at, own, wall(now), (address) => layer.addresses.ready(address) !== undefined)
     }
     counters.forwarded++
     if (broadcast) out.transmit(bytes, at, at + h.length, EtherType.ip4, LINK_BROADCAST)

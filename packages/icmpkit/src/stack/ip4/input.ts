@@ -101,7 +101,7 @@ export class Input4 {
       counters.drop('bad-options')
       return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: o.fault })
     }
-    const isMine = (address: Ip4): boolean => layer.isMine(address)
+    const isMine = (address: Ip4): boolean => layer.addresses.ready(address) !== undefined
     if (o.sourceRoute === 0 || o.nextAddress(d.bytes, d.at, isMine) === undefined) return undefined
     if (layer.sourceRoutes === 'forward' && !toMany) return layer.forward.forwardSourceRouted(now, d, h)
     counters.drop('source-route')

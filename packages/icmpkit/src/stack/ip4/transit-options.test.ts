@@ -41,6 +41,14 @@ test('a prespecified timestamp is filled by whoever has the address, of whicheve
   for (const name of ['ts3', 'ts3Other']) expect(out(name)).toEqual([packet(`${name}Out`)])
 })
 
+test('of two record route options the first is filled, the other passes', () => {
+  expect(out('rrTwice')).toEqual([packet('rrTwiceOut')])
+})
+
+test('nobody overflows a full timestamp option of prespecified addresses (RFC 791 §3.1) [v4-gw-timestamp-option]', () => {
+  expect(out('ts3Full')).toEqual([packet('ts3FullOut')])
+})
+
 test('a full timestamp option counts who found no room (RFC 791 §3.1) [v4-gw-timestamp-option]', () => {
   expect(out('tsFull')).toEqual([packet('tsFullOut')])
 })
