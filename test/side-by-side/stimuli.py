@@ -23,6 +23,12 @@ def raw4(options, payload, proto, dst=ME, src=PEER):
     return sealed(h) + payload
 def sealed(h):
     h[10:12] = b'\0\0'; h[10:12] = checksum(bytes(h)).to_bytes(2, 'big'); return bytes(h)
+def probe():
+    ext = bytearray(bytes.fromhex('20000000' + '000c030300010400' + 'c0000201'))
+    ext[2:4] = checksum(bytes(ext)).to_bytes(2, 'big')
+    m = bytearray(bytes.fromhex('2a00000000070101')) + ext
+    m[2:4] = checksum(bytes(m)).to_bytes(2, 'big')
+    return bytes(m)
 def bad(p):
     b = bytearray(bytes(p)); b[-1] ^= 0xff; return bytes(b)
 udp = UDP(sport=5000, dport=33435) / b'0123456789abcdef'
@@ -36,7 +42,7 @@ add(H, 'echo request with code 5', v4() / ICMP(type=8, code=5, id=7, seq=1) / b'
 add(H, 'echo request, bad ICMP checksum', bad(v4() / echo()))
 add(H, 'echo request, bad IP checksum', v4(chksum=1) / echo())
 add(H, 'echo request with TTL 1', v4(ttl=1) / echo())
-add(H, 'echo request cut to 4 octets of ICMP', v4() / Raw(bytes.fromhex('0800f7ff')))
+add(H, 'echo request cut to 4 octets of ICMP', v4(proto=1) / Raw(bytes.fromhex('0800f7ff')))
 add(H, 'echo request to another host', v4(dst='192.0.2.77') / echo())
 add(H, 'echo request to the limited broadcast', v4(dst='255.255.255.255') / echo())
 add(H, 'echo request to the directed broadcast', v4(dst='192.0.2.255') / echo())
@@ -60,7 +66,7 @@ add(H, 'address mask request', v4() / ICMP(type=17, id=7, seq=1, addr_mask='0.0.
 add(H, 'information request', v4() / ICMP(type=15, id=7, seq=1))
 add(H, 'echo reply that nobody asked for', v4() / ICMP(type=0, id=7, seq=1) / b'abcd')
 add(H, 'ICMP of type 99', v4() / ICMP(type=99, code=0) / b'abcd')
-add(H, 'extended echo request for our address', v4() / Raw(bytes.fromhex('2a00000000070101') + bytes.fromhex('2000') + bytes.fromhex('0000') + bytes.fromhex('000c030300010400') + bytes.fromhex('c0000201')))
+add(H, 'extended echo request for our address', v4(proto=1) / Raw(probe()))
 add(H, 'source quench', v4() / ICMP(type=4) / bytes(v4(src=ME, dst=PEER) / udp)[:28])
 add(H, 'UDP to a closed port', v4() / udp)
 add(H, 'UDP to a closed port, 1000 octets', v4() / UDP(sport=5000, dport=33435) / bytes(1000))
