@@ -62,10 +62,13 @@ export class Icmp4 {
       counters.drop('bad-extension')
       return
     }
-    this.#node.transport.message(now, deliveryOf(d, h))
+    const { transport } = this.#node
+    transport.message(now, deliveryOf(d, h))
     const handler = this.#handlers[d.bytes[h.payload]!]
     if (handler !== undefined) handler(now, d, h, m)
     else if (!REPLIES.has(m.kind)) counters.drop('unknown-type')
+    else if (transport.raw.size > 0) counters.delivered++
+    else counters.drop('unsolicited')
   }
 
   /**
@@ -73,8 +76,13 @@ export class Icmp4 {
    * by `onBelieved` knows.
    */
   hear(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): HeardError | undefined {
-    const { counters, transport } = this.#node
+    const { counters, transport, ip4: layer } = this.#node
     if (!('quote' in m)) return undefined
+    // What this node sent had one address of its own as source, and there the error goes.
+    if (isMulticast(h.dst) || layer.isBroadcast(h.dst)) {
+      counters.drop('unsolicited')
+      return undefined
+    }
     const q = quote.parse(m.quote, 0, m.quote.length, 4)
     if ('why' in q) {
       counters.bad(q.why)

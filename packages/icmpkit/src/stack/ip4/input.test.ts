@@ -142,6 +142,18 @@ describe.each(ROLES)('a %s', (role) => {
     expect(seen).toEqual([20])
   })
 
+  test('believes no error that was sent to everybody', () => {
+    const n = node(role)
+    const socket = n.node.transport.udp.bind({ family: 4, port: 5000 })
+    socket.send(n.now as Instant, unhex('0102'), { address: ip4('192.0.2.2'), port: 9 })
+    const [sent] = n.collect()
+    for (const dst of ['192.0.2.255', '255.255.255.255', '224.0.0.1']) {
+      n.give(datagram({ dst, protocol: 1 }, icmp(3, 3, '00000000', sent!)))
+    }
+    expect(socket.error()).toBeUndefined()
+    expect(n.node.counters.dropped.unsolicited).toBe(3)
+  })
+
   test('drops an error whose quote cannot be read, and reads nothing behind it (RFC 1122 §3.2.2) [v4-quote-parse-short]', () => {
     const sent = udp({ src: '192.0.2.1', dst: '192.0.2.2' }, 12)
     for (let octets = 0; octets < 20; octets++) {
@@ -241,6 +253,21 @@ describe('what a node sends of its own', () => {
     expect(send(node('host'), { dst: '198.51.100.9' }).out[0]).toMatchObject({ src: '198.51.100.1' })
     expect(send(node('host'), { dst: '224.0.0.99' }).out[0]).toMatchObject({ src: '192.0.2.1', ttl: 1 })
     expect(send(node('host'), { dst: '203.0.113.1' }).sent).toBe('no-route')
+  })
+
+  test('has a source of its own, a destination that may leave a node, and a TTL (RFC 1122 §3.2.1.3, §3.2.1.7)', () => {
+    const routes = [
+      { prefix: ip4('0.0.0.0'), prefixLength: 0, kind: 'unicast', nextHop: ip4('192.0.2.2'), port: 1 },
+    ] as const
+    const n = node('host', { routes })
+    expect(send(n, { dst: '192.0.2.2', src: '192.0.2.77' })).toEqual({ sent: 'no-source', out: [] })
+    expect(send(n, { dst: '192.0.2.2', src: '192.0.2.255' })).toEqual({ sent: 'no-source', out: [] })
+    expect(send(n, { dst: '192.0.2.2', src: '198.51.100.1' }).out[0]).toMatchObject({ src: '198.51.100.1' })
+    for (const dst of ['127.0.0.1', '127.9.9.9', '0.0.0.0', '0.1.2.3']) {
+      expect(send(n, { dst })).toEqual({ sent: 'no-route', out: [] })
+    }
+    const g = { dst: ip4('192.0.2.2'), protocol: 253, payload: pattern(1), ttl: 0 }
+    expect(() => n.node.ip4.send(n.now as Instant, g)).toThrow(RangeError)
   })
 
   test('to an address of its own comes in again, and nothing leaves (RFC 1122 §3.3.1.1)', () => {
