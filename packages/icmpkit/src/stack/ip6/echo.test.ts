@@ -168,6 +168,18 @@ describe('echo', () => {
       expect(n.give(packet(o, 58, echo(o)))).toEqual([])
     }
     expect(n.node.counters.answered).toBe(0)
+    expect(n.node.counters.dropped).toEqual({ 'martian-source': 3, 'bad-source': 1 })
+  })
+
+  test('a group of interface scope, or of the reserved one, was never on a link (RFC 4291 §2.7)', () => {
+    for (const role of ['host', 'gateway'] as const) {
+      const n = node(role)
+      for (const dst of ['ff01::1', 'ff00::1', 'ff11::2']) {
+        const o = { src: PEER, dst }
+        expect(n.give(packet(o, 58, echo(o)), { link: 'multicast' })).toEqual([])
+      }
+      expect(n.node.counters.dropped).toEqual({ 'martian-destination': 3 })
+    }
   })
 
   test('raw listeners see the request, and the peer gets its one reply all the same (RFC 4443 §4.1) [v6-echo-pass-request]', () => {
