@@ -156,7 +156,9 @@ import socket
 s = socket.create_connection(('198.51.100.1', 7000)); s.sendall(bytes(${octets})); s.close()`
   await exec('ip', ['netns', 'exec', a.name, 'python3', '-c', client])
   await until(() => text.includes(`${octets}`))
-  expect(n.counters.dropped['bad-checksum'] ?? 0).toBe(0)
+  expect(n.counters.dropped['bad-checksum']).toBeUndefined()
+  // What came in leaves before the queue of the other port is full.
+  expect(n.counters.dropped['queue-full']).toBeUndefined()
 })
 
 test('a node whose interface gets another MTU and another MAC goes on with them', async () => {

@@ -92,6 +92,35 @@ it('a door that is prompt is emptied when it is told readable, before the wait i
   expect(done).toEqual(['prompt', 'waited', 'other', 'prompt'])
 })
 
+it('what a prompt door brings leaves by the others before a queue of 256 is full', async () => {
+  let here = 1000
+  let queued = 0
+  let most = 0
+  const source = {
+    prompt: true,
+    send: () => false,
+    receive: (_now: Instant, _m: unknown, limit: number) => {
+      const got = Math.min(limit, here)
+      here -= got
+      queued += got
+      most = Math.max(most, queued)
+      return got
+    },
+  } as unknown as Door
+  const sink = {
+    prompt: true,
+    send: () => {
+      queued = 0
+      return false
+    },
+    receive: () => 0,
+  } as unknown as Door
+  await drive(countdown(2), [source, sink], clockOf([]), () => {})
+  expect(here).toBe(0)
+  expect(queued).toBe(0)
+  expect(most).toBeLessThanOrEqual(256)
+})
+
 it('events before anybody reads are not kept; then they are, up to the bound, and the rest is counted', async () => {
   const queue = new EventQueue<number>(3)
   queue.push(1)

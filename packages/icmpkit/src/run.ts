@@ -4,6 +4,8 @@ import type { Door, Machine } from './door.ts'
 
 /** Most packets one `receive` hands over before the machine may send again. */
 const BATCH = 1024
+/** The same of a door that is prompt: as many as leave by one system call. */
+const CHUNK = 64
 /** A door that is full for longer gets another try. */
 const FULL_NAP_MS = 1
 
@@ -15,10 +17,18 @@ export async function drive<E>(
   emit: (e: E) => void | Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
+  const prompt = doors.filter((d) => d.prompt)
+  // A gateway's queues hold less than a batch: what came in leaves by the other doors in between.
   const take = (d: Door) => {
-    if (d.prompt && !signal?.aborted) d.receive(clock.now(), m, BATCH)
+    for (let taken = 0; taken < BATCH; taken += CHUNK) {
+      const got = d.receive(clock.now(), m, CHUNK)
+      for (const other of prompt) other.send(clock.now(), m)
+      if (got < CHUNK) return
+    }
   }
-  const ready = doors.some((d) => d.prompt) ? take : undefined
+  const ready = (d: Door) => {
+    if (d.prompt && !signal?.aborted) take(d)
+  }
   try {
     while (!signal?.aborted) {
       m.handleTimeout(clock.now())
@@ -33,8 +43,11 @@ export async function drive<E>(
       const now = clock.now()
       // What is due can't leave by a full door: its room is waited for, not the moment that is past.
       const wake = full && until !== undefined && until <= now ? ((now + FULL_NAP_MS) as Instant) : until
-      await clock.wait(wake, doors, full, signal, ready)
-      for (const d of doors) d.receive(clock.now(), m, BATCH)
+      await clock.wait(wake, doors, full, signal, prompt.length > 0 ? ready : undefined)
+      for (const d of doors) {
+        if (d.prompt) take(d)
+        else d.receive(clock.now(), m, BATCH)
+      }
     }
   } finally {
     clock.leave?.(doors)
