@@ -223,6 +223,8 @@ describe('limits (RFC 8883)', () => {
     expect(fate(node(strict), packet(O, 60, [58, 1, 7, 4], zeros(4), zeros(8), echo(O)))).toEqual([[4, 10, 55]])
     expect(fate(node(strict), packet(O, 60, [58, 1, 7, 5], zeros(5), zeros(7), echo(O)))).toEqual(REPLY)
     expect(fate(node(), packet(O, 60, [58, 1, 7, 3], zeros(3), [1, 7], zeros(7), echo(O)))).toEqual(REPLY)
+    // An option between them: five octets, and seven, none of it twelve in a row.
+    expect(fate(node(strict), packet(O, 60, '3a01 0103000000 0700 01050000000000', echo(O)))).toEqual(REPLY)
   })
 
   test('headers beyond the aggregate are Destination Unreachable code 8, its extension object pointing at the first octet beyond (RFC 8883 §3) [v6-du-code8]', () => {
