@@ -41,11 +41,11 @@ export class ArpCache {
   readonly #table: IpTable
   readonly #queues: (Uint8Array[] | undefined)[] = []
   readonly #free: number[] = []
-  /** Those asked for, in the order of `due`: all wait equally long, so it is the order in which they were put. */
+  /** Those asked for, by state, in the order of `due`: all wait equally long, so it is the order in which they were put. */
   #next: Int32Array = new Int32Array(FIRST)
   #previous: Int32Array = new Int32Array(FIRST)
-  #first = -1
-  #last = -1
+  readonly #first: number[] = [-1, -1, -1, -1]
+  readonly #last: number[] = [-1, -1, -1, -1]
   #slots = 0
   #hand = 0
 
@@ -60,14 +60,15 @@ export class ArpCache {
 
   /** The slot that is due first, or -1. */
   get first(): number {
-    return this.#first
+    const incomplete = this.#first[State.incomplete]!
+    const polling = this.#first[State.polling]!
+    if (incomplete < 0 || polling < 0) return Math.max(incomplete, polling)
+    return this.due[incomplete]! <= this.due[polling]! ? incomplete : polling
   }
 
-  /** The oldest incomplete slot, or -1. Those that are polled stand among them: skipped. */
+  /** The incomplete slot that was asked for longest ago, or -1. */
   get oldestIncomplete(): number {
-    let slot = this.#first
-    while (slot >= 0 && this.state[slot] !== State.incomplete) slot = this.#next[slot]!
-    return slot
+    return this.#first[State.incomplete]!
   }
 
   find(address: Ip4): number {
@@ -107,11 +108,12 @@ export class ArpCache {
     this.settle(slot, state)
     if (state === State.incomplete) this.incomplete++
     this.due[slot] = due
-    this.#previous[slot] = this.#last
+    const last = this.#last[state]!
+    this.#previous[slot] = last
     this.#next[slot] = -1
-    if (this.#last >= 0) this.#next[this.#last] = slot
-    else this.#first = slot
-    this.#last = slot
+    if (last >= 0) this.#next[last] = slot
+    else this.#first[state] = slot
+    this.#last[state] = slot
   }
 
   /** The slot has another state; it is not asked for any more. */
@@ -123,9 +125,9 @@ export class ArpCache {
     const next = this.#next[slot]!
     const previous = this.#previous[slot]!
     if (previous >= 0) this.#next[previous] = next
-    else this.#first = next
+    else this.#first[was] = next
     if (next >= 0) this.#previous[next] = previous
-    else this.#last = previous
+    else this.#last[was] = previous
   }
 
   /** Keeps a copy until the slot is resolved; returns how many older ones went for it. */

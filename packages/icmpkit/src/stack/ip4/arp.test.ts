@@ -223,6 +223,13 @@ test('a scan of a whole network keeps the bounds on neighbours asked for and on 
   expect(n.node.ip4.arp.entries()).toHaveLength(1)
 })
 
+test('a neighbour whose MAC address changes with every message is told of a few times, not each time', () => {
+  const n = host()
+  learn(n)
+  for (let i = 0; i < 10_000; i++) n.give(frame(1, `0200${i.toString(16).padStart(8, '0')}`, IP2, IP3))
+  expect(n.events.filter((e) => e.kind === 'neighbour')).toHaveLength(100)
+})
+
 test('a frame for a resolved neighbour takes at 65,536 rows at most 3 times as long as at 1,024', {
   timeout: 60_000,
 }, () => {

@@ -9,10 +9,12 @@ import type { Instant } from '../../clock.ts'
 import { ANY4, BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as arp from '../../wire/arp.ts'
 import { EtherType } from '../../wire/ethernet.ts'
+import type { StackEvent } from '../event.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port, PortAddress } from '../port.ts'
 import { Timer } from '../timers.ts'
+import { TokenBucket } from '../token-bucket.ts'
 import { ArpCache, State } from './arp-cache.ts'
 import { ArpClaims } from './arp-conflict.ts'
 import { ARP_DEFAULTS, type ArpSettings } from './arp-settings.ts'
@@ -25,6 +27,8 @@ export interface ArpEntry {
   mac: Uint8Array | undefined
 }
 
+type NeighbourState = Extract<StackEvent, { kind: 'neighbour' }>['state']
+
 interface PortArp {
   port: Port
   cache: ArpCache
@@ -36,6 +40,7 @@ export class Arp {
   readonly #node: Node
   /** By port index. */
   readonly #ports: PortArp[] = []
+  readonly #telling = new TokenBucket({ rate: 10, burst: 100 })
   readonly #out: Uint8Array = new Uint8Array(28)
   readonly #group: Uint8Array = Uint8Array.of(0x01, 0x00, 0x5e, 0, 0, 0)
 
@@ -186,7 +191,7 @@ export class Arp {
     if (!asked && !changed) return
     const mac = m.senderMac.slice()
     const state = asked ? 'reachable' : 'changed'
-    this.#node.emit({ kind: 'neighbour', at: now, port: port.index, address: m.sender, state, mac })
+    this.#tell(now, port, m.sender, state, mac)
     for (const b of cache.drain(slot)) port.transmit(b, 0, b.length, EtherType.ip4, mac)
   }
 
@@ -222,10 +227,7 @@ export class Arp {
       }
       this.#ask(now, p, slot)
     }
-    for (let oldest = cache.oldestIncomplete; cache.isFull(end - at) && oldest !== slot; ) {
-      this.#forget(cache, oldest)
-      oldest = cache.oldestIncomplete
-    }
+    while (cache.isFull(end - at) && cache.oldestIncomplete !== slot) this.#forget(cache, cache.oldestIncomplete)
     if (cache.isFull(end - at)) counters.drop('queue-full')
     else for (let gone = cache.keep(slot, bytes, at, end); gone > 0; gone--) counters.drop('queue-full')
   }
@@ -271,9 +273,14 @@ export class Arp {
     const address = p.cache.address[slot] as Ip4
     const queue = p.cache.drain(slot)
     p.cache.remove(slot)
-    this.#node.emit({ kind: 'neighbour', at: now, port: p.port.index, address, state: 'failed', mac: undefined })
+    this.#tell(now, p.port, address, 'failed', undefined)
     this.#node.ip4.control.failed(now, p.port, address)
     for (const b of queue) this.#node.ip4.unresolved(now, p.port, b, 0, b.length)
+  }
+
+  /** Who scans a network, or changes its MAC address with every message, does not fill the log. */
+  #tell(now: Instant, port: Port, address: Ip4, state: NeighbourState, mac: Uint8Array | undefined): void {
+    if (this.#telling.take(now)) this.#node.emit({ kind: 'neighbour', at: now, port: port.index, address, state, mac })
   }
 
   /** Makes room for others: what waits for it is lost. */
