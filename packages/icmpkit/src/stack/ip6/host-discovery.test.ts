@@ -409,6 +409,32 @@ test('advertisements can be switched off: nothing is asked for, nothing taken', 
   expect(n.node.counters.dropped.disabled).toBe(1)
 })
 
+test('a link that was away may be another one: its routers, prefixes, addresses and parameters are forgotten, and routers asked for anew', () => {
+  const n = started()
+  advertise(
+    n,
+    A,
+    { lifetime: 1800, hop: 15, retrans: 5000 },
+    slla(A.mac),
+    mtu(1400),
+    prefix('2001:db8:5::/64', 'LA', 3600),
+  )
+  n.run(3000)
+  n.node.changePort(n.now as Instant, 1, { up: false })
+  expect(goesTo(n)).toBe('nowhere')
+  n.node.changePort(n.now as Instant, 1, { up: true })
+  const sent = n.run(3500)
+  expect(ofType(sent, RS)).toHaveLength(1)
+  const one = n.node.ports.get(1)!
+  expect([n.node.ip6.hopLimit(one), n.node.ip6.linkMtu(one), n.node.ip6.neighbours.link(one).retransMs]).toEqual([
+    64, 1500, 1000,
+  ])
+  expect([...n.node.ip6.addresses].map((a) => a.origin).sort()).toEqual(['configured', 'link-local'])
+  expect([...n.node.ip6.routes].map((r) => r.origin)).toEqual(['connected'])
+  expect(goesTo(n)).toBe('nowhere')
+  expect(goesTo(n, '2001:db8::77')).toBe('2001:db8::77')
+})
+
 test('a flood of forged routers and prefixes fills bounded lists, and the router that answers stays in use', () => {
   const n = started()
   advertise(n, A, { lifetime: 1800, flags: 0 }, slla(A.mac))

@@ -27,6 +27,8 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
   readonly #node: Node
   readonly #layer: Ip6Layer
   readonly #solicitor: RouterSolicitor
+  /** Of the routes by which destinations were worked out. */
+  #version = -1
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
@@ -45,6 +47,8 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
 
   /** The link is there again, and may be another. */
   again(now: Instant, port: Port): void {
+    this.#layer.forgetAdvertised(port)
+    this.#layer.neighbours.link(port).reset()
     this.routers.clear(now, port)
     this.prefixes.clear(port)
     this.slaac.clear(now, port)
@@ -54,11 +58,6 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
 
   down(port: Port): void {
     this.#solicitor.stop(port)
-    this.destinations.stale()
-  }
-
-  /** Routes, settings or addresses were set from outside. */
-  changed(): void {
     this.#changed()
   }
 
@@ -67,12 +66,15 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
   }
 
   nextHop(now: Instant, dst: Ip6, port: Port | undefined): Hop6 | undefined {
+    const { routes } = this.#layer
+    if (this.#version !== routes.version) this.destinations.stale()
+    this.#version = routes.version
     const redirect = this.destinations.redirect(dst, port)
     if (redirect !== undefined) return redirect
     const worked = this.destinations.worked(dst)
     if (worked === null || (worked !== undefined && (port === undefined || worked.port === port)))
       return worked ?? undefined
-    const route = this.#layer.routes.lookup(dst)
+    const route = routes.lookup(dst)
     const learned = this.routers.choose(now, dst, port)
     // At the same length somebody's own word counts more than a router's.
     const better = learned !== undefined && learned.prefixLength > (route?.prefixLength ?? -1)
@@ -149,10 +151,8 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
     this.#forget((dst, hop) => hop.port === n.port && hop.nextHop === n.address && dst !== n.address)
   }
 
-  reachability(_now: Instant, n: Neighbour): void {
-    const gone = this.#layer.neighbours.link(n.port).cache.get(n.address) === undefined
-    if (gone) this.#forget((_dst, hop) => hop.port === n.port && hop.nextHop === n.address)
-    this.#changed()
+  failed(_now: Instant, n: Neighbour): void {
+    this.#forget((_dst, hop) => hop.port === n.port && hop.nextHop === n.address)
   }
 
   get #accepts(): boolean {
@@ -166,7 +166,6 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
 
   /** Next hops are worked out anew, here and wherever the routes' version is watched. */
   #changed(): void {
-    this.destinations.stale()
     this.#layer.routes.version++
   }
 

@@ -299,6 +299,11 @@ export class Ip6Layer {
     return this.#advertised.get(port.index)?.hopLimit ?? this.settings.hopLimit
   }
 
+  /** The link is another one, maybe. */
+  forgetAdvertised(port: Port): void {
+    this.#advertised.delete(port.index)
+  }
+
   /** What a router advertises for the link; what is not named stays as it is. */
   advertised(port: Port, values: { mtu?: number; hopLimit?: number }): void {
     this.#advertised.set(port.index, { ...this.#advertised.get(port.index), ...values })

@@ -319,6 +319,15 @@ test('a gateway listens to all routers, and takes a report of version 2 without 
   expect(n.node.counters.dropped['not-mine']).toBeUndefined()
 })
 
+test('a node that goes leaves its groups in one report', () => {
+  const n = started()
+  join(n)
+  n.run(5000)
+  n.taken()
+  n.node.close(n.now as Instant)
+  expect(records(n.collect())).toEqual(['3 ff02::1:ff00:1', '3 ff02::1:ff00:1234', `3 ${GROUP}`].sort(byOrder(n)))
+})
+
 test('many groups fill several reports of the link MTU, and the port takes 1024 of them', () => {
   const n = started('host', 1280)
   for (let i = 0; i < 2000; i++) join(n, `ff05::${i.toString(16)}:1`)

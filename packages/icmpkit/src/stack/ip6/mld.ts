@@ -92,6 +92,19 @@ export class Mld implements GroupWatcher {
     else this.#repeat(now, p)
   }
 
+  /** The node goes: all groups are left at once, in one word. */
+  close(now: Instant): void {
+    for (const p of this.#ports.values()) {
+      const groups = [...this.#layer.groups.of(p.port)].filter(isReported)
+      this.#cancel(p)
+      this.#send(
+        now,
+        p,
+        groups.map((group) => ({ group, type: RecordType.changeToInclude })),
+      )
+    }
+  }
+
   #changed(now: Instant, port: Port, group: Ip6, type: number, delayMs: number): void {
     if (!isReported(group)) return
     const p = this.#of(port)

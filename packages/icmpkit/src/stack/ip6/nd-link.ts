@@ -13,6 +13,7 @@ export class NdLink {
   disabled = false
   up: boolean
   #mac: Uint8Array
+  readonly #settings: NdSettings
   readonly #random: () => number
   #baseMs: number
   #reachableMs = 0
@@ -23,6 +24,7 @@ export class NdLink {
     this.up = port.up
     this.#mac = port.mac.slice()
     this.#random = random
+    this.#settings = settings
     this.retransMs = settings.retransTimerMs
     this.#baseMs = settings.reachableTimeMs
     this.cache = new NeighbourCache(
@@ -48,6 +50,12 @@ export class NdLink {
       this.#reachableMs = this.#baseMs * (MIN_FACTOR + this.#random() * (MAX_FACTOR - MIN_FACTOR))
     }
     return this.#reachableMs
+  }
+
+  /** Another link, maybe: what routers told of the old one is forgotten. */
+  reset(): void {
+    this.retransMs = this.#settings.retransTimerMs
+    this.setReachableTime(this.#settings.reachableTimeMs)
   }
 
   /** A router's Reachable Time: redrawn where it differs (RFC 4861 §6.3.4). */

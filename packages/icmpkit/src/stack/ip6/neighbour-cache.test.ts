@@ -102,6 +102,12 @@ test('a scan of a whole prefix holds no more packets than its bound, and a live 
     n.taken()
   }
   expect(cacheOf(n).unresolved).toBe(100)
+  expect(n.node.counters.dropped.unresolved).toBe(4900)
+  // Strangers that speak up themselves push none of them out.
+  for (let i = 0; i < 100; i++)
+    n.give(frame({ from: `fe80::${i.toString(16)}:5`, to: '2001:db8::1' }, ns('2001:db8::1', slla(MAC))))
+  n.taken()
+  expect(cacheOf(n).unresolved).toBe(100)
   const asked = scan('2001:db8::aa').map(left)
   expect(asked).toMatchObject([{ type: 135, target: '2001:db8::aa' }])
   for (let i = 0; i < 50; i++) scan(`2001:db8::dead:${i.toString(16)}`)

@@ -78,9 +78,18 @@ export class NeighbourCache {
     for (const n of this.#entries) if (n !== undefined) yield n
   }
 
-  /** A new neighbour, incomplete; undefined where the cache is full of those in use. `out` is told whom it replaces. */
-  add(now: Instant, address: Ip6, fixed: boolean, out: (n: Neighbour) => void): Neighbour | undefined {
-    if (this.#unresolved.size >= this.#unresolvedLimit) this.#evict(this.#entries[first(this.#unresolved)]!, out)
+  /**
+   * A new neighbour, incomplete; undefined where the cache is full of those in use. One that will be asked for takes the
+   * place of whoever has been asked for longest, where there are too many of them. `out` is told whom it replaces.
+   */
+  add(
+    now: Instant,
+    address: Ip6,
+    why: 'asked' | 'heard' | 'fixed',
+    out: (n: Neighbour) => void,
+  ): Neighbour | undefined {
+    if (why === 'asked' && this.#unresolved.size >= this.#unresolvedLimit)
+      this.#evict(this.#entries[first(this.#unresolved)]!, out)
     if (this.#table.size >= this.#limit) {
       const victim = this.#victim(now)
       if (victim === undefined) return undefined
@@ -93,7 +102,7 @@ export class NeighbourCache {
       mac: new Uint8Array(6),
       state: 'incomplete',
       isRouter: false,
-      fixed,
+      fixed: why === 'fixed',
       pinned: false,
       proved: false,
       reachableUntil: Number.NEGATIVE_INFINITY,
@@ -106,7 +115,7 @@ export class NeighbourCache {
     }
     this.#entries[slot] = n
     this.#table.set(address, slot)
-    this.#unresolved.add(slot)
+    if (why === 'asked') this.#unresolved.add(slot)
     return n
   }
 

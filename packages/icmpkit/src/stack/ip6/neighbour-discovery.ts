@@ -3,7 +3,7 @@
  * neighbour cache, duplicate address detection, the routers, and which answers it gets.
  */
 import type { Instant } from '../../clock.ts'
-import { ANY6, isLinkLocal } from '../../wire/addr.ts'
+import { ANY6, type Ip6, isLinkLocal } from '../../wire/addr.ts'
 import type * as nd from '../../wire/nd.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
@@ -35,6 +35,7 @@ export class NeighbourDiscovery implements NdReceiver {
   readonly #layer: Ip6Layer
   readonly #announcer: Announcer
   #routed: boolean
+  #proxied: { port: Port; group: Ip6 }[] = []
   /** Conflicts told, however fast they come. */
   readonly #told: TokenBucket = new TokenBucket({ rate: 1, burst: 10 })
 
@@ -64,9 +65,7 @@ export class NeighbourDiscovery implements NdReceiver {
     this.#layer.neighbours.link(port)
     this.dad.begin(now, port)
     if (this.#layer.isRouter) this.#joinRouters(now, port)
-    for (const p of this.#layer.settings.proxied) {
-      if (isPort(p.port, port)) this.#layer.groups.join(now, port, solicitedNode(p.address), this.dad.quiet(now, port))
-    }
+    this.#joinProxied(now, port)
     this.information.listen(now, port, this.dad.quiet(now, port))
     this.host?.attach(now, port)
   }
@@ -91,12 +90,17 @@ export class NeighbourDiscovery implements NdReceiver {
   close(now: Instant): void {
     this.host?.close()
     this.advertiser?.close(now)
+    this.mld.close(now)
   }
 
   /** The layer has other settings. */
   reconfigured(now: Instant): void {
-    this.host?.changed()
     this.advertiser?.reconfigured(now)
+    this.#layer.neighbours.reconfigured()
+    const proxied = this.#proxied
+    this.#proxied = []
+    for (const port of this.#node.ports.values()) this.#joinProxied(now, port)
+    for (const p of proxied) this.#layer.groups.leave(now, p.port, p.group)
     for (const port of this.#node.ports.values()) this.information.listen(now, port, 0)
     if (this.#routed === this.#layer.isRouter) return
     this.#routed = this.#layer.isRouter
@@ -104,7 +108,16 @@ export class NeighbourDiscovery implements NdReceiver {
     for (const port of this.#node.ports.values()) {
       if (this.#routed) this.#joinRouters(now, port)
       else for (const group of ROUTERS) this.#layer.groups.leave(now, port, group)
-      if (this.#routed && this.#layer.linkLocal(port) !== undefined) this.advertiser?.begin(now, port)
+    }
+  }
+
+  /** A proxy hears what is asked of those whom it answers for (RFC 4861 §7.2.8). */
+  #joinProxied(now: Instant, port: Port): void {
+    for (const p of this.#layer.settings.proxied) {
+      if (!isPort(p.port, port)) continue
+      const group = solicitedNode(p.address)
+      this.#layer.groups.join(now, port, group, this.dad.quiet(now, port))
+      this.#proxied.push({ port, group })
     }
   }
 
@@ -115,7 +128,6 @@ export class NeighbourDiscovery implements NdReceiver {
   /** Duplicate address detection let it pass. */
   addressReady(now: Instant, a: Address6): void {
     if (isLinkLocal(a.address)) this.mld.again(now, a.port)
-    this.host?.changed()
     if (isLinkLocal(a.address)) this.advertiser?.begin(now, a.port)
   }
 

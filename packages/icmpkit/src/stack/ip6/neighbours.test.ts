@@ -490,6 +490,9 @@ test('a changed link-layer address is told to all nodes, at most three times, a 
   ] as const) {
     const n = started({ role, addresses: [] })
     const from = n.now
+    // What else changes of a port is nobody's business.
+    n.node.changePort(n.now as Instant, 1, { mtu: 1400 })
+    expect(ofType(n.collect(), NA)).toEqual([])
     const mac = Uint8Array.of(2, 0, 0, 0, 7, 7)
     n.node.changePort(n.now as Instant, 1, { mac })
     n.collect()
@@ -512,6 +515,32 @@ test('a host and a router keep to no other MTU in a solicitation: options of oth
     { dstMac: MAC, dst: 'fe80::aa' },
   ])
   expect(n.node.ip6.linkMtu(n.node.ports.get(1)!)).toBe(1500)
+})
+
+test('configured neighbours and proxied addresses are those of the last configuration', () => {
+  const ports = [port(1, { addresses: ['2001:db8::1/64'] })]
+  const n = started({ role: 'gateway' })
+  n.give(naOf('', OTHER))
+  n.node.ip6.reconfigure(
+    n.now as Instant,
+    {
+      staticNeighbours: [{ port: 'eth1', address: ip6('2001:db8::aa'), mac: Uint8Array.of(2, 0, 0, 0, 0, 0xcc) }],
+      proxied: [{ port: 'eth1', address: ip6('2001:db8::beef') }],
+    },
+    ports,
+  )
+  n.run(1000)
+  n.taken()
+  expect(ofType(ask(n), REPLY)).toMatchObject([{ dstMac: '0200000000cc' }])
+  const asked = frame({ from: 'fe80::aa', to: 'ff02::1:ff00:beef' }, ns('2001:db8::beef', slla(MAC)))
+  n.give(asked)
+  expect(ofType(n.run(1000), NA)).toHaveLength(1)
+  n.node.ip6.reconfigure(n.now as Instant, {}, ports)
+  n.taken()
+  n.give(asked)
+  expect(ofType(n.run(1000), NA)).toEqual([])
+  n.taken()
+  expect(ofType(ask(n), NS)).toMatchObject([{ target: '2001:db8::aa' }])
 })
 
 test('a neighbour that is configured is never asked for, probed or replaced', () => {

@@ -31,8 +31,8 @@ export interface NeighbourWatcher {
   isNextHop(port: Port, address: Ip6): boolean
   /** It stopped being a router. */
   noRouter(now: Instant, n: Neighbour): void
-  /** It does not answer any more, or answers again: next hops are chosen anew. */
-  reachability(now: Instant, n: Neighbour): void
+  /** It does not answer, and is forgotten: next hops are chosen anew. */
+  failed(now: Instant, n: Neighbour): void
 }
 
 export class Neighbours {
@@ -58,17 +58,31 @@ export class Neighbours {
     if (link === undefined) {
       link = new NdLink(port, this.#settings, this.#node.random)
       this.#links.set(port.index, link)
-      for (const s of this.#settings.staticNeighbours) {
-        const n = isPort(s.port, port) ? link.cache.add(0 as Instant, s.address, true, () => {}) : undefined
-        if (n === undefined) continue
-        link.cache.resolved(n)
-        n.mac.set(s.mac)
-        n.state = 'reachable'
-        n.reachableUntil = Number.POSITIVE_INFINITY
-        n.isRouter = s.router ?? false
-      }
+      this.#addFixed(link)
     }
     return link
+  }
+
+  /** The settings are others: those that are configured are the ones in them now. */
+  reconfigured(): void {
+    for (const link of this.#links.values()) {
+      for (const n of [...link.cache]) if (n.fixed) link.cache.remove(n)
+      this.#addFixed(link)
+    }
+  }
+
+  #addFixed(link: NdLink): void {
+    for (const s of this.#settings.staticNeighbours) {
+      if (!isPort(s.port, link.port)) continue
+      const learned = link.cache.get(s.address)
+      if (learned !== undefined) link.cache.remove(learned)
+      const n = link.cache.add(0 as Instant, s.address, 'fixed', () => {})
+      if (n === undefined) continue
+      n.mac.set(s.mac)
+      n.state = 'reachable'
+      n.reachableUntil = Number.POSITIVE_INFINITY
+      n.isRouter = s.router ?? false
+    }
   }
 
   /** Sends the packet at `at…end` to `nextHop` (a multicast address is one too) on `port`: at once, or when resolved. */
@@ -115,7 +129,7 @@ export class Neighbours {
    */
   heard(now: Instant, port: Port, address: Ip6, mac: Uint8Array, isRouter: boolean | undefined): void {
     const link = this.link(port)
-    const n = link.cache.get(address) ?? this.#add(now, link, address)
+    const n = link.cache.get(address) ?? this.#add(now, link, address, 'heard')
     if (n === undefined || n.fixed) return
     if (isRouter !== undefined) this.setRouter(now, n, isRouter)
     if (n.state !== 'incomplete' && same(n.mac, mac)) return
@@ -132,7 +146,7 @@ export class Neighbours {
         this.#node.counters.drop('unsolicited')
         return
       }
-      n = this.#add(now, link, target)
+      n = this.#add(now, link, target, 'heard')
       if (n === undefined) return
       n.isRouter = flags.router
       this.#learn(now, link, n, mac, 'stale')
@@ -209,7 +223,7 @@ export class Neighbours {
     hopAt: number,
     packet: Uint8Array,
   ): void {
-    const n = known ?? this.#add(now, link, readIp6(hop, hopAt))
+    const n = known ?? this.#add(now, link, readIp6(hop, hopAt), 'asked')
     if (n === undefined) return
     if (n.queue.length >= this.#settings.unresolvedQueue) {
       n.queue.shift()
@@ -220,8 +234,8 @@ export class Neighbours {
     if (known === undefined) this.#solicit(now, link, n)
   }
 
-  #add(now: Instant, link: NdLink, address: Ip6): Neighbour | undefined {
-    const n = link.cache.add(now, address, false, (old) => {
+  #add(now: Instant, link: NdLink, address: Ip6, why: 'asked' | 'heard'): Neighbour | undefined {
+    const n = link.cache.add(now, address, why, (old) => {
       for (let i = 0; i < old.queue.length; i++) this.#node.counters.drop('unresolved')
     })
     if (n === undefined) this.#node.counters.drop('table-full')
@@ -244,14 +258,12 @@ export class Neighbours {
   }
 
   #reachable(now: Instant, link: NdLink, n: Neighbour): void {
-    const recovers = n.state === 'probe'
     if (!n.proved && this.#told.take(now)) this.#tell(now, n, 'reachable')
     n.proved = true
     n.state = 'reachable'
     n.reachableUntil = now + link.reachableMs(now)
     n.solicits = 0
     n.timer?.stop()
-    if (recovers) this.watcher?.reachability(now, n)
   }
 
   #timer(n: Neighbour): Timer {
@@ -310,7 +322,7 @@ export class Neighbours {
     const known = n.state !== 'incomplete'
     link.cache.remove(n)
     if (known || this.#told.take(now)) this.#tell(now, n, 'failed')
-    this.watcher?.reachability(now, n)
+    this.watcher?.failed(now, n)
     for (const packet of n.queue) this.#node.ip6.unresolved(now, n.port, packet, 0, packet.length)
   }
 

@@ -211,6 +211,12 @@ test('a port that ceases says so three times with lifetime 0, while the node sta
   expect(ofType(sent, 143).some((l) => l.icmp.includes('03000000ff020000000000000000000000000002'))).toBe(true)
   expect(flags()).toBe('60')
   expect(n.give(frame({ from: '2001:db8:1::77', to: '2001:db8:2::77', hop: 64 }, echo()))).toEqual([])
+  // And is one again.
+  n.node.ip6.reconfigure(n.now as Instant, { advertise: [{ port: 1 }] }, ports)
+  const back = n.run(60_000)
+  expect(advertised(back).map((s) => left(s.bytes).icmp.slice(12, 16))).toContain('0708')
+  expect(ofType(back, 143).some((l) => l.icmp.includes('04000000ff020000000000000000000000000002'))).toBe(true)
+  expect(flags()).toBe('e0')
 })
 
 test('a gateway that goes takes its advertisements back (RFC 4861 §6.2.5)', () => {
