@@ -54,10 +54,11 @@ export class Errors6 {
       if (type < end && icmp6.isError(bytes[type]!)) return counters.suppress('about-an-error')
       if (type < end && bytes[type] === icmp6.Type.redirect) return counters.suppress('about-a-redirect')
     }
+    // Before anything is looked up: a flood costs little once its share is spent.
+    if (!this.#bucket(d.port.index).take(now)) return counters.suppress('rate-limit')
     const to = readIp6(bytes, at + SRC)
     const src = this.#source(d, to)
     if (src === undefined) return counters.suppress('no-source-address')
-    if (!this.#bucket(d.port.index).take(now)) return counters.suppress('rate-limit')
     const port = isLinkLocal(to) ? d.port : undefined
     const message = this.#message(fault, bytes.subarray(at, end), this.#objects(now, d, fault))
     if (layer.sendMessage(now, { dst: to, src, port }, message) !== 'sent')

@@ -15,7 +15,7 @@ export interface Ip6Settings extends NdSettings {
   routes: readonly Pick<Route<Ip6>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port'>[]
   /** Limit on ICMP errors, of each port (RFC 4443 §2.4(f), which names these numbers for a small device). */
   errorLimit: BucketSettings
-  /** Ports, by index, out of which no destination unreachable is reported; `all` of them (RFC 4443 §3.1). */
+  /** Ports, by index, where what came in gets no destination unreachable; or `all` (RFC 4443 §3.1). */
   noUnreachables: 'all' | readonly number[]
   /** `route`: the source that goes with the route (RFC 4443 §2.2(b)); `ingress`: of the port that the packet came in by. */
   errorSource: 'route' | 'ingress'
