@@ -50,3 +50,9 @@ test('examples/errors-in-capture.ts counts the errors of a capture that scapy ma
     rmSync(folder, { recursive: true })
   }
 })
+
+test('examples/feel-icmp.ts hears of a closed port, and of a narrower link', () => {
+  expect(run('feel-icmp.ts')).toBe(
+    '1 octets: 198.51.100.2 says type 3 code 3 mtu 0\n1400 octets: 192.0.2.1 says type 3 code 4 mtu 1300\n',
+  )
+})

@@ -30,6 +30,8 @@ export class Lab {
   readonly #time = new Timeline()
   readonly #nodes = new Map<string, LabNode>()
   readonly #links = new Map<string, Link>()
+  /** Nodes that somebody has in hand, and may have asked to send since the last event. */
+  readonly #held = new Set<LabNode>()
   readonly #routes: MadeRoutes
   readonly #watchers: ((node: string, e: StackEvent) => void)[] = []
 
@@ -84,10 +86,12 @@ export class Lab {
   node(name: string): LabNode {
     const found = this.#nodes.get(name)
     if (found === undefined) throw new TypeError(`lab: there is no node '${name}'`)
+    this.#held.add(found)
     return found
   }
 
   get nodes(): readonly LabNode[] {
+    for (const n of this.#nodes.values()) this.#held.add(n)
     return [...this.#nodes.values()]
   }
 
@@ -104,6 +108,7 @@ export class Lab {
 
   /** Everything that happens until then, happens; then it is `until`. Whoever waits on the clock goes on afterwards. */
   run(until: number): void {
+    for (const n of this.#held) n.settle(this.now)
     this.#time.run(until)
     this.clock.moved()
   }
