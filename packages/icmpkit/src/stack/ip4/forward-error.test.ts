@@ -207,6 +207,13 @@ test('a TTL of 1 or 0 gets one time exceeded in transit (RFC 1812 §5.2.7.3) [v4
   for (const ttl of [0, 1]) expect(answers(`ttl${ttl}`)).toEqual([packet(`ttl${ttl}Exceeded`)])
 })
 
+test('the way is looked for first, then whether it may be taken, then the TTL is looked at (RFC 1812 §5.2.1.2)', () => {
+  expect(codes('ttl1', { ip4: { routes: routes(['198.51.100.8/29', 'prohibit']) } })).toEqual(['030d'])
+  expect(codes('ttl1', filtered({ action: 'reject' }))).toEqual(['030d'])
+  expect(codes('ttl1', filtered({ action: 'drop' }))).toEqual([])
+  expect(codes('ttl1', { mtu: 68 })).toEqual(['0b00'])
+})
+
 test('a multicast datagram that expires is dropped without a word (RFC 1812 §5.3.1) [v4-te-no-mcast]', () => {
   expect(cross(gateway({ ip4: { routes: routes(['224.0.0.0/4', 2]) } }), packet('multicastTtl1'))).toEqual([])
 })
