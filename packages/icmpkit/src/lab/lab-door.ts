@@ -8,7 +8,13 @@
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival, Door, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
 import type { Node } from '../stack/node.ts'
-import type { Delivery, HeardError, RawListener } from '../stack/transport/transport.ts'
+import type { Delivery, HeardError, LocalError, RawListener } from '../stack/transport/transport.ts'
+import * as icmp4 from '../wire/icmp4.ts'
+import * as icmp6 from '../wire/icmp6.ts'
+import * as ip4 from '../wire/ip4.ts'
+import * as ip6 from '../wire/ip6.ts'
+import { LIMIT } from '../wire/original-datagram.ts'
+import type { Quote } from '../wire/quote.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import type { LabNode } from './lab-node.ts'
 import { icmpAt, Outlet } from './outlet.ts'
@@ -113,7 +119,17 @@ export class LabDoor implements Door, RawListener {
   }
 
   owns(e: HeardError): boolean {
-    const { transport } = e.quote
+    return this.#isOurs(e.quote)
+  }
+
+  /** The next hop does not answer: the host tells itself that it is unreachable, as Linux does. */
+  failed(now: Instant, e: LocalError): void {
+    if (e.octets === undefined || !this.#isOurs(e.quote)) return
+    const packet = ownUnreachable(e.quote, e.octets)
+    this.#put(now, packet, 0, packet.length, 0, true)
+  }
+
+  #isOurs({ transport }: Quote): boolean {
     const id = transport.kind === 'icmp4' || transport.kind === 'icmp6' ? transport.id : undefined
     if (id === undefined) return false
     return ((this.#identifiers?.[id >>> 3] ?? 0) & (1 << (id & 7))) !== 0
@@ -146,6 +162,25 @@ export class LabDoor implements Door, RawListener {
   }
 }
 
+/** "Host unreachable", "address unreachable", from the sender of the datagram to itself. */
+function ownUnreachable({ ip }: Quote, datagram: Uint8Array): Uint8Array {
+  const four = ip.kind === 'ip4'
+  const quote = datagram.subarray(0, LIMIT[four ? 4 : 6] - (four ? ip4.HEADER : ip6.HEADER) - ICMP)
+  const unreachable = { kind: 'unreachable', quote, extensions: undefined } as const
+  const octets = ICMP + quote.length
+  const packet = new Uint8Array((four ? ip4.HEADER : ip6.HEADER) + octets)
+  if (four) {
+    const at = ip4.write({ src: ip.src, dst: ip.src, protocol: icmp4.PROTOCOL }, packet, 0, octets)
+    icmp4.write({ ...unreachable, code: 1, nextHopMtu: 0 }, packet, at)
+  } else {
+    const at = ip6.write({ src: ip.src, dst: ip.src, protocol: icmp6.PROTOCOL }, packet, 0, octets)
+    icmp6.write({ ...unreachable, code: 3 }, packet, at, ip.src, ip.src)
+  }
+  return packet
+}
+
+/** Octets in front of the quote. */
+const ICMP = 8
 /** Packets in a batch; a door that has sent so many is full for a moment, so that a flood takes time. */
 const BATCH = 1024
 /** Packets that wait to be taken. */

@@ -108,6 +108,8 @@ export class SendMachine implements Machine<SendMachineEvent> {
   readonly #events: SendMachineEvent[] = []
   #held: Held[] = []
   #polled = 0
+  /** The latest that has been told as sent. */
+  #told = 0
   /** Sent or refused. */
   #settled = 0
   #answers = 0
@@ -150,15 +152,17 @@ export class SendMachine implements Machine<SendMachineEvent> {
   }
 
   handleSent(now: Instant, tag: number, stamp: Instant, clock: ClockSource): void {
-    if (clock !== 'user') {
-      if (tag !== this.#polled) return
+    if (tag <= this.#told) {
+      if (clock === 'user' || tag !== this.#polled) return
       this.#sentAt = stamp
       this.#sentClock = clock
       return
     }
+    // The first word about it, by whatever clock: a lab has but one.
+    this.#told = tag
     this.#sentAt = stamp
     this.#userAt = stamp
-    this.#sentClock = 'user'
+    this.#sentClock = clock
     this.#settle(now)
     this.#events.push({ kind: 'sent', at: stamp, number: tag })
   }

@@ -349,7 +349,7 @@ export class Ip4Layer {
     const q = quote.parse(bytes, at, end, 4)
     if ('why' in q || q.ip.kind !== 'ip4') return
     if (this.isMine(q.ip.src)) {
-      const failure: LocalError = { family: 4, why: 'unresolved', mtu: 0, quote: q }
+      const failure: LocalError = { family: 4, why: 'unresolved', mtu: 0, quote: q, octets: bytes.subarray(at, end) }
       this.#node.transport.failed(now, failure)
       return
     }

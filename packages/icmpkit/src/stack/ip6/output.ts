@@ -72,7 +72,8 @@ export class Output6 {
     counters.drop('unresolved')
     if (this.#layer.addresses.isReady(readIp6(bytes, at + SRC))) {
       const q = quote.parse(bytes, at, end, 6)
-      if (!('kind' in q)) transport.failed(now, { family: 6, why: 'unresolved', mtu: 0, quote: q })
+      if (!('kind' in q))
+        transport.failed(now, { family: 6, why: 'unresolved', mtu: 0, quote: q, octets: bytes.subarray(at, end) })
       return
     }
     // As it was received: it waited with its hop limit lowered.

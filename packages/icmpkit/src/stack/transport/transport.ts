@@ -54,6 +54,8 @@ export interface LocalError {
   why: 'no-route' | 'prohibited' | 'unresolved' | 'too-big'
   mtu: number
   quote: Quote
+  /** The datagram itself, from its IP header on. Borrowed. */
+  octets?: Uint8Array
 }
 
 /** One transport protocol of the node. */
