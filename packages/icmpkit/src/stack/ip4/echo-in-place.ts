@@ -8,7 +8,7 @@ import { readIp4 } from '../../wire/addr.ts'
 import { holds, sum, update } from '../../wire/checksum.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
 import * as ip4 from '../../wire/ip4.ts'
-import { put16, u16 } from '../../wire/octets.ts'
+import { i32, put16, u16 } from '../../wire/octets.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import { FlowCache } from './flow-cache.ts'
@@ -51,6 +51,8 @@ export class EchoInPlace {
     const was = u16(bytes, payload)
     bytes[payload] = icmp4.Type.echoReply
     put16(bytes, payload + 2, update(u16(bytes, payload + 2), was, u16(bytes, payload)))
+    if (length > SMALL && (bytes[at + FLAGS]! & DF) !== 0)
+      layer.icmp.answers.note(i32(bytes, at + DST), bytes, payload, length)
     for (let i = end; i < d.end; i++) bytes[i] = 0
     counters.answered++
     counters.originated++
@@ -87,8 +89,10 @@ const SHORTEST_FRAME = 60
 const SMALL = 576
 const LENGTH = 2
 const FLAGS = 6
+const DF = 0x40
 /** More fragments, or an offset. */
 const FRAGMENT = 0x3fff
 const TTL = 8
 const PROTOCOL = 9
 const SRC = 12
+const DST = 16

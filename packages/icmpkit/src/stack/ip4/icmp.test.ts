@@ -1,29 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { ip4, OneNode, port } from '../../../../../test/stack/one-node.ts'
+import { port } from '../../../../../test/stack/one-node.ts'
 import { datagram, echo, fragment, icmp, pattern, quad, read, udp } from '../../../../../test/stack/packet4.ts'
+import { node, one, ROLES } from '../../../../../test/stack/two-ports4.ts'
 import { hex } from '../../wire/octets.ts'
-import type { PortConfig } from '../index.ts'
-import type { Ip4Settings } from './settings.ts'
-
-/** 192.0.2.1 and 192.0.2.9 on port 1, 198.51.100.1 on port 2; what is far away goes by 192.0.2.2. */
-function node(role: 'host' | 'gateway', settings: Partial<Ip4Settings> = {}, ports: PortConfig[] = PORTS): OneNode {
-  const n = new OneNode({ role, ports, ip4: { routes: ROUTES, ...settings } })
-  n.run(10_000)
-  n.taken()
-  return n
-}
-const PORTS = [
-  port(1, { medium: 'ip', addresses: ['192.0.2.1/24', '192.0.2.9/24'] }),
-  port(2, { medium: 'ip', addresses: ['198.51.100.1/24'] }),
-]
-const ROUTES: Ip4Settings['routes'] = [
-  { prefix: ip4('0.0.0.0'), prefixLength: 0, kind: 'unicast', nextHop: ip4('192.0.2.2'), port: 1 },
-]
-const ROLES = ['host', 'gateway'] as const
-const one = (answers: Uint8Array[]) => {
-  expect(answers).toHaveLength(1)
-  return read(answers[0]!)
-}
 
 describe.each(ROLES)('a %s that is asked for an echo', (role) => {
   test('sends exactly one reply, from the address asked to who asked, its checksum right (RFC 1122 §3.2.2.6) [v4-echo-server] [v4-echo-reply-dest]', () => {
@@ -131,6 +110,41 @@ describe.each(ROLES)('a %s that is asked for an echo', (role) => {
       expect(length).toBe(576)
       expect(hex(rest)).toBe(hex(pattern(548)))
     }
+  })
+})
+
+describe('a reply with DF that is too big for the way back', () => {
+  const request = echo({ df: true, src: '203.0.113.9' }, 1400, 'abcd0007')
+  const tooBig = (reply: Uint8Array, octets = 64) =>
+    datagram({ src: '192.0.2.254', protocol: 1 }, icmp(3, 4, '00000400', reply.subarray(0, octets)))
+
+  test.each(['long way', 'short way'])(
+    'on the %s is fragmented the next time, once a router has said so (RFC 1191 §3)',
+    (way) => {
+      const n = node('host')
+      const [first] = n.give(request)
+      const [reply] = way === 'long way' ? [first] : n.give(request)
+      expect(read(reply!)).toMatchObject({ df: true, length: 1428 })
+      n.give(tooBig(reply!))
+      expect(n.node.counters.errorsReceived).toEqual({ 'v4 unreachable 4': 1 })
+      const again = n.give(request)
+      expect(again.map((b) => read(b).length <= 1024 && !read(b).df)).toEqual([true, true])
+      expect(hex(join(again).subarray(8))).toBe(hex(pattern(1400)))
+    },
+  )
+
+  test('is believed of no reply that was not sent, and of none that was forgotten (RFC 5927 §4)', () => {
+    const n = node('host')
+    const [reply] = n.give(request)
+    const other = reply!.slice()
+    other[27] = other[27]! ^ 1
+    n.give(tooBig(other))
+    n.give(tooBig(reply!, 27))
+    for (let i = 0; i < 256; i++)
+      n.give(echo({ df: true, src: '203.0.113.9' }, 1000, `abce00${i.toString(16).padStart(2, '0')}`))
+    n.give(tooBig(reply!))
+    expect(n.node.counters.errorsReceived).toEqual({})
+    expect(n.give(request)).toHaveLength(1)
   })
 })
 

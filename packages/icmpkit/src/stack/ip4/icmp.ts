@@ -12,6 +12,7 @@ import { repeatsInterface } from '../error-extension.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { HeardError } from '../transport/transport.ts'
+import { AnswersSent } from './answers-sent.ts'
 import { deliveryOf } from './input.ts'
 import type { Sent } from './layer.ts'
 import { stamp, wayBack } from './option-echo.ts'
@@ -23,6 +24,8 @@ export type Handler4 = (now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Messag
 export type Believed4 = (now: Instant, e: HeardError) => void
 
 export class Icmp4 {
+  /** Those with DF. */
+  readonly answers: AnswersSent = new AnswersSent()
   readonly #node: Node
   readonly #handlers: (Handler4 | undefined)[] = new Array(256)
   readonly #believed: Believed4[] = []
@@ -99,10 +102,15 @@ export class Icmp4 {
       quote: q,
       octets: m.quote,
     }
-    if (!transport.heard(now, e)) return undefined
+    const answer = e.type === icmp4.Type.unreachable && e.code === 4 && this.#isAnswer(e)
+    if (!answer && !transport.heard(now, e)) return undefined
     counters.errorReceived(`v4 ${m.kind} ${m.code}`)
     for (const listener of this.#believed) listener(now, e)
     return e
+  }
+
+  #isAnswer({ quote: q, octets }: HeardError): boolean {
+    return q.ip.kind === 'ip4' && this.#node.ip4.isMine(q.ip.src) && this.answers.has(q, octets)
   }
 
   /** Of the next hop that a datagram was too big for; a router from before RFC 1191 does not say, so it is worked out. */
@@ -128,6 +136,7 @@ export class Icmp4 {
     // where it must be.
     let sent = layer.send(now, { ...g, df: h.df })
     if (sent === 'too-big' && h.df) sent = layer.send(now, g)
+    else if (sent === 'sent' && h.df) this.answers.note(dst, payload, 0, ip4.HEADER + end)
     if (sent === 'sent') counters.answered++
     else counters.drop(sent === 'too-big' ? 'too-big' : 'no-route')
     return sent
