@@ -70,7 +70,7 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
         if (live) board = new (await import('./board.ts')).Board(() => session.snapshot())
       }
       if (e.kind === 'summary') board?.stop()
-      show(e, flags, out, board)
+      show(role, e, flags, out, board)
       if (e.kind === 'ready' && conflicts > 0 && e.ports.every((p) => p.addresses.length === 0)) session.stop()
     }
     await session.done
@@ -91,8 +91,14 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
   }
 }
 
-function show(e: NodeEvent, flags: Flags, out: Output, board: import('./board.ts').Board | undefined): void {
-  if (flags.json === true) out.write(`${safeJson({ schema: 'icmpkit.node.v1', ...e })}\n`)
+function show(
+  role: 'host' | 'gateway',
+  e: NodeEvent,
+  flags: Flags,
+  out: Output,
+  board: import('./board.ts').Board | undefined,
+): void {
+  if (flags.json === true) out.write(`${safeJson({ schema: `icmpkit.${role}.v1`, ...e })}\n`)
   else if (flags.quiet === true && e.kind !== 'ready' && e.kind !== 'summary') return
   else if (board === undefined) out.write(line(e))
   else board.above(line(e))
