@@ -11,6 +11,7 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Delivery } from '../transport/transport.ts'
 import { Reassembly4 } from './reassembly.ts'
+import type { Ip4Settings } from './settings.ts'
 import { TransitOptions } from './transit-options.ts'
 
 export class Input4 {
@@ -18,9 +19,9 @@ export class Input4 {
   readonly #node: Node
   readonly #options = new TransitOptions()
 
-  constructor(node: Node) {
+  constructor(node: Node, settings: Ip4Settings) {
     this.#node = node
-    this.reassembly = new Reassembly4(node)
+    this.reassembly = new Reassembly4(node, settings.reassemblyDatagrams)
   }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
@@ -33,9 +34,9 @@ export class Input4 {
     if (ip4.verify(d.bytes, d.at, d.end) !== 'ok') return counters.drop('bad-checksum')
     if (h.dst === ANY4 || h.dst >>> 24 === LOOPBACK) return counters.drop('martian-destination')
     const group = isMulticast(h.dst)
-    const broadcast = !group && (h.dst === BROADCAST4 || layer.addresses.isBroadcastOn(h.dst, d.port))
-    const mine = broadcast || layer.isMine(h.dst, group ? d.port : undefined)
-    if (!mine) {
+    const own = layer.isMine(h.dst, group ? d.port : undefined)
+    const broadcast = !own && !group && this.#isBroadcast(h.dst, d)
+    if (!own && !broadcast) {
       if (this.#node.role === 'gateway') return layer.forward.forward(now, d, h)
       return counters.drop('not-mine')
     }
@@ -54,6 +55,12 @@ export class Input4 {
       return this.#deliver(now, whole, header)
     }
     return this.#deliver(now, d, h)
+  }
+
+  /** For all on the link that it came in by; another network's broadcast is somebody else's (RFC 1122 §3.3.6). */
+  #isBroadcast(dst: Ip4, d: Inbound): boolean {
+    const { addresses } = this.#node.ip4
+    return dst === BROADCAST4 || (addresses.isDirectedBroadcast(dst) && addresses.isBroadcastOn(dst, d.port))
   }
 
   /** A whole datagram that needs no check: this node has sent it to itself. */

@@ -102,7 +102,7 @@ export class Ip4Layer {
     this.icmp = new Icmp4(node)
     this.echo = new EchoInPlace(node)
     this.forward = new Forwarder4(node, this.settings.gateway)
-    this.#in = new Input4(node)
+    this.#in = new Input4(node, this.settings)
     this.#loopback = new Loopback4(node, (now, d) => this.#in.deliver(now, d))
     this.#ids = new Identification(node.random)
     this.control = new Control4(node, this)

@@ -46,14 +46,17 @@ export class Reassembly4 {
   readonly #node: Node
   /** Oldest first: the time-out is the same for all, so this is the order in which they go. */
   readonly #waiting: Set<Partial4> = new Set()
-  readonly #buckets: (Partial4[] | undefined)[] = new Array(BUCKETS)
+  /** As many as datagrams, or more: a bucket holds one or two, however many wait. */
+  readonly #buckets: (Partial4[] | undefined)[]
   readonly #seed: number
   readonly #timer: Timer
   readonly #whole: Uint8Array = new Uint8Array(0x10000)
   #octets = 0
 
-  constructor(node: Node) {
+  /** `datagrams` may wait at once. */
+  constructor(node: Node, datagrams: number) {
     this.#node = node
+    this.#buckets = new Array(1 << Math.min(16, Math.max(4, Math.ceil(Math.log2(datagrams + 1)))))
     this.#seed = (node.random() * 2 ** 32) | 0
     this.#timer = new Timer(node.timers, (now) => this.#expire(now))
   }
@@ -229,7 +232,7 @@ export class Reassembly4 {
   #bucketOf(h: ip4.Header): number {
     let hash = Math.imul(h.src ^ this.#seed, 0x9e3779b1) ^ Math.imul((h.id << 8) | h.protocol, 0x85ebca6b) ^ h.dst
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35)
-    return (hash ^ (hash >>> 13)) & (BUCKETS - 1)
+    return (hash ^ (hash >>> 13)) & (this.#buckets.length - 1)
   }
 }
 
@@ -266,7 +269,6 @@ const UNIT = 8
 const LONGEST = 0xffff
 /** What a datagram and each of its pieces cost besides their octets, so that tiny fragments are bounded too. */
 const OVERHEAD = 128
-const BUCKETS = 256
 const LENGTH = 2
 const FLAGS = 6
 const OFFSET = 0x1fff
