@@ -109,7 +109,8 @@ test('a source route whose next address has no route, or that is strict and lead
   expect(answers('lsrrNoRoute', { ip4 })).toEqual([packet('lsrrNoRouteFailed')])
   expect(answers('ssrrFar', { ip4 })).toEqual([packet('ssrrFarFailed')])
   for (const name of ['lsrrGroup', 'lsrrLoopback', 'lsrrEverybody']) {
-    expect(answers(name, { ip4 })).toEqual([packet(`${name}Failed`)])
+    const all = { sourceRoutes: 'forward', routes: routes(['0.0.0.0/0', 2, '198.51.100.2']) } as const
+    expect(answers(name, { ip4: all })).toEqual([packet(`${name}Failed`)])
   }
   expect(answers('routeError', { ip4 })).toEqual([])
 })
