@@ -29,10 +29,9 @@ export class Echo6 {
     if (
       bytes[at + NEXT_HEADER] !== icmp6.PROTOCOL ||
       bytes[message] !== icmp6.Type.echoRequest ||
-      // Padding of the link is not sent back, so such a packet is made anew; and a big one may need fragments.
+      // Padding of the link is not sent back, so such a packet is made anew.
       end !== d.end ||
       end - message < FIXED ||
-      end - at > MIN_MTU ||
       d.link !== 'host' ||
       d.checksum === 'partial'
     ) {
@@ -40,6 +39,9 @@ export class Echo6 {
     }
     const { counters, transport, ip6: layer } = this.#node
     if (transport.raw.size > 0 || isNowhereAt(bytes, at + SRC)) return false
+    // A big one may need fragments, where anything is known of paths.
+    const big = end - at > MIN_MTU
+    if (big && (layer.pathMtu.isInUse || end - at > layer.linkMtu(d.port))) return false
     const own = layer.addresses.at(bytes, at + DST, d.port)
     if (own === undefined || own.anycast || !this.wayBack.holds(now, d)) return false
     if (d.checksum !== 'ok' && icmp6.verifyAt(bytes, message, end, end - message, at) !== 'ok') return false
@@ -53,6 +55,7 @@ export class Echo6 {
     bytes[at + 2] = 0
     bytes[at + 3] = 0
     bytes[at + HOP_LIMIT] = layer.hopLimit(d.port)
+    if (big) layer.pathMtu.noteSent(bytes, at)
     counters.answered++
     counters.originated++
     return true

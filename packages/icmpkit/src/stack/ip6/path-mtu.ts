@@ -39,6 +39,11 @@ export class PathMtu6 {
     return this.#paths.length
   }
 
+  /** Has any path less than its first link? */
+  get isInUse(): boolean {
+    return this.#paths.length > 0 || !this.#settings.pathMtu.discover
+  }
+
   /** Largest packet to `destination`, whose first link carries `linkMtu`. */
   get(now: Instant, destination: Ip6, linkMtu: number): number {
     const first = this.#settings.pathMtu.discover ? linkMtu : Math.min(linkMtu, MIN_MTU)

@@ -30,7 +30,8 @@ interface Pending {
   /** Where each fragment that is here begins and ends, in the order of the packet. */
   froms: number[]
   tos: number[]
-  octets: Uint8Array
+  /** Its octets: no more memory than what came, wherever in the packet it belongs. */
+  parts: Uint8Array[]
   /** Octets that are here. */
   received: number
   /** Octets of the fragmentable part; -1 until the last fragment is here. */
@@ -59,8 +60,6 @@ interface First {
 const LIFETIME = 60_000
 /** What a fragment counts for besides its octets: thousands of tiny ones cost too. */
 const PER_FRAGMENT = 64
-/** Octets of the buffer that a packet begins with. */
-const SMALL = 4096
 const FRAGMENT = 8
 
 export class Reassembly6 {
@@ -101,7 +100,7 @@ export class Reassembly6 {
     const p = this.#pending.get(key) ?? this.#begin(now, key)
     if (p.dead) return this.#drop('fragment-overlap')
     const i = place(p.froms, from)
-    if (p.froms[i] === from && p.tos[i] === to && same(bytes, at + FRAGMENT, p.octets, from, to - from)) {
+    if (p.froms[i] === from && p.tos[i] === to && same(bytes, at + FRAGMENT, p.parts[i]!)) {
       // The network doubles packets: the same fragment again is no attack, and is dropped alone (RFC 8200 §4.5).
       return this.#drop('fragment-duplicate')
     }
@@ -112,8 +111,9 @@ export class Reassembly6 {
     if (behind) return this.#kill(p, 'fragment-bad')
     if (!more) p.total = to
     if (from === 0) p.first = this.#first(d, at, end, nextHeaderAt)
-    if (!this.#room(p, to)) return this.#kill(p, 'fragment-limit')
-    p.octets.set(bytes.subarray(at + FRAGMENT, end), from)
+    const held = from === 0 ? p.first!.head.length + p.first!.quote.length : 0
+    if (!this.#room(p, PER_FRAGMENT + to - from + held)) return this.#kill(p, 'fragment-limit')
+    p.parts.splice(i, 0, bytes.slice(at + FRAGMENT, end))
     p.froms.splice(i, 0, from)
     p.tos.splice(i, 0, to)
     p.received += to - from
@@ -131,7 +131,7 @@ export class Reassembly6 {
       froms: [],
       tos: [],
       received: 0,
-      octets: NONE,
+      parts: [],
       total: -1,
       held: 0,
       first: undefined,
@@ -155,21 +155,14 @@ export class Reassembly6 {
     }
   }
 
-  /** Makes room for one more fragment, whose octets end at `to`, at the cost of older packets. */
-  #room(p: Pending, to: number): boolean {
-    const size = to <= p.octets.length ? p.octets.length : Math.max(SMALL, to, p.octets.length * 2)
-    const more = PER_FRAGMENT + size - p.octets.length
+  /** Makes room for so many octets more, at the cost of older packets. */
+  #room(p: Pending, more: number): boolean {
     this.#octets += more
     p.held += more
     while (this.#octets > this.#settings.reassembly.octets) {
       const oldest = this.#pending.values().next().value
       if (oldest === p || oldest === undefined) return false
       this.#evict()
-    }
-    if (size > p.octets.length) {
-      const octets = new Uint8Array(size)
-      octets.set(p.octets)
-      p.octets = octets
     }
     return true
   }
@@ -180,7 +173,7 @@ export class Reassembly6 {
     if (head - ip6.HEADER + p.total > 0xffff) return this.#drop('fragment-too-big')
     const bytes = new Uint8Array(head + p.total)
     bytes.set(first.head)
-    bytes.set(p.octets.subarray(0, p.total), head)
+    for (let i = 0; i < p.parts.length; i++) bytes.set(p.parts[i]!, head + p.froms[i]!)
     put16(bytes, PAYLOAD_LENGTH, head - ip6.HEADER + p.total)
     const { stamp, clock } = d
     const inbound: Inbound = {
@@ -204,7 +197,7 @@ export class Reassembly6 {
     p.dead = true
     p.froms = []
     p.tos = []
-    p.octets = NONE
+    p.parts = []
     p.first = undefined
     return this.#drop(why)
   }
@@ -275,11 +268,10 @@ function place(froms: readonly number[], from: number): number {
   return low
 }
 
-function same(a: Uint8Array, at: number, b: Uint8Array, bt: number, octets: number): boolean {
-  for (let i = 0; i < octets; i++) if (a[at + i] !== b[bt + i]) return false
+function same(a: Uint8Array, at: number, b: Uint8Array): boolean {
+  for (let i = 0; i < b.length; i++) if (a[at + i] !== b[i]) return false
   return true
 }
 
-const NONE = new Uint8Array(0)
 const PAYLOAD_LENGTH = 4
 const SRC = 8
