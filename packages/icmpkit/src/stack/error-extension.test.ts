@@ -214,6 +214,20 @@ test('about a datagram that waited for its next hop nothing is told of where it 
   expect(structure(hex(error!.bytes).slice(40)).slice(8)).toBe('0008028800000002')
 })
 
+test('what is told can be changed while the node runs, and so can who may ask', () => {
+  const n = gateway({ ports: BOTH })
+  const config = {
+    ports: BOTH,
+    errorExtensions: { incoming: ALL },
+    extendedEcho: { enabled: true, byName: 'any' },
+  } as const
+  expect(icmp(cross(n, packet('expired4'))[0]!).slice(16)).toBe(packet('expired4'))
+  expect(cross(n, packet('four.name'))).toEqual([])
+  n.node.reconfigure(n.now as Instant, config)
+  expect(icmp(cross(n, packet('expired4'))[0]!)).toBe(packet('expired4All'))
+  expect(cross(n, packet('four.name'))).toHaveLength(1)
+})
+
 test('a label stack can be withheld as a whole [v4-mpls-policy]', () => {
   const [error] = cross(labelled({ errorExtensions: { mpls: false } }), packet('labelled4'))
   expect(icmp(error!).slice(16)).toBe(packet('pass4'))
