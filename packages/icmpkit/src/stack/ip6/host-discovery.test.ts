@@ -409,6 +409,34 @@ test('advertisements can be switched off: nothing is asked for, nothing taken', 
   expect(n.node.counters.dropped.disabled).toBe(1)
 })
 
+test('of two configured gateways the one that answers is used, and a port without a carrier leads nowhere', () => {
+  const via = (nextHop: string, at = 1) => ({
+    prefix: ip6('::'),
+    prefixLength: 0,
+    kind: 'unicast' as const,
+    nextHop: ip6(nextHop),
+    port: at,
+  })
+  const n = started({ routes: [via(A.from), via(B.from)] })
+  expect([goesTo(n), goesTo(n, '2001:db8:9::8')].sort()).toEqual([A.from, B.from])
+  confirm(n, B)
+  expect(goesTo(n, '2001:db8:9::7')).toBe(B.mac)
+  // A never answered: what went there goes to B when that is known.
+  n.run(3000)
+  expect(goesTo(n)).toBe(B.mac)
+  // Learned on an up port, where the configured one is down.
+  const two = new OneNode({
+    ip6: { routes: [via('fe80::cc', 2)] },
+    ports: [port(1, { addresses: ['2001:db8::1/64'] }), port(2)],
+  })
+  two.run(10_000)
+  advertise(two, A, { lifetime: 1800 }, slla(A.mac))
+  confirm(two, A)
+  expect(goesTo(two)).toBe('fe80::cc')
+  two.node.changePort(two.now as Instant, 2, { up: false })
+  expect(goesTo(two)).toBe(A.mac)
+})
+
 test('a link that was away may be another one: its routers, prefixes, addresses and parameters are forgotten, and routers asked for anew', () => {
   const n = started()
   advertise(

@@ -8,6 +8,7 @@ import type * as nd from '../../wire/nd.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import type { Route } from '../route-table.ts'
 import { DestinationCache } from './destination-cache.ts'
 import type { Hop6, Hosts6, Ip6Layer } from './layer.ts'
 import { linkLayerIn } from './nd-output.ts'
@@ -29,6 +30,7 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
   readonly #solicitor: RouterSolicitor
   /** Of the routes by which destinations were worked out. */
   #version = -1
+  #turn = 0
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
@@ -74,11 +76,16 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
     const worked = this.destinations.worked(dst)
     if (worked === null || (worked !== undefined && (port === undefined || worked.port === port)))
       return worked ?? undefined
-    const route = routes.lookup(dst)
+    const { ports } = this.#node
+    const route = routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
     const learned = this.routers.choose(now, dst, port)
     // At the same length somebody's own word counts more than a router's.
     const better = learned !== undefined && learned.prefixLength > (route?.prefixLength ?? -1)
-    const hop = better ? { port: learned.port, nextHop: learned.router } : undefined
+    const hop = better
+      ? { port: learned.port, nextHop: learned.router }
+      : route?.nextHop !== undefined && port === undefined
+        ? this.#oneOf(dst, route)
+        : undefined
     if (port === undefined) this.destinations.setWorked(dst, hop)
     return hop
   }
@@ -167,6 +174,22 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
   /** Next hops are worked out anew, here and wherever the routes' version is watched. */
   #changed(): void {
     this.#layer.routes.version++
+  }
+
+  /** Of several gateways that are configured alike one that is known to be there, as of those that were learned. */
+  #oneOf(dst: Ip6, best: Route<Ip6>): Hop6 | undefined {
+    const alike: { port: Port; nextHop: Ip6 }[] = []
+    for (const r of this.#layer.routes.candidates(dst) ?? []) {
+      const port = this.#node.ports.get(r.port)
+      if (r.prefixLength !== best.prefixLength || r.metric !== best.metric) continue
+      if (r.nextHop !== undefined && port?.up === true) alike.push({ port, nextHop: r.nextHop })
+    }
+    if (alike.length < 2) return undefined
+    const known = alike.find(({ port, nextHop }) => {
+      const n = this.#layer.neighbours.link(port).cache.get(nextHop)
+      return n !== undefined && n.state !== 'incomplete'
+    })
+    return known ?? alike[this.#turn++ % alike.length]
   }
 
   /** With a link-layer address an entry is made; without, one that is there learns that it is a router. */

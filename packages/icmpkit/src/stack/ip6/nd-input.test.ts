@@ -296,6 +296,20 @@ test('a redirect moves all that goes to the destination, and the last one counts
   expect(goesTo()).not.toBe('0200000000cc')
 })
 
+test('a redirect to a router that says it is none any more is over, one to the destination itself is not (RFC 4861 §7.3.3)', () => {
+  const { n, goesTo } = redirectable()
+  const isNoRouter = (from: string) => n.give(frame({ from, to: 'ff02::1', mac: OTHER }, na(from, 'O', tlla(OTHER))))
+  n.give(frame({ from: 'fe80::aa', to: '2001:db8::1' }, redirect('fe80::bb', '2001:db8:9::9', tlla(OTHER))))
+  expect(goesTo()).toBe(OTHER)
+  isNoRouter('fe80::bb')
+  expect(goesTo()).toBe(MAC)
+  n.give(frame({ from: 'fe80::aa', to: '2001:db8::1' }, redirect('2001:db8:9::9', '2001:db8:9::9', tlla(OTHER))))
+  expect(goesTo()).toBe(OTHER)
+  n.give(frame({ from: '2001:db8:9::9', to: 'ff02::1', mac: OTHER }, na('2001:db8:9::9', 'OR', tlla(OTHER))))
+  isNoRouter('2001:db8:9::9')
+  expect(goesTo()).toBe(OTHER)
+})
+
 test('the link-layer address in a redirect makes a stale entry, replaces another, and leaves the state where it is the same (RFC 4861 §8.3) [v6-nd-redirect-tlla]', () => {
   const entry = (n: OneNode) => {
     const [e] = [...n.node.ip6.neighbours.link(n.node.ports.get(1)!).cache].filter(

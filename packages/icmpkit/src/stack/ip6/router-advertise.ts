@@ -177,7 +177,7 @@ export class RouterAdvertiser {
     this.#send(now, port, a, a.final > 0)
     if (a.final > 0) {
       a.final--
-      if (a.final > 0) a.timer.set(now + MIN_DELAY_MS)
+      if (a.final > 0) a.timer.set(this.#soonest(now, port))
       else this.#ports.delete(port.index)
       return
     }
