@@ -3,11 +3,12 @@ import { datagram, echo, fragment, icmp, pattern, quad, read, udp } from '../../
 import { DEFAULT_ROUTE, node, one, ROLES } from '../../../../../test/stack/two-ports4.ts'
 import type { Arrival } from '../../door.ts'
 import { hex } from '../../wire/octets.ts'
+import type { Ip4Settings } from './settings.ts'
 
 const NO_LIMIT = { errorLimit: { rate: Number.POSITIVE_INFINITY, burst: 1 } }
 
 describe.each(ROLES)('a %s', (role) => {
-  test('answers UDP to a port where nobody listens with code 3, the quote as it came (RFC 1122 §3.2.2.1) [v4-du-port-3] [v4-du-return-errors]', () => {
+  test('answers UDP to a port where nobody listens with code 3, the quote as it came (RFC 1122 §3.2.2.1) [v4-du-port-3]', () => {
     // Question, and all of the answer behind its IP header, as scapy makes them.
     const [answer] = node(role).give('45100024000100004011f6b4c0000202c0000201303900350010909b7175657374696f6e')
     expect(hex(answer!, 20)).toBe(
@@ -279,6 +280,35 @@ describe.each(ROLES)('a %s', (role) => {
     expect(n.node.counters.errorsSent).toEqual({ 'v4 unreachable 3': 1 })
     expect(n.node.counters.suppressed).toEqual({ broadcast: 1 })
   })
+})
+
+test('a host returns the fitting error for each fault that it finds, or names the rule that forbids it (RFC 1122 §3.3.8) [v4-du-return-errors]', () => {
+  const route = `830704${quad('203.0.113.1')}00`
+  const faults: [string, Uint8Array, Partial<Ip4Settings>, string][] = [
+    ['port', udp({}), {}, '3/3'],
+    ['protocol', datagram({ protocol: 253 }), {}, '3/2'],
+    ['source route', udp({ options: route }), {}, '3/5'],
+    ['option', udp({ options: '07010000' }), {}, '12/0'],
+    ['missing option', udp({}), { requiredOption: 130 }, '12/1'],
+    ['missing fragments', datagram({ protocol: 1, mf: true }, icmp(8, 0, '00010001', pattern(8))), {}, '11/1'],
+    ['port of a broadcast', udp({ dst: '192.0.2.255' }), {}, 'broadcast'],
+    ['port of a group', udp({ dst: '224.0.0.1' }), {}, 'multicast'],
+    [
+      'option of an error',
+      datagram({ protocol: 1, options: '07010000' }, icmp(3, 0, '00000000')),
+      {},
+      'about-an-error',
+    ],
+    ['option of a later fragment', datagram({ options: '07010000', offset: 8 }, pattern(8)), {}, 'later-fragment'],
+    ['source of class E', udp({ src: '240.0.0.1' }), {}, 'bad-source'],
+  ]
+  for (const [what, bytes, more, expected] of faults) {
+    const n = node('host', more)
+    n.give(bytes)
+    n.run(61_000)
+    const told = n.taken().flatMap(({ bytes: b }) => (b[0] === 0x45 ? [`${read(b).type}/${read(b).code}`] : []))
+    expect([...told, ...Object.keys(n.node.counters.suppressed)], what).toEqual([expected])
+  }
 })
 
 test('no stimulus yields the codes 6, 8, 9, 10 or a parameter problem of code 2 (RFC 1812 §5.2.7.1) [v4-du-net-unknown-6] [v4-du-isolated-8] [v4-pp-code2-length]', () => {
