@@ -83,6 +83,25 @@ describe('reassembly', () => {
     expect(types(n.give(first!))).toEqual([129])
   })
 
+  test('an error about a joined packet quotes it as if it had come whole, and is not sent where that is an error (RFC 4443 §2.4(c), (e.1))', () => {
+    const n = node()
+    const message = udp(O, 1, 2, pattern(92))
+    const [a, b] = pieces(O, 17, message, 56, 1)
+    n.give(a!)
+    const [e] = n.give(b!)
+    expect(told(e!)).toMatchObject({ type: 1, code: 4, rest: [...packet(O, 17, message)] })
+    const behind = packet(O, 60, '2c00010400000000', fragment(17, 0, 1, 2), message.slice(0, 56))
+    n.give(behind)
+    const [f] = n.give(packet(O, 60, '2c00010400000000', fragment(17, 56, 0, 2), message.slice(56)))
+    expect(told(f!).rest).toEqual([...packet(O, 60, '1100010400000000', message)])
+    // An ICMPv6 error in fragments, behind an option that asks for an answer.
+    const asks = [58, 0, 0x87, 4, 0, 0, 0, 0, 1, 0, 0, 0, ...pattern(60)]
+    const [c, d] = pieces(O, 60, asks, 40, 3)
+    n.give(c!)
+    expect(n.give(d!)).toEqual([])
+    expect(n.node.counters.suppressed).toEqual({ 'about-an-error': 1 })
+  })
+
   test('sixty seconds after the first to arrive everything is thrown away, and the source of the offset-0 fragment told with it (RFC 8200 §4.5) [v6-te-reasm] [v6-te-reasm-abandon]', () => {
     const n = node()
     const [first, last] = pieces(O, 58, echo(O, pattern(92)), 56, 1)
