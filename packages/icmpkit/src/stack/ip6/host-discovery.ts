@@ -163,7 +163,7 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
   }
 
   get #accepts(): boolean {
-    return this.#layer.settings.acceptAdvertisements ?? true
+    return this.#layer.settings.acceptAdvertisements
   }
 
   #forget(goes: (dst: Ip6, hop: Hop6) => boolean): void {

@@ -155,8 +155,9 @@ export class Ip6Layer {
     this.nd.close(now)
   }
 
-  /** Other switches, static routes and configured addresses from now on. */
+  /** Other switches, static routes and configured addresses from now on. @throws RangeError, and all stays as it was */
   reconfigure(now: Instant, settings: Ip6Options, ports: readonly PortConfig[]): void {
+    this.nd.check(settings.advertise ?? [])
     Object.assign(this.settings, withDefaults(settings))
     this.errors.forget()
     this.#forwarder.forget()

@@ -20,8 +20,8 @@ export interface NdSettings {
   staticNeighbours: readonly { port: PortKey; address: Ip6; mac: Uint8Array; router?: boolean }[]
   /** Addresses of others that this node answers solicitations for (RFC 4861 §7.2.8). */
   proxied: readonly { port: PortKey; address: Ip6 }[]
-  /** Routers, prefixes, parameters are taken from advertisements. Default: hosts do (RFC 4861 §6.3.4), gateways don't. */
-  acceptAdvertisements: boolean | undefined
+  /** Hosts take routers, prefixes and parameters from advertisements (RFC 4861 §6.3.4). Gateways never do. Default true. */
+  acceptAdvertisements: boolean
   /** Addresses are made of advertised prefixes (RFC 4862 §5.5). Default true; needs accepted advertisements. */
   autoconfigure: boolean
   /** Hosts follow redirects (RFC 4861 §8.3; switched off by RFC 4890 §4.4.4). Default true. */
@@ -102,7 +102,7 @@ export const ND_DEFAULTS: NdSettings = {
   unresolvedQueue: 64,
   staticNeighbours: [],
   proxied: [],
-  acceptAdvertisements: undefined,
+  acceptAdvertisements: true,
   autoconfigure: true,
   acceptRedirects: true,
   routing: true,

@@ -10,6 +10,7 @@ import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { type Address6, solicitedNode } from './addresses.ts'
+import { advertisedValues } from './advertised-values.ts'
 import { Announcer } from './announcer.ts'
 import { Dad } from './dad.ts'
 import { ALL_MLDV2_ROUTERS, ALL_ROUTERS } from './groups.ts'
@@ -18,7 +19,7 @@ import type { Ip6Layer } from './layer.ts'
 import { Mld } from './mld.ts'
 import { NdInput, type NdReceiver } from './nd-input.ts'
 import { linkLayerIn } from './nd-output.ts'
-import { isPort } from './nd-settings.ts'
+import { type AdvertiseSettings, isPort } from './nd-settings.ts'
 import { NodeInformation } from './node-information.ts'
 import type { Packet6 } from './packet.ts'
 import { RedirectSender } from './redirect-send.ts'
@@ -44,6 +45,7 @@ export class NeighbourDiscovery implements NdReceiver {
     this.#layer = layer
     this.mld = new Mld(node, layer)
     this.dad = new Dad(node, layer, this.mld)
+    this.check(layer.settings.advertise)
     layer.dad = this.dad
     this.#routed = layer.isRouter
     this.#announcer = new Announcer(node, layer)
@@ -91,6 +93,11 @@ export class NeighbourDiscovery implements NdReceiver {
     this.host?.close()
     this.advertiser?.close(now)
     this.mld.close(now)
+  }
+
+  /** @throws RangeError on advertisements outside their limits */
+  check(advertise: readonly AdvertiseSettings[]): void {
+    for (const s of advertise) advertisedValues(s)
   }
 
   /** The layer has other settings. */

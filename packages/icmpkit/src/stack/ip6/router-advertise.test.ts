@@ -109,6 +109,12 @@ test('settings out of their bounds are refused by name, and the defaults follow 
     [{ dnsServers: Array.from({ length: 60 }, (_, i) => ip6(`2001:db8::${i + 1}`)) }, /1280/],
   ]
   for (const [settings, why] of refused) expect(() => gateway(settings)).toThrow(why)
+  // A running one keeps what it had.
+  const running = gateway({ curHopLimit: 30 })
+  const bad = [{ port: 1, curHopLimit: 256 }]
+  expect(() => running.node.ip6.reconfigure(0 as Instant, { advertise: bad, hopLimit: 9 }, [])).toThrow(/curHopLimit/)
+  expect(first(running).icmp.slice(8, 10)).toBe('1e')
+  expect(running.node.ip6.settings.hopLimit).toBe(64)
   expect(() => gateway({ maxIntervalSeconds: 65_535, lifetimeSeconds: 65_535 })).not.toThrow()
   expect(() => gateway({ lifetimeSeconds: 0 })).not.toThrow()
   const lifetime = (max: number) => first(gateway({ maxIntervalSeconds: max })).icmp.slice(12, 16)

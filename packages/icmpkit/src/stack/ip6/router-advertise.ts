@@ -35,11 +35,10 @@ export class RouterAdvertiser {
   readonly #last: Map<number, number> = new Map()
   readonly #told: TokenBucket = new TokenBucket({ rate: 0.1, burst: 5 })
 
-  /** @throws RangeError on settings outside their limits */
+  /** The settings have been checked. */
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
     this.#layer = layer
-    for (const s of layer.settings.advertise) advertisedValues(s)
   }
 
   /** The port has a link-local address to speak from (RFC 4861 §6.2.2), or other settings. */
@@ -70,7 +69,6 @@ export class RouterAdvertiser {
 
   /** Other settings: new ones are told at once, ports without any take back what they told. */
   reconfigured(now: Instant): void {
-    for (const s of this.#layer.settings.advertise) advertisedValues(s)
     if (!this.#layer.isRouter) return
     for (const port of this.#node.ports.values()) {
       const is = this.#ports.get(port.index)?.settings
