@@ -310,6 +310,18 @@ describe('echo', () => {
       n.give(frame(MAC, packet(far, 58, echo(far))))
       expect(n.taken().map((s) => [s.port, told(s.bytes).type])).toEqual([[2, 129]])
     }
+    // The same where the question came by a point-to-point link.
+    const lines = new OneNode({
+      role: 'gateway',
+      ports: [1, 2].map((i) => port(i, { medium: 'ip', addresses: [`2001:db8:${i}::1/64`] })),
+    })
+    lines.run(10_000)
+    lines.taken()
+    const crossed = { src: '2001:db8:2::9', dst: '2001:db8:1::1' }
+    for (let twice = 0; twice < 3; twice++) {
+      lines.give(packet(crossed, 58, echo(crossed)))
+      expect(lines.taken().map((s) => [s.port, told(s.bytes).type])).toEqual([[2, 129]])
+    }
     // A frame from somebody else with the peer's address: the reply goes where the peer is.
     const near = { src: PEER, dst: ME }
     const forged = Uint8Array.from([...octets(MAC, '02000000dead', '86dd'), ...packet(near, 58, echo(near))])
