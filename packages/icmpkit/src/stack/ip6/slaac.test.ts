@@ -135,6 +135,24 @@ test('a deprecated address still hears but begins nothing where there is another
   expect(wide(n).map((a) => a.state)).toEqual(['preferred'])
 })
 
+test('a link without addresses of its own makes its identifier at random, once', () => {
+  const n = new OneNode({ ports: [port(1, { medium: 'ip' })] })
+  n.run(10_000)
+  const advertise = (prefixText: string) =>
+    n.give(
+      frame({ from: 'fe80::aa', to: 'ff02::1' }, ra({ lifetime: 1800 }, prefix(prefixText, 'A', 3600))).subarray(14),
+    )
+  advertise('2001:db8:5::/64')
+  advertise('2001:db8:6::/64')
+  const ids = wide(n).map((a) => a.address & 0xffffffffffffffffn)
+  expect(ids).toHaveLength(2)
+  expect(ids[0]).toBe(ids[1])
+  expect(ids[0]).not.toBe(0n)
+  expect(ids[0]! & 0x0200000000000000n).toBe(0n)
+  const [asked] = n.give(frame({ from: 'fe80::aa', to: 'ff02::1', hop: 64 }, echo()).subarray(14))
+  expect(asked).toBeDefined()
+})
+
 test('a duplicate of a made address is not made again by the next advertisement (RFC 4862 §5.4.5)', () => {
   const n = started()
   told(n, prefix('2001:db8:5::/64', 'A', 3600))

@@ -14,6 +14,8 @@ import { FOREVER } from './router-list.ts'
 export class Slaac {
   readonly #node: Node
   readonly #layer: Ip6Layer
+  /** Identifiers of ports without a link-layer address. */
+  readonly #made: Map<number, bigint> = new Map()
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
@@ -58,10 +60,19 @@ export class Slaac {
     return a.validUntil - now <= TWO_HOURS_MS ? a.validUntil : now + TWO_HOURS_MS
   }
 
-  /** The one of the port's link-local address, so that the two belong together. */
+  /** The one of the port's link-local address, so that the two belong together; at random where the link has no addresses. */
   #identifier(port: Port): bigint {
     const own = this.#layer.addresses.of(port).find((a) => isLinkLocal(a.address))
-    return (own?.address ?? linkLocalOf(port.mac)) & 0xffffffffffffffffn
+    if (own !== undefined) return own.address & 0xffffffffffffffffn
+    if (port.medium === 'ethernet') return linkLocalOf(port.mac) & 0xffffffffffffffffn
+    let id = this.#made.get(port.index)
+    if (id === undefined) {
+      // The universal bit is clear: nobody has assigned it (RFC 4291 §2.5.1).
+      for (id = 1n; id < 1n << 64n; ) id = (id << 16n) | BigInt(Math.floor(this.#node.random() * 0x10000))
+      id &= 0xfdffffffffffffffn
+      this.#made.set(port.index, id)
+    }
+    return id
   }
 }
 
