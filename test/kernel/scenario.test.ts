@@ -39,9 +39,10 @@ for (const scenario of scenarios) {
         } as const
         const { door } = await openDoor({ ...spec, netns: me!.name })
         await using open = door
-        const exchange = new Exchange(octets, answers, c.wait, me!.netlink.index('eth0'))
+        const exchange = new Exchange(octets, answers, c.linuxWait ?? c.wait, me!.netlink.index('eth0'))
         await drive(exchange, [open], new RealClock(), () => {})
         expect(exchange.unsent).toEqual([])
+        expect(exchange.faults).toEqual([])
         expect(asExpected(exchange, answers)).toEqual(answers)
       })
     }

@@ -18,7 +18,9 @@ const WAIT_FOR_NOTHING = 300
 const OF_THE_NETWORK = { 4: [9, 10], 6: [130, 131, 132, 133, 134, 135, 136, 143] } as const
 
 export class Exchange implements Machine<never> {
-  readonly heard: (Answer & { sum: string; quote: Uint8Array })[] = []
+  readonly heard: (Answer & { sum: string })[] = []
+  /** What is wrong whatever was expected: a bad checksum, a quote of something else, data that changed on the way. */
+  readonly faults: string[] = []
   readonly unsent: LocalDrop[] = []
   readonly #packets: readonly Uint8Array[]
   readonly #port: number
@@ -53,7 +55,7 @@ export class Exchange implements Machine<never> {
       ? icmp4.verify(bytes, h.payload, h.end, length)
       : icmp6.verifyAt(bytes, h.payload, h.end, length, 0)
     const quote = 'quote' in m ? m.quote : new Uint8Array(0)
-    const seen: Exchange['heard'][number] = { from: showIp(h.src), type, code, sum, quote, quotes: quote.length }
+    const seen: Exchange['heard'][number] = { from: showIp(h.src), type, code, sum, quotes: quote.length }
     seen.ttl = h.kind === 'ip4' ? h.ttl : h.hopLimit
     seen.tos = h.kind === 'ip4' ? h.tos : h.trafficClass
     if (quote.length > 8) seen.quotedTtl = quote[four ? 8 : 7]!
@@ -64,6 +66,7 @@ export class Exchange implements Machine<never> {
     if ('pointer' in m) seen.pointer = m.pointer
     if ('gateway' in m) seen.gateway = showIp(m.gateway)
     if (m.kind === 'redirect' && 'target' in m) seen.gateway = showIp(m.target)
+    if (type === (four ? 43 : 161)) seen.state = bytes[h.payload + 7]!
     if (h.kind === 'ip4' && h.options.length > 0) {
       const options = ip4Option.parseOptions(h.options)
       const route = Array.isArray(options)
@@ -72,6 +75,11 @@ export class Exchange implements Machine<never> {
       if (route !== undefined) seen.recorded = ip4Option.visited(route).map((x) => showIp(x))
     }
     this.heard.push(seen)
+    if (sum !== 'ok') this.faults.push(`type ${type} has a checksum that is ${sum}`)
+    if (quote.length > 0 && !this.#packets.some((p) => sameDatagram(p, quote)))
+      this.faults.push(`type ${type} quotes what was never sent`)
+    if (m.kind === 'echoReply' && m.data.some((octet, i) => octet !== ((i + 8) & 255)))
+      this.faults.push('the data of an echo changed')
     if (this.heard.length >= this.#expected) this.#deadline = Math.min(this.#deadline, now + LINGER)
     return false
   }
@@ -121,7 +129,27 @@ export function asExpected(e: Exchange, answers: readonly Answer[]): unknown[] {
     const seen = Object.fromEntries(Object.keys(want).map((k) => [k, h![k as keyof Answer]]))
     return quotes !== undefined && h!.quotes! >= quotes ? { ...seen, quotes } : seen
   })
-  return [...cut, ...left.map(({ quote: _, ...h }) => ({ unexpected: h }))]
+  return [...cut, ...left.map((h) => ({ unexpected: h }))]
+}
+
+/** The same version, protocol and addresses, and what a gateway does not change: identification, or flow label and length. */
+function sameDatagram(sent: Uint8Array, quote: Uint8Array): boolean {
+  const octets =
+    sent[0]! >>> 4 === 4
+      ? [0, 4, 5, 9, 12, 13, 14, 15, 16, 17, 18, 19]
+      : [
+          0,
+          1,
+          2,
+          3,
+          4,
+          5,
+          6,
+          ...Array(32)
+            .keys()
+            .map((i) => i + 8),
+        ]
+  return octets.every((i) => sent[i] === quote[i])
 }
 
 const sameSeq = (h: Answer, want: Answer) => want.seq === undefined || want.seq === h.seq

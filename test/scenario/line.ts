@@ -98,6 +98,16 @@ export const line: Scenario = {
         { from: SRV[f], ...(f === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 }), quotes: f === 4 ? 28 : 48 },
       ],
     })),
+    ...both((f) => ({
+      name: `${v(f)}: a reply has the TOS of the request (RFC 1122 §3.2.1.6 for ICMP, RFC 1349 §5.1)`,
+      send: echo(SRV[f], { tos: 0x10 }),
+      answers: [{ from: SRV[f], ...REPLY[f], tos: 0x10 }],
+    })),
+    {
+      name: 'IPv4: an error has precedence 6 and the other bits of what it is about (RFC 1812 §4.3.2.5)',
+      send: echo(SRV[4], { ttl: 1, tos: 0x10 }),
+      answers: [{ from: HOPS[4][0], ...EXPIRED[4], tos: 0xd0 }],
+    },
     {
       name: 'IPv4: a protocol that the host lacks is unreachable (RFC 1122 §3.2.2.1)',
       send: { to: SRV[4], carries: { kind: 'protocol', protocol: 253, octets: '0102030405060708' } },

@@ -26,6 +26,7 @@ for (const scenario of scenarios) {
         await using door = net.node('me').door()
         await drive(exchange, [door], net.clock, () => {})
         expect(exchange.unsent).toEqual([])
+        expect(exchange.faults).toEqual([])
         expect(asExpected(exchange, c.answers)).toEqual(c.answers)
       })
     }

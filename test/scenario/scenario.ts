@@ -24,6 +24,8 @@ export interface Case {
   answers: readonly Answer[]
   /** Longest wait for the answers, milliseconds. 2000; where none is expected 300. */
   wait?: number
+  /** The same over Linux, where the data makes Linux quicker than the RFC says (`sysctl`). */
+  linuxWait?: number
   /** Linux does otherwise: its answers, and which rule it does not keep, or which choice of the RFC it takes. */
   linux?: { answers: readonly Answer[]; because: string }
 }
@@ -76,6 +78,8 @@ export interface Answer {
   quotedTtl?: number
   /** Octets of the quote, at least. */
   quotes?: number
+  /** Octet 7 of an extended echo reply: A is 4, 4 is 2, 6 is 1 (RFC 8335 §3). */
+  state?: number
   /** Addresses in a record route option. */
   recorded?: readonly string[]
 }

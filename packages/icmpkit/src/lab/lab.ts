@@ -159,6 +159,7 @@ export class Lab {
       ports,
       random: () => random.fraction(),
       wall: (at: Instant) => this.clock.wall(at) + offset,
+      ...(n.extendedEcho === undefined ? {} : { extendedEcho: n.extendedEcho }),
       ip4: {
         ...probes.ip4,
         ...n.ip4,
