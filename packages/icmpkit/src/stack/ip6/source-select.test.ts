@@ -71,6 +71,8 @@ describe('the source that a node speaks from (RFC 6724 §5)', () => {
       // Rule 8: the longest prefix in common, no further than the source's own goes.
       ['2001:db8:1::1', ['2001:db8:1::2', '2001:db8:3::2'], '2001:db8:1::2'],
       ['2001:db8:1::1', ['2001:db8::2', '2001:db9::2'], '2001:db8::2'],
+      // 124 bits in common, of which only 48 are prefix, lose against 63.
+      ['2001:db8:1:1::9', ['2001:db8:1:1::1/48', '2001:db8:1::1'], '2001:db8:1::1'],
       ['2001:db8:1:8000::1', ['2001:db8:1:0::2/48', '2001:db8:2::1/48'], '2001:db8:1::2'],
     ]
     for (const [destination, candidates, chosen] of cases) {
