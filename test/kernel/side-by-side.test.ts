@@ -6,12 +6,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { inNamespace } from '../../packages/icmpkit/src/os/namespace.ts'
-import { openTun, type Tun } from '../../packages/icmpkit/src/os/tun.ts'
 import { unhex } from '../../packages/icmpkit/src/wire/octets.ts'
 import { type Answer, describe as inWords } from '../side-by-side/answer.ts'
-import { ADDRESSES, MTU, Ours, REFUSED } from '../side-by-side/ours.ts'
-import { type Host, ip, makeHost, needsRoot } from './testnet.ts'
+import { Linux } from '../side-by-side/linux.ts'
+import { Ours } from '../side-by-side/ours.ts'
+import { needsRoot } from './testnet.ts'
 
 interface Stimulus {
   role: 'host' | 'gateway'
@@ -30,75 +29,6 @@ const reasons = new Map(
     .filter((l) => l !== '')
     .map((l) => l.split('\t') as [string, string]),
 )
-
-/** A kernel behind two TUNs. */
-class Linux {
-  readonly host: Host
-  readonly #tuns: { A: Tun; B: Tun }
-  readonly #buffer = new Uint8Array(66_000)
-
-  constructor(role: 'host' | 'gateway') {
-    this.host = makeHost(role === 'host' ? 'sh' : 'sg')
-    const { netlink, namespace } = this.host
-    if (role === 'gateway') {
-      this.host.sysctl('ipv4.ip_forward', 1)
-      this.host.sysctl('ipv6.conf.all.forwarding', 1)
-    }
-    for (const which of ['all', 'default']) this.host.sysctl(`ipv4.conf.${which}.rp_filter`, 0)
-    // One error for each cause: what the limits do is not the question here.
-    this.host.sysctl('ipv4.icmp_ratemask', 0)
-    this.host.sysctl('ipv4.icmp_msgs_per_sec', 1_000_000)
-    this.host.sysctl('ipv4.icmp_msgs_burst', 1_000_000)
-    this.host.sysctl('ipv6.icmp.ratelimit', 0)
-    const tun = (name: 'A' | 'B') => {
-      const t = inNamespace(namespace, () => openTun({ name: `tun${name}` }))
-      netlink.setLink(t.name, { addrGenMode: 'none', mtu: MTU[name], up: true })
-      for (const a of ADDRESSES[name]) this.host.address(t.name, a)
-      return t
-    }
-    this.#tuns = { A: tun('A'), B: tun('B') }
-    for (const [type, prefixes] of Object.entries(REFUSED)) {
-      for (const p of prefixes) {
-        const [dst, length] = p.split('/')
-        netlink.addRoute({ dst: ip(dst!), prefixLength: Number(length), type: type as 'unreachable' })
-      }
-    }
-    // What the kernel says of its own when links come up.
-    pause(300)
-    this.#read()
-  }
-
-  ask(packets: readonly string[]): Answer[] {
-    const answers: Answer[] = []
-    for (const packet of packets) {
-      if (!this.#tuns.A.write(unhex(packet))) throw new Error('the TUN is full')
-      answers.push(...this.#read())
-    }
-    // An answer that took another way through the kernel than the write itself.
-    pause(packets.length > 1 || answers.length === 0 ? 5 : 1)
-    answers.push(...this.#read())
-    return answers
-  }
-
-  remove(): void {
-    this.#tuns.A.close()
-    this.#tuns.B.close()
-    this.host.remove()
-  }
-
-  #read(): Answer[] {
-    const answers: Answer[] = []
-    for (const port of ['A', 'B'] as const) {
-      for (let n = this.#tuns[port].read(this.#buffer); n > 0; n = this.#tuns[port].read(this.#buffer))
-        answers.push({ port, bytes: this.#buffer.slice(0, n) })
-    }
-    return answers
-  }
-}
-
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-}
 
 const linux: Partial<Record<Stimulus['role'], Linux>> = {}
 const ours: Partial<Record<Stimulus['role'], Ours>> = {}
@@ -127,8 +57,8 @@ test('a Linux kernel and the stack answer the same octets alike, or the differen
   let role = ''
   let same = 0
   for (const s of STIMULI) {
-    const theirs = words(linux[s.role]!.ask(s.packets))
-    const mine = words(ours[s.role]!.ask(s.packets))
+    const theirs = words(linux[s.role]!.ask(s.packets.map((p) => unhex(p))))
+    const mine = words(ours[s.role]!.ask(s.packets.map((p) => unhex(p))))
     const reason = reasons.get(`${s.role}: ${s.name}`)
     if (theirs === mine && reason !== undefined) faults.push(`${s.role}: ${s.name}: a reason, and no difference`)
     if (theirs !== mine && reason === undefined)

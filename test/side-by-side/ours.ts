@@ -2,7 +2,6 @@
 import type { Route } from '../../packages/icmpkit/src/stack/index.ts'
 import type { Ip, Ip4, Ip6 } from '../../packages/icmpkit/src/wire/addr.ts'
 import { parseIp } from '../../packages/icmpkit/src/wire/addr.ts'
-import { unhex } from '../../packages/icmpkit/src/wire/octets.ts'
 import { OneNode, port } from '../stack/one-node.ts'
 import type { Answer } from './answer.ts'
 
@@ -36,10 +35,10 @@ export class Ours {
     this.#node.taken()
   }
 
-  ask(packets: readonly string[]): Answer[] {
+  ask(packets: readonly Uint8Array[]): Answer[] {
     const answers: Answer[] = []
     for (const packet of packets) {
-      this.#node.give(unhex(packet), { port: 1 })
+      this.#node.give(packet, { port: 1 })
       for (const s of this.#node.taken()) answers.push({ port: s.port === 1 ? 'A' : 'B', bytes: s.bytes })
     }
     return answers
