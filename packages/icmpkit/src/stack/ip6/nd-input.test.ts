@@ -86,6 +86,17 @@ test('a solicitation that was forwarded, damaged, of another code, short, badly 
   }
 })
 
+test('an option of length 0, or one that leaves the message, spoils the whole message, before or behind good ones (RFC 4861 §4.6, §7.1.1) [v6-nd-ns-validate-opt]', () => {
+  const n = started()
+  const e = { from: 'fe80::aa', to: 'ff02::1:ff00:1' }
+  const empty = 'fd00000000000000'
+  const long = 'fd09000000000000'
+  for (const options of [[empty], [slla(MAC), empty], [empty, slla(MAC)], [slla(MAC), long], [long, slla(MAC)]])
+    expect(n.give(frame(e, ns('2001:db8::1', ...options)))).toEqual([])
+  expect(n.node.counters.malformed).toMatchObject({ 'bad-length': 3, truncated: 2 })
+  expect(ofType(n.give(frame(e, ns('2001:db8::1', slla(MAC), 'fd01000000000000'))), NA)).toHaveLength(1)
+})
+
 test('a solicitation for a group draws nothing (RFC 4861 §7.1.1) [v6-nd-ns-validate-target]', () => {
   const n = started()
   for (const target of ['ff02::1', 'ff02::1:ff00:1'])
