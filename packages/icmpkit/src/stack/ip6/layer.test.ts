@@ -74,9 +74,9 @@ test('other switches, routes and addresses hold from the moment on that a runnin
   const transit = packet({ src: A, dst: B }, 17, udp({ src: A, dst: B }, 1, 2))
   const out = () => {
     n.give(transit)
-    return n
-      .taken()
-      .map((s) => [s.port, s.bytes[6] === 58 ? `${told(s.bytes).type}/${told(s.bytes).code}` : 'forwarded'])
+    // What reports of groups leave besides begins with hop-by-hop options.
+    const told1 = (b: Uint8Array) => (b[6] === 58 ? `${told(b).type}/${told(b).code}` : 'forwarded')
+    return n.taken().flatMap((s) => (s.bytes[6] === 0 ? [] : [[s.port, told1(s.bytes)]]))
   }
   expect(out()).toEqual([[2, 'forwarded']])
   const limit = { rate: 1, burst: 1 }
