@@ -137,18 +137,7 @@ function sameDatagram(sent: Uint8Array, quote: Uint8Array): boolean {
   const octets =
     sent[0]! >>> 4 === 4
       ? [0, 4, 5, 9, 12, 13, 14, 15, 16, 17, 18, 19]
-      : [
-          0,
-          1,
-          2,
-          3,
-          4,
-          5,
-          6,
-          ...Array(32)
-            .keys()
-            .map((i) => i + 8),
-        ]
+      : [0, 1, 2, 3, 4, 5, 6, ...Array.from({ length: 32 }, (_, i) => i + 8)]
   return octets.every((i) => sent[i] === quote[i])
 }
 
