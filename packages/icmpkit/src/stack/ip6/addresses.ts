@@ -90,6 +90,9 @@ export class Addresses6 {
     if (i < 0 || this.#ready[i] !== a) return
     this.#ready[i] = undefined
     table.delete(a.address)
+    if (isLinkLocal(a.address)) return
+    // Another port may have it too.
+    for (const b of this) if (b !== a && b.address === a.address && isInUse(b)) this.ready(b)
   }
 
   /** The entry in whatever state; of a link-local address only that of `port`. */
@@ -148,6 +151,11 @@ export function isSolicitedNode(group: Ip6): boolean {
 
 const SOLICITED_NODE = 0xff0200000000000000000001ff000000n
 const NONE: readonly Address6[] = []
+
+/** Let pass by duplicate address detection, and valid. */
+function isInUse(a: Address6): boolean {
+  return a.state === 'preferred' || a.state === 'deprecated'
+}
 
 /** Time's effect on `a`: what it is at `now` where it is in use. */
 export function stateAt(a: Address6, now: Instant): AddressState {

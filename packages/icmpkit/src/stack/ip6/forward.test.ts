@@ -79,6 +79,19 @@ describe('forwarding', () => {
     expect(g.node.counters.forwarded).toBe(4)
   })
 
+  test('the next packet follows a route that came, went or lost its port (RFC 8200 §3)', () => {
+    const g = gateway()
+    const { routes } = g.node.ip6
+    for (let twice = 0; twice < 2; twice++) expect(out(g, transit())).toEqual(on(2, transit()))
+    routes.add({ ...via(B, 128, 3), origin: 'static', metric: 0 })
+    for (let twice = 0; twice < 2; twice++) expect(out(g, transit())).toEqual(on(3, transit()))
+    g.node.changePort(g.now as never, 3, { up: false })
+    g.taken()
+    expect(out(g, transit())).toEqual(on(2, transit()))
+    routes.remove((r) => r.port === 2)
+    expect(out(g, transit())).toEqual(['1: 1/0/0'])
+  })
+
   test('a destination that no route covers is code 0, and where a default route is, it never comes (RFC 4443 §3.1) [v6-du-code0] [v6-du-generate]', () => {
     expect(out(gateway(), transit({ dst: '2001:db8:ffff::1' }))).toEqual(['1: 1/0/0'])
     const g = gateway({ routes: [via('::', 0, 2, 'fe80::99')] })

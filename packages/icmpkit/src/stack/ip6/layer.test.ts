@@ -103,6 +103,18 @@ test('other switches, routes and addresses hold from the moment on that a runnin
   expect(n.node.ip6.isMine(ip6('2001:db8:22::'))).toBe(true)
 })
 
+test('an address of two ports is the node’s until both have lost it, whichever first', () => {
+  for (const first of [0, 1]) {
+    const n = gateway()
+    const layer = n.node.ip6
+    const both = [1, 2].map((i) => layer.addAddress(n.now as Instant, n.node.ports.get(i)!, ip6('2001:db8:9::9'), 128)!)
+    layer.removeAddress(n.now as Instant, both[first]!)
+    expect(layer.isMine(ip6('2001:db8:9::9'))).toBe(true)
+    layer.removeAddress(n.now as Instant, both[1 - first]!)
+    expect(layer.isMine(ip6('2001:db8:9::9'))).toBe(false)
+  }
+})
+
 test('a port has so many addresses and no more, whoever advertises prefixes', () => {
   const n = gateway()
   const [p] = [...n.node.ports.values()]
