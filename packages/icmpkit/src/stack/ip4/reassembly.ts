@@ -26,6 +26,8 @@ interface Partial4 {
   /** Identification and protocol. */
   id: number
   bucket: number
+  /** Another one in the same bucket. */
+  next: Partial4 | undefined
   until: number
   /** In order, none overlapping. */
   pieces: Piece[]
@@ -47,7 +49,7 @@ export class Reassembly4 {
   /** Oldest first: the time-out is the same for all, so this is the order in which they go. */
   readonly #waiting: Set<Partial4> = new Set()
   /** As many as datagrams, or more: a bucket holds one or two, however many wait. */
-  readonly #buckets: (Partial4[] | undefined)[]
+  readonly #buckets: (Partial4 | undefined)[]
   readonly #seed: number
   readonly #timer: Timer
   readonly #whole: Uint8Array = new Uint8Array(0x10000)
@@ -56,7 +58,8 @@ export class Reassembly4 {
   /** `datagrams` may wait at once. */
   constructor(node: Node, datagrams: number) {
     this.#node = node
-    this.#buckets = new Array(1 << Math.min(16, Math.max(4, Math.ceil(Math.log2(datagrams + 1)))))
+    const bits = Math.min(16, Math.max(4, Math.ceil(Math.log2(datagrams + 1))))
+    this.#buckets = new Array(1 << bits).fill(undefined)
     this.#seed = (node.random() * 2 ** 32) | 0
     this.#timer = new Timer(node.timers, (now) => this.#expire(now))
   }
@@ -108,11 +111,13 @@ export class Reassembly4 {
       return undefined
     }
     if (this.#waiting.size >= settings.reassemblyDatagrams) this.#discard(this.#oldest()!, 'fragment-limit')
+    const bucket = this.#bucketOf(h)
     const p: Partial4 = {
       src: h.src,
       dst: h.dst,
       id: (h.id << 8) | h.protocol,
-      bucket: this.#bucketOf(h),
+      bucket,
+      next: this.#buckets[bucket],
       until: now + settings.reassemblyTimeout,
       pieces: [],
       here: 0,
@@ -124,9 +129,7 @@ export class Reassembly4 {
     }
     this.#octets += OVERHEAD
     this.#waiting.add(p)
-    const there = this.#buckets[p.bucket]
-    if (there === undefined) this.#buckets[p.bucket] = [p]
-    else there.push(p)
+    this.#buckets[p.bucket] = p
     if (!this.#timer.running) this.#timer.set(p.until)
     return p
   }
@@ -214,9 +217,13 @@ export class Reassembly4 {
   #forget(p: Partial4): void {
     this.#waiting.delete(p)
     this.#octets -= p.cost
-    const there = this.#buckets[p.bucket]!
-    if (there.length === 1) this.#buckets[p.bucket] = undefined
-    else there.splice(there.indexOf(p), 1)
+    const first = this.#buckets[p.bucket]!
+    if (first === p) this.#buckets[p.bucket] = p.next
+    else {
+      let before = first
+      while (before.next !== p) before = before.next!
+      before.next = p.next
+    }
     if (this.#waiting.size === 0) this.#timer.stop()
   }
 
@@ -226,7 +233,9 @@ export class Reassembly4 {
 
   #find(h: ip4.Header): Partial4 | undefined {
     const id = (h.id << 8) | h.protocol
-    return this.#buckets[this.#bucketOf(h)]?.find((p) => p.src === h.src && p.dst === h.dst && p.id === id)
+    let p = this.#buckets[this.#bucketOf(h)]
+    while (p !== undefined && (p.src !== h.src || p.dst !== h.dst || p.id !== id)) p = p.next
+    return p
   }
 
   #bucketOf(h: ip4.Header): number {
