@@ -1,6 +1,6 @@
 /**
- * What a firewall between two links lets pass of ICMPv6 (RFC 4890 §4.3): rules for `transit.filters`. Without them
- * everything passes. They speak of transit only: what is for the node itself (§4.4) no filter ever sees.
+ * What a firewall between two links lets pass of ICMPv6 (RFC 4890 §4.3): rules for `transit.filters`; `transit.firewall`
+ * puts them there as they are. Without them everything passes. They speak of transit only: what is for the node itself (§4.4) no filter ever sees.
  */
 import type { FilterRule } from '../filter.ts'
 

@@ -412,6 +412,14 @@ describe('the firewall preset (RFC 4890)', () => {
     }
   })
 
+  test('is one word of the configuration, and comes behind the rules that are given (RFC 4890 §4.3)', () => {
+    const g = gateway({
+      transit: { firewall: 'rfc4890', filters: [{ action: 'accept', protocol: 58, types: [139, 140] }] },
+    })
+    expect([passes(g, 138), passes(g, 139), passes(g, 128), passes(g, 200)]).toEqual([false, true, true, false])
+    expect(passes(gateway(), 138)).toBe(true)
+  })
+
   test('what normally passes does, and can be dropped by setting (RFC 4890 §4.3.2) [v6-gw-fw-shouldpass]', () => {
     const g = gateway({ transit: { filters: icmp6Rules() } })
     const strict = gateway({ transit: { filters: icmp6Rules({ normal: 'drop', otherErrors: 'drop' }) } })

@@ -15,6 +15,7 @@ import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import type { Route } from '../route-table.ts'
 import type { Fault6 } from './errors.ts'
+import { icmp6Rules } from './filter-preset.ts'
 import { NextHopCache } from './next-hop-cache.ts'
 import { isLinkLocalAt, isMulticastAt, isNowhereAt, SCOPE_LINK, scopeAt } from './octet-tests.ts'
 import type { Ip6Settings } from './settings.ts'
@@ -42,13 +43,13 @@ export class Forwarder6 {
     this.#settings = settings
     this.#headers = new TransitHeaders6(node, settings)
     this.#cache = new NextHopCache((node.random() * 2 ** 32) | 0)
-    this.#filter = new Filter(settings.transit.filters, 6)
+    this.#filter = filterOf(settings)
   }
 
   /** The settings are others now, or a port changed. */
   forget(): void {
     this.#cache.clear()
-    this.#filter = new Filter(this.#settings.transit.filters, 6)
+    this.#filter = filterOf(this.#settings)
   }
 
   /** Never true: nothing goes back in place. The packet at `d.at…end` is not for this node. */
@@ -104,7 +105,7 @@ export class Forwarder6 {
       return -1
     }
     // Routes that are worked out and not kept change without a word.
-    return this.#cache.set(bytes, at + DST, out, route.nextHop, layer.routes.made === undefined)
+    return this.#cache.set(bytes, at + DST, out, route.nextHop, true)
   }
 
   #noRoute(now: Instant, d: Inbound, route: Route<Ip6> | undefined): void {
@@ -143,6 +144,10 @@ export class Forwarder6 {
     if (rule.action === 'drop') return this.#node.counters.drop('filtered')
     return this.#refuse(now, d, 'filtered', unreachable(1))
   }
+}
+
+function filterOf({ transit }: Ip6Settings): Filter {
+  return new Filter(transit.firewall === 'off' ? transit.filters : [...transit.filters, ...icmp6Rules()], 6)
 }
 
 function unreachable(code: number): Fault6 {

@@ -85,8 +85,10 @@ export interface TransitSettings {
   reversePath: 'off' | 'strict' | 'loose'
   /** The code that says so: 5 names the source policy, 1 keeps it to itself (RFC 4443 §3.1). */
   reversePathCode: 1 | 5
-  /** The first rule that matches decides; what none matches passes (RFC 4443 §3.1). `icmp6Rules` (filter-preset.ts) are RFC 4890's. */
+  /** The first rule that matches decides; what none matches passes (RFC 4443 §3.1). */
   filters: readonly FilterRule[]
+  /** `rfc4890`: behind the filters, what that recommends of ICMPv6 between two sites (`icmp6Rules` with its defaults). */
+  firewall: 'off' | 'rfc4890'
 }
 
 export const IP6_DEFAULTS: Ip6Settings = {
@@ -113,5 +115,6 @@ export const IP6_DEFAULTS: Ip6Settings = {
     reversePath: 'off',
     reversePathCode: 5,
     filters: [],
+    firewall: 'off',
   },
 }
