@@ -74,6 +74,17 @@ export class Reassembly4 {
     return this.#octets
   }
 
+  /** Datagrams in the fullest bucket: the steps that a look-up may take. */
+  get longest(): number {
+    let most = 0
+    for (let p of this.#buckets) {
+      let steps = 0
+      for (; p !== undefined; p = p.next) steps++
+      most = Math.max(most, steps)
+    }
+    return most
+  }
+
   /** Takes in the fragment at `d.at`. The whole datagram, in memory of this table's own, where it was the last one missing. */
   add(now: Instant, d: Inbound, h: ip4.Header): Inbound | undefined {
     const { counters } = this.#node
