@@ -29,3 +29,49 @@ test('what a program asks of a node between two runs leaves at the next, though 
     expect(server.receive()?.data).toEqual(Uint8Array.of(i))
   }
 })
+
+test('a link that goes down is gone round; when it is back, so are its packets', () => {
+  const net = lab({
+    nodes: { a: 'host', r1: 'gateway', r2: 'gateway', r3: 'gateway', b: 'host' },
+    links: [
+      ['a', 'r1'],
+      ['r1', 'r3'],
+      ['r3', 'b'],
+      ['r1', 'r2'],
+      ['r2', 'r3'],
+    ],
+  })
+  const way: string[] = []
+  for (const link of net.links) {
+    net.tap(link.name, (p) => {
+      // Echo requests of either family.
+      const six = p.bytes[p.at + 12] === 0x86
+      if (six ? p.bytes[p.at + 54] === 128 : p.bytes[p.at + 13] === 0 && p.bytes[p.at + 34] === 8) way.push(p.link)
+    })
+  }
+  const ask = (packet: string) => {
+    way.length = 0
+    for (let i = 0; i < 3; i++) {
+      const frame = new Uint8Array([
+        ...mac('r1'),
+        ...mac('a'),
+        ...(packet.startsWith('6') ? [0x86, 0xdd] : [8, 0]),
+        ...unhex(packet),
+      ])
+      net.node('a').inject(net.now, 1, frame)
+      net.run(net.now + 100)
+    }
+    return way.slice(-way.length / 3).join(' ')
+  }
+  const mac = (node: string) => net.node(node).node.ports.get(1)!.mac
+  // 10.0.0.1 to 10.0.2.2, and 2001:db8::1 to 2001:db8:0:2::2, as scapy makes them.
+  const four = '4500001c00010000400164de0a0000010a0002020800f7fd00010001'
+  const six = '6000000000083a4020010db800000000000000000000000120010db80000000200000000000000028000244400010001'
+  for (const packet of [four, six]) {
+    expect(ask(packet)).toBe('a-r1 r1-r3 r3-b')
+    net.change('r1-r3', { up: false })
+    expect(ask(packet)).toBe('a-r1 r1-r2 r2-r3 r3-b')
+    net.change('r1-r3', { up: true })
+    expect(ask(packet)).toBe('a-r1 r1-r3 r3-b')
+  }
+})

@@ -31,7 +31,10 @@ export interface Route<A extends Ip> {
 }
 
 export class RouteTable<A extends Ip> {
-  /** Routes that are worked out and not kept, as a lab's shortest paths are; they count where they are more specific. */
+  /**
+   * Routes that are worked out and not kept, as a lab's shortest paths are; they count where they are more specific.
+   * Whoever answers otherwise from now on raises `version`.
+   */
   made: ((dst: A) => readonly Route<A>[] | undefined) | undefined
   /** Rises with each route that comes or goes: what was decided by an older one is decided anew. */
   version = 0

@@ -193,7 +193,7 @@ export class Forwarder4 {
     if (broadcast) out.transmit(bytes, at, at + h.length, EtherType.ip4, LINK_BROADCAST)
     else if (this.#isTooBig(h.length, out)) layer.transmit(now, out, nextHop, bytes, at, at + h.length)
     else {
-      if (!o.any && out !== d.port && layer.routes.made === undefined) this.#learn(h, d.port, out, nextHop)
+      if (!o.any && out !== d.port) this.#learn(h, d.port, out, nextHop)
       layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
     }
   }

@@ -104,8 +104,7 @@ export class Forwarder6 {
       this.#noRoute(now, d, route)
       return -1
     }
-    // Routes that are worked out and not kept change without a word.
-    return this.#cache.set(bytes, at + DST, out, route.nextHop, true)
+    return this.#cache.set(bytes, at + DST, out, route.nextHop)
   }
 
   #noRoute(now: Instant, d: Inbound, route: Route<Ip6> | undefined): void {

@@ -8,10 +8,10 @@ import type { Port } from '../port.ts'
 
 export class NextHopCache {
   /** The next hops, sixteen octets each. */
-  readonly octets: Uint8Array = new Uint8Array((ROWS + 1) * 16)
+  readonly octets: Uint8Array = new Uint8Array(ROWS * 16)
   readonly #keys: Int32Array = new Int32Array(ROWS * 4)
-  readonly #ports: (Port | undefined)[] = new Array(ROWS + 1).fill(undefined)
-  readonly #hops: (Ip6 | undefined)[] = new Array(ROWS + 1).fill(undefined)
+  readonly #ports: (Port | undefined)[] = new Array(ROWS).fill(undefined)
+  readonly #hops: (Ip6 | undefined)[] = new Array(ROWS).fill(undefined)
   readonly #seed: number
   #version = -1
 
@@ -39,10 +39,10 @@ export class NextHopCache {
     return hit ? i : -1
   }
 
-  /** Returns the row. `nextHop` undefined: the destination is on the link. Not `keep`: it holds for this packet only. */
-  set(bytes: Uint8Array, at: number, port: Port, nextHop: Ip6 | undefined, keep: boolean): number {
-    const i = keep ? this.#row(bytes, at) : ROWS
-    if (keep) for (let w = 0; w < 4; w++) this.#keys[i * 4 + w] = i32(bytes, at + w * 4)
+  /** Returns the row. `nextHop` undefined: the destination is on the link. */
+  set(bytes: Uint8Array, at: number, port: Port, nextHop: Ip6 | undefined): number {
+    const i = this.#row(bytes, at)
+    for (let w = 0; w < 4; w++) this.#keys[i * 4 + w] = i32(bytes, at + w * 4)
     this.#ports[i] = port
     this.#hops[i] = nextHop
     if (nextHop !== undefined) writeIp(nextHop, this.octets, i * 16)
