@@ -3,6 +3,7 @@
  * and to a host stack of ours there; and the round trip when nothing else is going on.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import { promisify } from 'node:util'
 import type { Instant } from '../packages/icmpkit/src/clock.ts'
 import type { Arrival, Slot } from '../packages/icmpkit/src/door.ts'
@@ -25,6 +26,8 @@ const ROUNDS = Number(process.env.ROUNDS ?? 3)
 const SECONDS = 2
 /** Echoes that may be on their way. */
 const WINDOW = 1024
+/** Before all other processes. */
+const FIRST = -20
 const exec = promisify(execFile)
 
 const FROM: Record<4 | 6, string> = { 4: '192.0.2.1', 6: '2001:db8::1' }
@@ -37,6 +40,9 @@ interface Figures {
 }
 
 export async function run(): Promise<void> {
+  // The kernel answers in the time of who asks; our stack is a process, which on a busy machine waits for its turn.
+  execFileSync('taskset', ['-cp', '0', `${process.pid}`])
+  setPriority(FIRST)
   const figures = new Map<string, Figures>()
   for (let round = 0; round < ROUNDS; round++) {
     for (const family of [4, 6] as const) {
@@ -80,7 +86,6 @@ async function measure(who: 'kernel' | 'icmpkit', family: 4 | 6) {
     else stops.push(await stack(b, prefix(TO[family])))
     const idle = await idleRoundTrip(a, TO[family])
     a.netlink.removeAddress({ ...addressOf(a, FROM[family], family) })
-    execFileSync('taskset', ['-cp', '0', `${process.pid}`])
     const { sent, answers, ms } = await flood(a, b, family)
     return { idle, rate: (answers * 1000) / ms, answered: answers / sent }
   } finally {
@@ -98,6 +103,7 @@ function addressOf(h: Host, text: string, family: 4 | 6) {
 async function stack(b: Host, prefix: string): Promise<() => Promise<void>> {
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', SCRIPT, b.name, 'eth0', prefix]
   const child = spawn('taskset', ['-c', '1', ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  if (child.pid !== undefined) setPriority(child.pid, FIRST)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await Promise.race([new Promise((ready) => child.stdout.once('data', ready)), ended])
   return async () => {

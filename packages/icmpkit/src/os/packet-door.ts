@@ -43,6 +43,8 @@ export class PacketDoor implements PortDoor, Pollable {
   readonly #close: () => void
   #cursor: number = OFFLOAD
   #cutCursor = OFFLOAD
+  /** The realtime clock had not been stepped when it was last looked at. */
+  #steady = true
   #open = true
 
   /** `close` is called when the socket is closed: gives the interface back. */
@@ -96,12 +98,11 @@ export class PacketDoor implements PortDoor, Pollable {
 
   receive(now: Instant, m: Receiver, limit: number): number {
     this.#refuseClosed()
-    const steady = this.#clock.steady()
     let taken = 0
     while (taken < limit) {
       if (this.#super.open) this.#segment()
       else if (!this.#ring.take()) break
-      else if (!this.#arrive(now, steady)) {
+      else if (!this.#arrive(now)) {
         this.#settle(now, m)
         continue
       }
@@ -112,6 +113,8 @@ export class PacketDoor implements PortDoor, Pollable {
     }
     if (this.#answers.waiting) this.#flush(now, this.#answers, m, false)
     if (!this.#super.open) this.#ring.release()
+    // After the answers: whoever asks waits for them, and a step of the clock in between marks at most what came since.
+    this.#steady = this.#clock.steady()
     if (taken === 0) this.#ring.failIfGone()
     return taken
   }
@@ -126,17 +129,14 @@ export class PacketDoor implements PortDoor, Pollable {
   // ---- in
 
   /** Makes an arrival of the frame that was taken; false where its segments come instead. */
-  #arrive(now: Instant, steady: boolean): boolean {
+  #arrive(now: Instant): boolean {
     const f = this.#ring.frame
     const a = this.#arrival
     const { bytes, view } = f.memory
-    if (steady) {
-      a.stamp = this.#clock.instant(f.seconds, f.nanoseconds)
-      a.clock = 'kernel-rx'
-    } else {
-      a.stamp = now
-      a.clock = 'user'
-    }
+    const stamp = this.#clock.instant(f.seconds, f.nanoseconds)
+    const believed = this.#steady && stamp <= now + LATER && stamp >= now - EARLIER
+    a.stamp = believed ? stamp : now
+    a.clock = believed ? 'kernel-rx' : 'user'
     a.link = LINKS[f.packetType] ?? 'other'
     const undone = view.getUint16(f.offload, LITTLE)
     let transport = 0
@@ -290,5 +290,8 @@ const OFFLOAD: number = Offload.size
 const PACKET = 65536 + 64
 const OUT = 1 << 20
 const CUT = 1 << 17
+/** A stamp beyond these, ms from now, is one of a clock that was stepped: frames come while we read, and wait in the ring. */
+const LATER = 50
+const EARLIER = 10_000
 /** Full tables sent in one go before somebody else may work. */
 const BATCHES = 16
