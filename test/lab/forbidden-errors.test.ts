@@ -54,7 +54,9 @@ test('the checks above see what they forbid', () => {
 
 /** Why this error must not be; empty where it may. Judged by the packet that it is about, or by its quote where a node sent that. */
 function faultOf(e: SeenError): string[] {
-  const packet = e.about?.packet ?? e.quote
+  const whole = e.about?.packet ?? e.quote
+  // What is behind the length that it says is the link's padding, and none of it.
+  const packet = whole.subarray(0, e.family === 4 ? u16(whole, 2) : 40 + u16(whole, 4))
   const to = e.about?.hostile.to ?? 'host'
   const what = `${e.by} sent v${e.family} ${e.type}/${e.code} about ${Buffer.from(packet).toString('hex').slice(0, 160)}, which came to ${to}: `
   const why = e.family === 4 ? fault4(packet, to, BROADCASTS[e.by]!) : fault6(e, packet, to)
