@@ -82,7 +82,8 @@ export function scenarioNet(scenario: Scenario): ScenarioNet {
         const rule = { dst: parseIp(dst!)!, prefixLength: Number(length), replace: true }
         if (via === 'unreachable' || via === 'prohibit' || via === 'blackhole')
           h.netlink.addRoute({ ...rule, type: via })
-        else h.netlink.addRoute({ ...rule, gateway: parseIp(via)! })
+        else if (typeof via === 'string') h.netlink.addRoute({ ...rule, gateway: parseIp(via)! })
+        else throw new Error(`${n.name}: ${prefix}: a scenario's kernels have one next hop a route`)
       }
     }
     return { hosts, [Symbol.dispose]: remove }

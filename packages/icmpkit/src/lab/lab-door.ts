@@ -23,6 +23,7 @@ import type { VirtualClock } from './virtual-clock.ts'
 type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
 type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
 
+/** A way to ask from inside a node of the lab; `LabNode.door` makes it. */
 export class LabDoor implements Door, RawListener {
   readonly name = 'lab'
   readonly medium = 'ip'

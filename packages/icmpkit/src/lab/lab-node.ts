@@ -26,6 +26,7 @@ interface Wire {
   end: number
 }
 
+/** A node of the network; `node` is what the stack knows it as. */
 export class LabNode implements Happening {
   due = 0
   order = 0

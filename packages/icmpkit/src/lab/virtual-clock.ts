@@ -13,6 +13,7 @@ interface Waiter {
   done: () => void
 }
 
+/** Moves while all open doors are waited for. */
 export class VirtualClock implements Clock {
   readonly #time: Timeline
   readonly #epoch: bigint
