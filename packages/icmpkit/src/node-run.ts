@@ -320,6 +320,9 @@ class PortOfDoor implements Door {
   get loss(): Door['loss'] {
     return this.#door.loss
   }
+  get prompt(): boolean {
+    return this.#door.prompt ?? false
+  }
   get fd(): number {
     return (this.#door as unknown as { fd: number }).fd
   }
