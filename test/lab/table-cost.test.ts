@@ -19,6 +19,7 @@ const SAMPLE = 512
 /** Packets between two looks at the clock: so few that a busy machine seldom interrupts. And turns of either table. */
 const BATCH = 64
 const TURNS = 400
+const BLANK = { origin: 'wire', link: 'host', checksum: 'unknown', clock: 'virtual' } as const
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1)
 
 /** How the addresses that fill a table look: the i-th of 10.0.0.0/8 or 2001:db8::/32. */
@@ -124,19 +125,16 @@ class Crowd {
   }
 
   #give(frame: Uint8Array, port: number): void {
-    const a: Arrival = {
+    const { length } = frame
+    this.#node.handlePacket(this.#now, {
+      ...BLANK,
       bytes: frame.slice(),
       at: 0,
-      end: frame.length,
-      length: frame.length,
-      origin: 'wire',
-      link: 'host',
-      checksum: 'unknown',
+      end: length,
+      length,
       stamp: this.#now,
-      clock: 'virtual',
       port,
-    }
-    this.#node.handlePacket(this.#now, a)
+    })
   }
 
   #drain(): void {
@@ -180,6 +178,60 @@ for (const family of [4, 6] as const) {
       ).toBeLessThan(3)
     })
   }
+}
+
+for (const family of [4, 6] as const) {
+  test(`IPv${family}: a gateway forwards to any of 65,536 destinations at no more than three times what 1,024 cost it`, () => {
+    const random = new Random(1, family)
+    const node = new Node({
+      role: 'gateway',
+      ports: [port(1, '192.0.2.1/24', 'fd00::1/64'), port(2, '10.0.0.1/8', '2001:db8::2/32')].map((p) => ({
+        ...p,
+        medium: 'ip',
+      })),
+      random: () => random.fraction(),
+      wall: () => 0n,
+    })
+    const now = 20_000 as Instant
+    node.start(0 as Instant)
+    for (let t = 0; t <= now; t += 1000) node.handleTimeout(t as Instant)
+    const slot: Slot = { bytes: new Uint8Array(2048), at: 0, limit: 2048, end: 0, family: undefined, port: 2, tag: 0 }
+    const carries = { kind: 'udp', port: 9999 } as const
+    const packet = octetsOf(
+      { to: family === 4 ? '10.1.0.0' : '2001:db8:1::1', carries },
+      family === 4 ? '192.0.2.2' : 'fd00::2',
+    )
+    const a: Arrival = {
+      ...BLANK,
+      bytes: packet,
+      at: 0,
+      end: packet.length,
+      length: packet.length,
+      stamp: now,
+      port: 1,
+    }
+    // The last 16 bits of the IPv4 address, or the fourth group of the IPv6 address: the low 64 bits are all the same.
+    const group = family === 4 ? 18 : 30
+    const forward = (destinations: number) => {
+      for (let n = 0; n < BATCH; n++) {
+        a.bytes = packet.slice()
+        put16(a.bytes, group, random.below(destinations))
+        if (family === 4) {
+          put16(a.bytes, 10, 0)
+          put16(a.bytes, 10, finish(sum(a.bytes, 0, 20)))
+        }
+        node.handlePacket(now, a)
+      }
+      while (node.pollTransmit(now, slot));
+    }
+    expect(
+      ratio(
+        () => forward(FEW),
+        () => forward(MANY),
+      ),
+    ).toBeLessThan(3)
+    expect(node.counters.forwarded).toBe(2 * TURNS * BATCH)
+  })
 }
 
 /** How many times as long `many` takes as `few`: medians of many turns, the two by turns, so that a busy machine hits both. */
