@@ -421,7 +421,8 @@ export class Ip6Layer {
   #watch(): void {
     let next = Number.POSITIVE_INFINITY
     for (const a of this.addresses) {
-      next = Math.min(next, a.validUntil, a.state === 'deprecated' ? Number.POSITIVE_INFINITY : a.preferredUntil)
+      // Only what is preferred can stop being it: else an end that is past would be due for ever.
+      next = Math.min(next, a.validUntil, a.state === 'preferred' ? a.preferredUntil : Number.POSITIVE_INFINITY)
     }
     if (next === Number.POSITIVE_INFINITY) this.#expiry.stop()
     else this.#expiry.set(next)

@@ -135,6 +135,24 @@ test('a deprecated address still hears but begins nothing where there is another
   expect(wide(n).map((a) => a.state)).toEqual(['preferred'])
 })
 
+test('an address that was never preferred keeps no timer busy, while it is probed, as a duplicate, and in use', () => {
+  const isIdle = (n: OneNode) => n.node.pollTimeout()! > n.now
+  const n = started()
+  told(n, prefix('2001:db8:5::/64', 'A', 3600, 0))
+  n.run(10)
+  expect(made(n)!.state).toBe('tentative')
+  expect(isIdle(n)).toBe(true)
+  n.run(3000)
+  expect(made(n)!.state).toBe('deprecated')
+  expect(isIdle(n)).toBe(true)
+  const duplicate = started()
+  told(duplicate, prefix('2001:db8:5::/64', 'A', 3600, 0))
+  duplicate.give(frame({ from: MADE, to: 'ff02::1', mac: '0200000000ee' }, na(MADE, 'O')))
+  duplicate.run(3000)
+  expect(made(duplicate)!.state).toBe('duplicate')
+  expect(isIdle(duplicate)).toBe(true)
+})
+
 test('a link without addresses of its own makes its identifier at random, once', () => {
   const n = new OneNode({ ports: [port(1, { medium: 'ip' })] })
   n.run(10_000)
