@@ -75,9 +75,12 @@ async function measure(who: string, family: Family) {
     cable(a, r, 'eth0', 'near')
     cable(r, b, 'far', 'eth0')
     b.address('eth0', `${far}9/${length}`)
+    // A kernel that forwards asks for its neighbours from a link-local address or not at all.
+    if (family === 6) b.address('eth0', 'fe80::9/64')
     if (who === 'kernel') {
       r.address('near', `${near}1/${length}`)
       r.address('far', `${far}1/${length}`)
+      if (family === 6) r.address('far', 'fe80::1/64')
       r.sysctl('ipv4.ip_forward', 1)
       r.sysctl('ipv6.conf.all.forwarding', 1)
       const [dst, prefixLength] = beyond.split('/')
