@@ -75,3 +75,19 @@ test('a link that goes down is gone round; when it is back, so are its packets',
     expect(ask(packet)).toBe('a-r1 r1-r3 r3-b')
   }
 })
+
+test('what is to be done at a moment is done then, and before what was planned for it later', () => {
+  const net = lab({ nodes: { a: 'host', b: 'host' }, links: [['a', 'b']] })
+  const seen: string[] = []
+  net.at(20, () => seen.push(`second at ${net.now}`))
+  net.at(10, () => {
+    net.change('a-b', { up: false })
+    seen.push(`first at ${net.now}`)
+    net.at(0, () => seen.push(`at once at ${net.now}`))
+  })
+  net.run(9)
+  expect(net.link('a-b').up).toBe(true)
+  net.run(30)
+  expect(net.link('a-b').up).toBe(false)
+  expect(seen).toEqual(['first at 10', 'at once at 10', 'second at 20'])
+})

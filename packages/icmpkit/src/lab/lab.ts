@@ -113,6 +113,11 @@ export class Lab {
     this.clock.moved()
   }
 
+  /** Calls `run` at that moment of virtual time: `net.at(2000, () => net.change('r1-r2', { up: false }))`. */
+  at(time: number, run: () => void): void {
+    this.#time.heap.set({ due: 0, order: 0, place: -1, happen: run }, Math.max(time, this.now))
+  }
+
   /** Changes a link from now on: what it does to packets, its MTU, whether it is up. */
   change(link: string, to: LinkChange): void {
     const l = this.link(link)
@@ -159,6 +164,7 @@ export class Lab {
       ports,
       random: () => random.fraction(),
       wall: (at: Instant) => this.clock.wall(at) + offset,
+      ...(n.errorExtensions === undefined ? {} : { errorExtensions: n.errorExtensions }),
       ...(n.extendedEcho === undefined ? {} : { extendedEcho: n.extendedEcho }),
       ip4: {
         ...probes.ip4,

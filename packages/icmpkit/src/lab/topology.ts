@@ -2,9 +2,7 @@
  * A network as data: what a user writes, checked, and what is made where nothing is given. Link `n` has 10.x.y.0/24 and
  * 2001:db8:x:y::/64 with x·256+y = n (RFC 3849); its members are .1, .2 … and ::1, ::2 … in the order in which they are named.
  */
-import type { ExtendedEchoSettings } from '../stack/extended-echo-responder.ts'
-import type { Ip4Settings } from '../stack/ip4/settings.ts'
-import type { Ip6Options } from '../stack/ip6/settings.ts'
+import type { NodeConfig } from '../stack/node.ts'
 import type { PortAddress } from '../stack/port.ts'
 import { type Ip, type Ip4, type Ip6, parseIp } from '../wire/addr.ts'
 
@@ -20,12 +18,9 @@ export interface LabConfig {
   epoch?: bigint
 }
 
-export interface NodeData {
+/** What a node is; the settings are those of the stack. */
+export interface NodeData extends Pick<NodeConfig, 'ip4' | 'ip6' | 'errorExtensions' | 'extendedEcho'> {
   kind: 'host' | 'gateway'
-  ip4?: Partial<Ip4Settings>
-  ip6?: Ip6Options
-  /** RFC 8335. */
-  extendedEcho?: Partial<ExtendedEchoSettings>
   /** `{ '192.0.2.0/24': '10.0.0.2' }`, or `unreachable`, `prohibit`, `blackhole`. */
   routes?: Readonly<Record<string, string>>
   /** Shortest paths to all links (a gateway), a default route to the nearest gateway (a host). true. */
