@@ -12,9 +12,11 @@ export function givenRoutes(node: NodePlan, ports: readonly PortConfig[]): { ip4
   for (const [text, via] of Object.entries(node.routes ?? {})) {
     const where = `lab: nodes.${node.name}.routes`
     const { address, prefixLength } = parsePrefix(text, where)
-    const rule = { prefix: address, prefixLength, ...hopOf(via, address, ports, where) }
-    if (typeof address === 'bigint') given.ip6.push(rule as Given<Ip6>)
-    else given.ip4.push(rule as Given<Ip4>)
+    for (const one of typeof via === 'string' ? [via] : via) {
+      const rule = { prefix: address, prefixLength, ...hopOf(one, address, ports, where) }
+      if (typeof address === 'bigint') given.ip6.push(rule as Given<Ip6>)
+      else given.ip4.push(rule as Given<Ip4>)
+    }
   }
   return given
 }

@@ -11,11 +11,11 @@ import { FlightPool } from './flight.ts'
 import { givenRoutes } from './given-routes.ts'
 import { LabNode, type Shared } from './lab-node.ts'
 import { portsOf } from './layout.ts'
-import { Link, type LinkChange, type Passing } from './link.ts'
+import { Link, type Passing } from './link.ts'
 import { MadeRoutes, type RouteLink } from './made-routes.ts'
 import { Random } from './random.ts'
 import { Timeline } from './timeline.ts'
-import { type LabConfig, type NodePlan, planOf } from './topology.ts'
+import { type LabConfig, type LinkChange, type NodePlan, planOf } from './topology.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** Makes a network out of data; time stands at 0. @throws TypeError that names the place of what cannot be used */

@@ -4,13 +4,26 @@
  */
 import type { Instant } from '../clock.ts'
 import type { Port } from '../stack/port.ts'
+import { swallows } from './behaviour-black-hole.ts'
+import { Direction } from './direction.ts'
 import type { EventHeap } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
+import { ipAt, labelOctets } from './frame-view.ts'
 import type { Random } from './random.ts'
-import type { LinkData, LinkPlan } from './topology.ts'
+import type { LinkChange, LinkPlan } from './topology.ts'
 
 /** What became of one packet towards one receiver. */
-export type Fate = 'carried' | 'duplicated' | 'reordered' | 'corrupted' | 'lost' | 'queue-full' | 'too-big' | 'down'
+export type Fate =
+  | 'carried'
+  | 'duplicated'
+  | 'reordered'
+  | 'corrupted'
+  | 'lost'
+  /** By a black hole. */
+  | 'swallowed'
+  | 'queue-full'
+  | 'too-big'
+  | 'down'
 
 /** One packet at the moment it enters a link; `bytes` is on loan until the call returns. */
 export interface Passing {
@@ -37,6 +50,7 @@ export interface LinkEnd {
 /** One end's side of the link. */
 class Side {
   readonly end: LinkEnd
+  readonly does: Direction
   /** Until then it transmits what it has. */
   busyUntil = 0
   /** The latest arrival that it has promised: nothing passes it. */
@@ -46,31 +60,18 @@ class Side {
   head = 0
   waiting = 0
 
-  constructor(end: LinkEnd) {
+  constructor(end: LinkEnd, does: Direction) {
     this.end = end
+    this.does = does
   }
 }
 
-/** What of a link can change while the network runs. */
-export type LinkChange = Pick<
-  LinkData,
-  'delay' | 'jitter' | 'loss' | 'duplicate' | 'reorder' | 'corrupt' | 'mtu' | 'rate' | 'queue' | 'up'
->
-
 /** A link of the network under way; `Lab.change` changes it. */
-export class Link implements Required<LinkChange> {
+export class Link {
   readonly name: string
   readonly medium: 'ethernet' | 'ip'
   up: boolean
-  delay: number
-  jitter: number
-  loss: number
-  duplicate: number
-  reorder: number
-  corrupt: number
   mtu: number
-  rate: number
-  queue: number
   /** Packets on the way. */
   flying = 0
   /** What became of how many packets. */
@@ -80,27 +81,31 @@ export class Link implements Required<LinkChange> {
   readonly #heap: EventHeap
   readonly #pool: FlightPool
   readonly #random: Random
+  readonly #plan: LinkPlan
 
   constructor(plan: LinkPlan, heap: EventHeap, pool: FlightPool, random: Random) {
     this.name = plan.name
     this.medium = plan.medium
     this.up = plan.up ?? true
-    this.delay = plan.delay ?? DELAY
-    this.jitter = plan.jitter ?? 0
-    this.loss = plan.loss ?? 0
-    this.duplicate = plan.duplicate ?? 0
-    this.reorder = plan.reorder ?? 0
-    this.corrupt = plan.corrupt ?? 0
     this.mtu = plan.mtu
-    this.rate = plan.rate ?? Number.POSITIVE_INFINITY
-    this.queue = plan.queue ?? QUEUE
+    this.#plan = plan
     this.#heap = heap
     this.#pool = pool
     this.#random = random
   }
 
   change(to: LinkChange): void {
-    Object.assign(this, to)
+    this.up = to.up ?? this.up
+    this.mtu = to.mtu ?? this.mtu
+    for (const { end, does } of this.#sides) {
+      does.set(to)
+      does.set(to.from?.[end.node])
+    }
+  }
+
+  /** What happens to packets that the node sends; undefined where it is not on this link. */
+  direction(from: string): Direction | undefined {
+    return this.#sides.find((s) => s.end.node === from)?.does
   }
 
   get ends(): readonly LinkEnd[] {
@@ -109,14 +114,17 @@ export class Link implements Required<LinkChange> {
 
   /** Returns the number of the new end, which `send` takes. */
   join(end: LinkEnd): number {
-    return this.#sides.push(new Side(end)) - 1
+    const does = new Direction()
+    does.set(this.#plan)
+    does.set(this.#plan.from?.[end.node])
+    return this.#sides.push(new Side(end, does)) - 1
   }
 
   /** Takes the packet at `at…end` from the end `from`; copies it. */
   send(now: Instant, from: number, bytes: Uint8Array, at: number, end: number): void {
     const sides = this.#sides
     const side = sides[from]!
-    const stops = this.#stops(now, side, at, end)
+    const stops = this.#stops(now, side, bytes, at, end)
     const leaves = stops === undefined ? this.#leave(now, side, end - at) : now
     const one = this.medium === 'ethernet' ? this.#receiver(side, bytes, at) : undefined
     for (const to of sides) {
@@ -126,23 +134,34 @@ export class Link implements Required<LinkChange> {
     }
   }
 
-  #stops(now: Instant, side: Side, at: number, end: number): Fate | undefined {
+  #stops(now: Instant, side: Side, bytes: Uint8Array, at: number, end: number): Fate | undefined {
     if (!this.up) return 'down'
-    if (end - at - side.end.port.header > this.mtu) return 'too-big'
+    if (end - at - side.end.port.header > this.mtu && this.#isTooBig(side, bytes, at, end)) return 'too-big'
+    const { blackHole, rate, queue } = side.does
+    if (blackHole !== undefined) {
+      const ip = ipAt(this.medium, bytes, at, end)
+      if (ip >= 0 && swallows(blackHole, bytes, ip, end)) return 'swallowed'
+    }
     if (this.flying >= MAX_FLYING) return 'queue-full'
-    if (this.rate === Number.POSITIVE_INFINITY) return undefined
+    if (rate === Number.POSITIVE_INFINITY) return undefined
     while (side.waiting > 0 && side.departures![side.head]! <= now) {
       side.head = (side.head + 1) % side.departures!.length
       side.waiting--
     }
-    return side.waiting >= this.queue ? 'queue-full' : undefined
+    return side.waiting >= queue ? 'queue-full' : undefined
+  }
+
+  /** Labels take nothing from the MTU: networks that use them have room for them. */
+  #isTooBig(side: Side, bytes: Uint8Array, at: number, end: number): boolean {
+    return end - at - side.end.port.header - labelOctets(this.medium, bytes, at, end) > this.mtu
   }
 
   /** When its last bit is on the wire. */
   #leave(now: Instant, side: Side, octets: number): number {
-    if (this.rate === Number.POSITIVE_INFINITY) return now
-    if (side.departures?.length !== this.queue) this.#resize(side)
-    side.busyUntil = Math.max(now, side.busyUntil) + (octets * 8000) / this.rate
+    const { rate, queue } = side.does
+    if (rate === Number.POSITIVE_INFINITY) return now
+    if (side.departures?.length !== queue) this.#resize(side)
+    side.busyUntil = Math.max(now, side.busyUntil) + (octets * 8000) / rate
     const ring = side.departures!
     ring[(side.head + side.waiting++) % ring.length] = side.busyUntil
     return side.busyUntil
@@ -150,8 +169,8 @@ export class Link implements Required<LinkChange> {
 
   #resize(side: Side): void {
     const old = side.departures
-    const ring = new Float64Array(this.queue)
-    side.waiting = Math.min(side.waiting, this.queue - 1)
+    const ring = new Float64Array(side.does.queue)
+    side.waiting = Math.min(side.waiting, ring.length - 1)
     for (let i = 0; i < side.waiting; i++) ring[i] = old![(side.head + i) % old!.length]!
     side.departures = ring
     side.head = 0
@@ -171,14 +190,15 @@ export class Link implements Required<LinkChange> {
 
   #carry(now: Instant, leaves: number, side: Side, to: Side, bytes: Uint8Array, at: number, end: number): void {
     const random = this.#random
-    if (random.chance(this.loss)) {
+    const { does } = side
+    if (random.chance(does.loss) || (does.burstLoss !== undefined && does.losesInBurst(random))) {
       this.#tell(now, side, to, bytes, at, end, 'lost', NEVER)
       return
     }
     let fate: Fate = 'carried'
-    let arrives = leaves + this.delay
-    if (this.jitter > 0) arrives += this.jitter * (2 * random.fraction() - 1)
-    if (random.chance(this.reorder)) {
+    let arrives = leaves + does.delay
+    if (does.jitter > 0) arrives += does.jitter * (2 * random.fraction() - 1)
+    if (random.chance(does.reorder)) {
       fate = 'reordered'
       arrives = leaves
     } else {
@@ -186,13 +206,13 @@ export class Link implements Required<LinkChange> {
       side.lastArrival = arrives
     }
     const flight = this.#fly(arrives, to, bytes, at, end)
-    if (random.chance(this.corrupt)) {
+    if (random.chance(does.corrupt)) {
       fate = 'corrupted'
       const bit = random.below((end - at) * 8)
       flight.bytes[bit >>> 3]! ^= 1 << (bit & 7)
     }
     this.#tell(now, side, to, bytes, at, end, fate, arrives)
-    if (random.chance(this.duplicate)) {
+    if (random.chance(does.duplicate)) {
       this.#fly(arrives, to, flight.bytes, 0, flight.end)
       this.#tell(now, side, to, bytes, at, end, 'duplicated', arrives)
     }
@@ -228,10 +248,6 @@ export class Link implements Required<LinkChange> {
   }
 }
 
-/** Milliseconds; above nothing, so that two nodes which answer each other for ever do so in time, and not in an instant. */
-const DELAY = 0.1
-/** Packets; as a Linux interface's txqueuelen. */
-const QUEUE = 1000
 /** Packets on the way over one link: more is more than a network would hold. */
 const MAX_FLYING = 65_536
 const NEVER = Number.NaN

@@ -12,6 +12,10 @@ export interface LabConfig {
   seed?: number
   nodes: Readonly<Record<string, 'host' | 'gateway' | NodeData>>
   links: readonly (readonly (string | LinkData)[])[]
+  /** MPLS, one direction each. */
+  tunnels?: readonly TunnelData[]
+  /** What happens to the network at which time. */
+  at?: readonly ChangeData[]
   /** Nodes probe for their addresses before they use them, as in life (RFC 5227, RFC 4862 §5.4). false: used at once. */
   probe?: boolean
   /** Virtual time 0, in nanoseconds since 1970. The start of 2026. */
@@ -21,39 +25,137 @@ export interface LabConfig {
 /** What a node is; the settings are those of the stack. */
 export interface NodeData extends Pick<NodeConfig, 'ip4' | 'ip6' | 'errorExtensions' | 'extendedEcho'> {
   kind: 'host' | 'gateway'
-  /** `{ '192.0.2.0/24': '10.0.0.2' }`, or `unreachable`, `prohibit`, `blackhole`. */
-  routes?: Readonly<Record<string, string>>
+  /** `{ '192.0.2.0/24': '10.0.0.2' }`, or `unreachable`, `prohibit`, `blackhole`; more next hops: routes of equal cost. */
+  routes?: Readonly<Record<string, string | readonly string[]>>
   /** Shortest paths to all links (a gateway), a default route to the nearest gateway (a host). true. */
   makeRoutes?: boolean
   /** What its wall clock shows more than the lab's, milliseconds. */
   clockOffset?: number
+  /** What it does that real nodes do and no RFC asks for. */
+  behaviours?: Behaviours
+  up?: boolean
 }
 
-/** Between two nodes, or among more: then it is a switched Ethernet segment. Numbers are milliseconds, octets, fractions. */
-export interface LinkData {
-  name?: string
-  medium?: 'ethernet' | 'ip'
+/** What one node does that real ones do; all of it about packets that cross it, but for `silent`, `rateLimit`, `answerFrom`. */
+export interface Behaviours {
+  /**
+   * Over routes of equal cost. `flow`: all of `EcmpField`; `packet`: each packet takes the next; or the fields that tell
+   * flows apart. A gateway without it takes the first route.
+   */
+  ecmp?: 'flow' | 'packet' | readonly EcmpField[]
+  /** It hides who is behind it, IPv4 (RFC 3022, RFC 4787, RFC 5508). */
+  nat?: NatData
+  /** It sends no time exceeded; none of its ICMP errors; or no ICMP message but what its links need (neighbour discovery). */
+  silent?: 'time-exceeded' | 'errors' | 'icmp'
+  /** ICMP errors a second that it sends by each port, after `burst` (1) at once. */
+  rateLimit?: { rate: number; burst?: number }
+  /**
+   * Whose address its ICMP errors bear: that of another port of its own (`eth1`), or any that is given, whether or not it
+   * has it; one of each family where both are to differ.
+   */
+  answerFrom?: string | readonly string[]
+  /** What crosses it is swallowed without a word. */
+  blackHole?: BlackHole
+  /** A middlebox: it answers echo requests that cross it to these prefixes itself, whoever is or is not there. */
+  echoFor?: readonly string[]
+  /**
+   * A firewall that remembers for each pair of addresses one echo identifier, and lets requests with another pass only
+   * after it has seen none for `idle` milliseconds (30,000). It holds so many pairs (1024); beyond them nothing new passes.
+   */
+  stuckEcho?: { idle?: number; entries?: number }
+}
+
+/** `ports` of UDP, TCP, and their like; `icmp-id` of echo; the `checksum` of ICMP is what Paris traceroute holds still. */
+export type EcmpField = 'addresses' | 'protocol' | 'ports' | 'icmp-id' | 'icmp-checksum' | 'flow-label'
+
+export interface NatData {
+  /** The port towards the rest of the world: `eth1`, or the name of its link. Its first IPv4 address is what others see. */
+  outside: string
+  /** Mappings at once. 1024. */
+  entries?: number
+  /** Milliseconds without a packet until a mapping ends, by protocol. UDP 300,000, TCP 7,440,000, ICMP 60,000. */
+  udpTimeout?: number
+  tcpTimeout?: number
+  icmpTimeout?: number
+}
+
+/** Nothing, all IP packets, all ICMP, or those longer than so many octets. What makes a link work (ARP, neighbour discovery) passes. */
+export type BlackHole = 'none' | 'all' | 'icmp' | { above: number }
+
+/**
+ * A label switched path over gateways that Ethernet links join, as traceroute sees it (Donnet et al. 2012): packets enter
+ * it that go this way from the first node to the last in any case. The last node but one takes the label off, but in
+ * `opaque`.
+ */
+export interface TunnelData {
+  path: readonly string[]
+  /**
+   * `explicit`: its nodes are seen, with their labels (RFC 4950). `implicit`: seen, without. `invisible`: the TTL is not
+   * propagated (RFC 3443), its inner nodes are not seen. `opaque`: neither, but its last node tells the label.
+   */
+  mode: 'explicit' | 'implicit' | 'opaque' | 'invisible'
+}
+
+/** At `time` (milliseconds), one or more of the rest. A link is its name or the two nodes that it joins. */
+export interface ChangeData {
+  time: number
+  /** A link, or a node: that neither receives nor sends, and gateways find ways around it. */
+  down?: string | readonly [string, string]
+  up?: string | readonly [string, string]
+  change?: readonly [link: string | readonly [string, string], to: LinkChange]
+  /** By node: routes that come in place of those of the same prefix; `none` takes them away. */
+  routes?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>
+}
+
+/** What a link does to packets of one direction. Numbers are milliseconds, octets, fractions. */
+export interface DirectionData {
   /** One way. 0.1. */
   delay?: number
   /** Added to the delay or taken from it at most; a packet never passes another by it. */
   jitter?: number
   loss?: number
+  /** Loss that comes in bursts, beside `loss`. */
+  burstLoss?: BurstLoss
   /** Share of packets that come twice. */
   duplicate?: number
   /** Share of packets that do not wait for `delay`, and so pass others (as netem does it). */
   reorder?: number
   /** Share of packets of which one bit is turned. */
   corrupt?: number
-  /** Of the ports at its ends, and what it carries. 1500. */
-  mtu?: number
   /** Bits a second. Infinity. */
   rate?: number
   /** Packets that wait where a rate is given. 1000. */
   queue?: number
+  /** What it swallows, though it is up. */
+  blackHole?: BlackHole
+}
+
+/**
+ * Two states, good and bad (Gilbert 1960, Elliott 1963; netem's `loss gemodel p r 1-h 1-k`): the chances, at each packet,
+ * to go from good to bad and back, and of loss inside the bad state (1) and outside (0).
+ */
+export interface BurstLoss {
+  enter: number
+  leave: number
+  inside?: number
+  outside?: number
+}
+
+/** Between two nodes, or among more: then it is a switched Ethernet segment. */
+export interface LinkData extends DirectionData {
+  name?: string
+  medium?: 'ethernet' | 'ip'
+  /** Of the ports at its ends, and what it carries. 1500. */
+  mtu?: number
   up?: boolean
+  /** `{ a: { delay: 50 } }`: what differs for packets that a sends. */
+  from?: Readonly<Record<string, DirectionData>>
   /** `{ a: ['192.0.2.1/24', '2001:db8::1/64'] }`: instead of those that are made, for that node. */
   addresses?: Readonly<Record<string, readonly string[]>>
 }
+
+/** What of a link can change while the network runs; in `from`, by node, what differs for packets that it sends. */
+export type LinkChange = DirectionData & Pick<LinkData, 'mtu' | 'up' | 'from'>
 
 /** One node of the network, checked. */
 export interface NodePlan extends NodeData {
@@ -102,18 +204,30 @@ function linkPlan(spec: readonly (string | LinkData)[], index: number, known: Re
   const medium = data.medium ?? 'ethernet'
   if (new Set<string>(names).size !== names.length) throw new TypeError(`${where}: a node is on a link once`)
   if (medium === 'ip' && names.length !== 2) throw new TypeError(`${where}: a point-to-point link joins two nodes`)
-  for (const share of ['loss', 'duplicate', 'reorder', 'corrupt'] as const) {
-    const v = data[share] ?? 0
-    if (!(v >= 0 && v <= 1)) throw new TypeError(`${where}: ${share} is a fraction from 0 to 1, not ${v}`)
-  }
-  for (const span of ['delay', 'jitter'] as const) {
-    const v = data[span] ?? 0
-    if (!(v >= 0 && v < Number.POSITIVE_INFINITY)) throw new TypeError(`${where}: ${span} is milliseconds, not ${v}`)
+  checkDirection(data, where)
+  for (const [n, direction] of Object.entries(data.from ?? {})) {
+    if (!names.includes(n)) throw new TypeError(`${where}: from: '${n}' is not on this link`)
+    checkDirection(direction, `${where}: from.${n}`)
   }
   for (const n of Object.keys(data.addresses ?? {}))
     if (!names.includes(n)) throw new TypeError(`${where}: addresses: '${n}' is not on this link`)
   const ends = names.map((node, i) => ({ node, addresses: addresses(data.addresses?.[node], index, i, where) }))
   return { ...data, name: data.name ?? names.join('-'), medium, mtu: data.mtu ?? 1500, ends }
+}
+
+function checkDirection(data: DirectionData, where: string): void {
+  const shares = { loss: data.loss, duplicate: data.duplicate, reorder: data.reorder, corrupt: data.corrupt }
+  for (const [name, v] of Object.entries({ ...shares, ...data.burstLoss }))
+    if (v !== undefined && !(v >= 0 && v <= 1))
+      throw new TypeError(`${where}: ${name} is a fraction from 0 to 1, not ${v}`)
+  for (const span of ['delay', 'jitter'] as const) {
+    const v = data[span] ?? 0
+    if (!(v >= 0 && v < Number.POSITIVE_INFINITY)) throw new TypeError(`${where}: ${span} is milliseconds, not ${v}`)
+  }
+  if (data.rate !== undefined && !(data.rate > 0))
+    throw new TypeError(`${where}: rate is bits a second, not ${data.rate}`)
+  if (data.queue !== undefined && !(Number.isInteger(data.queue) && data.queue >= 0))
+    throw new TypeError(`${where}: queue is packets, not ${data.queue}`)
 }
 
 function addresses(given: readonly string[] | undefined, link: number, member: number, where: string): PortAddress[] {
