@@ -2,9 +2,9 @@
  * The YAML file of `icmp host` and `icmp gateway`, read strictly: a key that is none, or a value of the wrong kind, is
  * one line with its place and what was expected. Flags are added to what the file says.
  */
-import { readFileSync } from 'node:fs'
 import type { NodeOptions, NodePort } from 'icmpkit'
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
+import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
+import { type ConfigError, YamlFile } from '../yaml-place.ts'
 import { parsePort } from './flags.ts'
 
 export type FileOptions = Pick<NodeOptions, 'ports' | 'via' | 'routes'> & Record<Switches, Record<string, unknown>>
@@ -13,31 +13,18 @@ type Switches = 'ip4' | 'ip6' | 'errorExtensions' | 'extendedEcho'
 
 /** @throws ConfigError with the file, the line and what was expected */
 export function readConfig(file: string): FileOptions {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (e) {
-    throw new ConfigError(`${file}: ${(e as Error).message}`)
-  }
-  return new Reader(file, text).read()
+  return new Reader(YamlFile.read(file)).read()
 }
 
-export class ConfigError extends Error {}
-
 class Reader {
-  readonly #file: string
-  readonly #source: string
-  readonly #lines = new LineCounter()
+  readonly #yaml: YamlFile
 
-  constructor(file: string, text: string) {
-    this.#file = file
-    this.#source = text
+  constructor(yaml: YamlFile) {
+    this.#yaml = yaml
   }
 
   read(): FileOptions {
-    const doc = parseDocument(this.#source, { lineCounter: this.#lines, uniqueKeys: true })
-    const first = doc.errors[0]
-    if (first !== undefined) throw this.#error(first.pos[0], first.message.split('\n')[0]!)
+    const { doc } = this.#yaml
     if (!isMap(doc.contents)) throw this.#error(0, `expected keys: ${KEYS.join(', ')}`)
     const out: FileOptions = { ports: [], via: [], routes: [], ip4: {}, ip6: {}, errorExtensions: {}, extendedEcho: {} }
     for (const [key, value, at] of this.#pairs(doc.contents)) {
@@ -120,8 +107,7 @@ class Reader {
   }
 
   #error(at: number, what: string): ConfigError {
-    const { line, col } = this.#lines.linePos(at)
-    return new ConfigError(`${this.#file}:${line}:${col}: ${what}`)
+    return this.#yaml.error(at, what)
   }
 }
 

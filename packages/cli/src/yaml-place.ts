@@ -1,0 +1,78 @@
+/** YAML read strictly, and where in the file a thing stands: errors are one line, `FILE:LINE:COL: what was expected`. */
+import { readFileSync } from 'node:fs'
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+
+export class ConfigError extends Error {}
+
+/** A YAML file, and the places of what is in it. */
+export class YamlFile {
+  readonly doc: Document
+  readonly #file: string
+  readonly #lines = new LineCounter()
+
+  /** @throws ConfigError where the text is no YAML */
+  constructor(file: string, text: string) {
+    this.#file = file
+    this.doc = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true })
+    const first = this.doc.errors[0]
+    if (first !== undefined) throw this.error(first.pos[0], first.message.split('\n')[0]!.replace(/:$/, ''))
+  }
+
+  /** @throws ConfigError that names the file, where it can't be read */
+  static read(file: string): YamlFile {
+    let text: string
+    try {
+      text = readFileSync(file, 'utf8')
+    } catch (e) {
+      throw new ConfigError(`${file}: ${(e as Error).message}`)
+    }
+    return new YamlFile(file, text)
+  }
+
+  /** The error of what stands at the octet `at`. */
+  error(at: number, what: string): ConfigError {
+    const { line, col } = this.#lines.linePos(at)
+    return new ConfigError(`${this.#file}:${line}:${col}: ${what}`)
+  }
+
+  /** Where `nodes.me.routes` or `links[3].delay` stands, as far as it is there: the key of a map, the item of a list. */
+  placeOf(path: string): number {
+    let node = this.doc.contents as Node | null
+    let at = node?.range?.[0] ?? 0
+    let rest = path
+    while (rest !== '') {
+      const step = this.#step(node, rest)
+      if (step === undefined) break
+      at = step.at
+      node = step.node
+      rest = rest.slice(step.taken).replace(/^\./, '')
+    }
+    return at
+  }
+
+  #step(of: Node | null, path: string): { node: Node | null; at: number; taken: number } | undefined {
+    const node =
+      of !== null && 'resolve' in of
+        ? ((of as unknown as { resolve(d: Document): Node }).resolve(this.doc) ?? null)
+        : of
+    if (isSeq(node)) {
+      const index = /^\[(\d+)\]/.exec(path)
+      const item = index === null ? undefined : (node.items[Number(index[1])] as Node | undefined)
+      return item === undefined ? undefined : { node: item, at: item.range?.[0] ?? 0, taken: index![0].length }
+    }
+    if (!isMap(node)) return undefined
+    // A key may hold dots and brackets itself: the longest that fits.
+    const fits = node.items.filter(({ key }) => isScalar(key) && begins(path, String(key.value)))
+    const best = fits.toSorted((a, b) => keyOf(b).length - keyOf(a).length)[0]
+    if (best === undefined) return undefined
+    return { node: best.value as Node | null, at: (best.key as Node).range?.[0] ?? 0, taken: keyOf(best).length }
+  }
+}
+
+function keyOf(pair: { key: unknown }): string {
+  return String((pair.key as { value: unknown }).value)
+}
+
+function begins(path: string, key: string): boolean {
+  return path.startsWith(key) && (path.length === key.length || path[key.length] === '.' || path[key.length] === '[')
+}
