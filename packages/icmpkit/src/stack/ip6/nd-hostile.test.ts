@@ -40,7 +40,10 @@ class Forger {
         return `0201${this.octets(6)}`
       case 2: {
         const length = this.pick(['40', '00', '80', '3f', '41', this.octets(1)])
-        return `0304${length}${this.octets(1)}${this.word()}${this.word()}00000000${this.address()}`
+        // Half of them with lifetimes that an address can have.
+        const lifetimes = this.pick(['00000e1000000000', 'ffffffff00000000', 'ffffffff00000001', '00000e1000000e10'])
+        const either = this.below(2) === 0 ? lifetimes : this.word() + this.word()
+        return `0304${length}${this.octets(1)}${either}00000000${this.address()}`
       }
       case 3:
         return `05010000${this.word()}`
