@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
-import { ping } from '../packages/icmpkit/src/index.ts'
+import { ping } from '../packages/icmpkit/src/ping.ts'
 import { ICMP } from '../test/kernel/icmp-command.ts'
 import { cable, type Host, makeHost } from '../test/kernel/testnet.ts'
 import { median, printTable } from './figures.ts'
