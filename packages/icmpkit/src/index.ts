@@ -1,6 +1,15 @@
 /** icmpkit: ICMP for TypeScript. The five-line API; the parts are in `icmpkit/wire`, `icmpkit/probe`, `icmpkit/os`. */
 export { type Clock, type ClockSource, type Instant, showTime } from './clock.ts'
 export type { Arrival, Door, DoorLoss, DoorName, LocalDrop, Machine, Slot } from './door.ts'
+export {
+  type LabNodeEvent,
+  type LabReady,
+  type LabUp,
+  type LabUpEvent,
+  type LabUpOptions,
+  type LabUpSummary,
+  labUp,
+} from './lab-up.ts'
 export type { NodeOptions, NodePort } from './node-options.ts'
 export type { NodeEvent, NodeReady, NodeSummary, PortReport } from './node-report.ts'
 export { gateway, host, type NodeRun } from './node-run.ts'

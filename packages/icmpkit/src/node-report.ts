@@ -64,7 +64,7 @@ export interface NodeSummary {
 }
 
 /** @param nameOf the port of an index */
-export function report(e: StackEvent, clock: Clock, nameOf: (index: number) => string): NodeEvent {
+export function report(e: StackEvent, clock: Pick<Clock, 'wall'>, nameOf: (index: number) => string): NodeEvent {
   const port = nameOf(e.port)
   const time = showTime(clock.wall(e.at))
   const text = (ip: Ip): string => showIp(ip, isLinkLocal(ip) ? port : undefined)

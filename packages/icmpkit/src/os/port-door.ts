@@ -45,6 +45,8 @@ export interface PortFacts {
 
 export interface PortDoor extends Door {
   readonly port: PortFacts
+  /** Of a TUN or TAP: plugs the kernel's cable out and in. Nothing where the kernel is too old (Linux 5.0 has it). */
+  setCarrier?(up: boolean): void
 }
 
 /** What the runner gets where there is no such interface, now or any more: it may wait for it and open it again. */

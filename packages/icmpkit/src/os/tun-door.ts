@@ -105,6 +105,10 @@ export class TunDoor implements PortDoor, Pollable {
     return limit
   }
 
+  setCarrier(up: boolean): void {
+    this.#tun.setCarrier(up)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#open = false
     this.#tun.close()

@@ -73,6 +73,13 @@ export class Tun implements Disposable {
     }
   }
 
+  /** Plugs the cable out and in; false where the kernel cannot (it can since Linux 5.0). */
+  setCarrier(up: boolean): boolean {
+    const value = new Uint8Array(4)
+    new DataView(value.buffer).setInt32(0, up ? 1 : 0, LITTLE)
+    return this.#os.ioctl(this.fd, TUNSETCARRIER, value) >= 0
+  }
+
   /** The interface goes with it. */
   close(): void {
     if (!this.#open) return
@@ -97,6 +104,7 @@ const EIO = 5
 const IFNAMSIZ = 16
 const IFREQ = 40
 const TUNSETIFF = 0x400454ca
+const TUNSETCARRIER = 0x400454e2
 const IFF_TUN = 0x0001
 const IFF_TAP = 0x0002
 const IFF_NO_PI = 0x1000
