@@ -5,9 +5,10 @@ import type { Flooded } from './soak.ts'
 const OTHERS = 200
 /** Lines about changes that a flood may bring about: so many at once, and a second. */
 const LINES = { burst: 1000, rate: 50 }
-/** Memory that the last quarter may be above the second. */
+/** Memory that the last quarter may be above the second: tables and the young heap fill up in the first seconds. */
 const GROWTH = 1.1
-const SLACK = 8 << 20
+const SLACK = { soon: 48 << 20, later: 8 << 20 }
+const SOON_SECONDS = 20
 
 export function faults(f: Flooded, seconds: number): string[] {
   const found: string[] = []
@@ -15,7 +16,8 @@ export function faults(f: Flooded, seconds: number): string[] {
   if (!f.alive) found.push('it died')
   if (f.err !== '') found.push(`standard error: ${f.err}`)
   for (const [to, ms] of Object.entries(f.pings)) if (ms === undefined) found.push(`${to} does not answer afterwards`)
-  if (f.rssAfter > f.rssBefore * GROWTH + SLACK) found.push(`memory grew from ${f.rssBefore} to ${f.rssAfter}`)
+  const slack = seconds < SOON_SECONDS ? SLACK.soon : SLACK.later
+  if (f.rssAfter > f.rssBefore * GROWTH + slack) found.push(`memory grew from ${f.rssBefore} to ${f.rssAfter}`)
   if (f.lines > LINES.burst + LINES.rate * seconds) found.push(`it wrote ${f.lines} lines`)
   if (s === undefined || f.code !== 0) return [...found, `no summary, exit code ${f.code}`]
   const taken = s.received + s.queueOverflow

@@ -36,7 +36,7 @@ for (const role of ['host', 'gateway'] as const) {
       `icmp ${role}: ${f.sent.toLocaleString('en')} frames in ${seconds} s, ${f.rate.toLocaleString('en')} a second`,
       `  resident MiB: ${mib(f.rssBefore)} in the second quarter, ${mib(f.rssAfter)} in the last`,
       `  right after: ${pings.join(', ')}`,
-      `  wrote ${f.lines} lines, ${f.octets.toLocaleString('en')} octets`,
+      `  wrote ${f.lines} lines, ${f.octets.toLocaleString('en')} octets, ${s?.untold} events untold`,
       `  received ${s?.received}, no room for ${s?.queueOverflow}, answered ${s?.answered}, forwarded ${s?.forwarded}`,
       `  dropped ${JSON.stringify(s?.dropped)}`,
       `  malformed ${JSON.stringify(s?.malformed)}`,

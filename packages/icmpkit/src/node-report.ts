@@ -61,10 +61,12 @@ export interface NodeSummary {
   dropped: Readonly<Record<string, number>>
   /** Arrivals that the doors' receive queues had no room for. */
   queueOverflow: number
+  /** Events that were not told, too many at a time. */
+  untold: number
 }
 
 /** @param nameOf the port of an index */
-export function report(e: StackEvent, clock: Pick<Clock, 'wall'>, nameOf: (index: number) => string): NodeEvent {
+export function report(e: StackEvent, clock: Clock, nameOf: (index: number) => string): NodeEvent {
   const port = nameOf(e.port)
   const time = showTime(clock.wall(e.at))
   const text = (ip: Ip): string => showIp(ip, isLinkLocal(ip) ? port : undefined)
@@ -107,6 +109,7 @@ export function summarize(c: Counters, time: string, queueOverflow: number): Nod
     malformed: { ...c.malformed },
     dropped: { ...c.dropped },
     queueOverflow,
+    untold: c.untold,
   }
 }
 

@@ -52,6 +52,7 @@ export function summary(s: NodeSummary): string {
     ...named('malformed', s.malformed),
     ...named('dropped', s.dropped),
     ['lost by the receive queue', s.queueOverflow],
+    ['events not told, too many', s.untold],
   ]
   const shown = rows.filter(([name, n]) => n > 0 || name === 'received')
   const width = Math.max(...shown.map(([, n]) => String(n).length))

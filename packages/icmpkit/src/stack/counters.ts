@@ -91,6 +91,8 @@ export class Counters {
   delivered = 0
   /** Packets that this node began itself, errors and answers included. */
   originated = 0
+  /** Events that nobody was told of: there were too many. */
+  untold = 0
   /** ICMP errors sent, by name: `v4 unreachable 3`, `v6 packetTooBig 0`: kind and code. */
   readonly errorsSent: Record<string, number> = {}
   /** ICMP errors heard and believed, named alike. */

@@ -20,6 +20,7 @@ import type { Ip6Options } from './ip6/settings.ts'
 import { unlabel } from './label-stack.ts'
 import { Port, type PortConfig } from './port.ts'
 import { Timers } from './timers.ts'
+import { TokenBucket } from './token-bucket.ts'
 import { Transport } from './transport/transport.ts'
 
 export interface NodeConfig {
@@ -51,6 +52,7 @@ export class Node implements Machine<StackEvent> {
   readonly errorExtension: ErrorExtension
   readonly extendedEcho: ExtendedEchoResponder
   readonly #events: StackEvent[] = []
+  readonly #telling = new TokenBucket({ rate: 20, burst: 500 })
   #inbound: Inbound | undefined
   #closed = false
 
@@ -210,9 +212,14 @@ export class Node implements Machine<StackEvent> {
     return this.timers.next as Instant
   }
 
-  /** Tells; a reader that is far behind loses the newest, since the oldest explain the rest. */
+  /**
+   * Tells; a reader that is far behind loses the newest, since the oldest explain the rest. Of what strangers can bring
+   * about, so much is told and the rest counted: a flood of packets must not become a flood of lines.
+   */
   emit(e: StackEvent): void {
-    if (this.#events.length < MAX_EVENTS) this.#events.push(e)
+    const own = e.kind.startsWith('address') || e.kind === 'port'
+    if (this.#events.length < MAX_EVENTS && (own || this.#telling.take(e.at))) this.#events.push(e)
+    else this.counters.untold++
   }
 
   #fill(a: Arrival, port: Port): Inbound {
