@@ -2,7 +2,6 @@
 export { type Clock, type ClockSource, type Instant, showTime } from './clock.ts'
 export type { Arrival, Door, DoorLoss, DoorName, LocalDrop, Machine, Slot } from './door.ts'
 export {
-  type LabNodeEvent,
   type LabReady,
   type LabUp,
   type LabUpEvent,

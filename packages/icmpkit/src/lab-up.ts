@@ -2,16 +2,21 @@
  * A lab in real time, and the kernel as one of its nodes: any program of this machine (ping, mtr, a browser) then speaks to
  * the simulated network. Time in the lab is the time since it was brought up; chance still comes out of its seed.
  */
-import { type Instant, showTime } from './clock.ts'
+
+import { timeOf } from './lab/asker.ts'
 import { type Lab, type LabConfig, type LabNode, lab } from './lab/index.ts'
+import type { ScenarioOptions } from './lab/scenario.ts'
+import type { ChangeEvent, PacketEvent, StateEvent } from './lab/scenario-event.ts'
+import { changesOf, stateOf } from './lab/told.ts'
+import { capture, watchPackets } from './lab/trace.ts'
 import { Crossing } from './lab-crossing.ts'
 import { type KernelOptions, KernelSide } from './lab-kernel-side.ts'
-import { macText, type NodeEvent, report } from './node-report.ts'
+import { macText } from './node-report.ts'
 import * as os from './os/index.ts'
 import { drive, EventQueue, type Run } from './run.ts'
 import { showIp } from './wire/addr.ts'
 
-export interface LabUpOptions extends KernelOptions {
+export interface LabUpOptions extends KernelOptions, ScenarioOptions {
   /** The node that the kernel is: a host. Of a gateway's name: a host of its own is joined to it. The first host. */
   at?: string
   signal?: AbortSignal
@@ -37,9 +42,6 @@ export interface LabReady {
   notes: string[]
 }
 
-/** What a node tells: changes of state, as those of `host()` and `gateway()`. */
-export type LabNodeEvent = Exclude<NodeEvent, { kind: 'ready' } | { kind: 'summary' }> & { node: string }
-
 export interface LabUpSummary {
   kind: 'summary'
   /** How long it ran. */
@@ -55,7 +57,8 @@ export interface LabUpSummary {
   droppedEvents: number
 }
 
-export type LabUpEvent = LabReady | LabNodeEvent | LabUpSummary
+/** Between the first and the last: those of a scenario, their `time` since the lab was brought up. */
+export type LabUpEvent = LabReady | ChangeEvent | StateEvent | PacketEvent | LabUpSummary
 
 export interface LabUp extends Run<LabUpEvent, LabUpSummary> {
   /** The network: tap its links, change them; do not run it, time passes by itself. */
@@ -82,6 +85,7 @@ class Running implements LabUp {
   readonly lab: Lab
   readonly ready: Promise<LabReady>
   readonly done: Promise<LabUpSummary>
+  readonly #config: LabConfig
   readonly #node: LabNode
   readonly #options: LabUpOptions
   readonly #queue = new EventQueue<LabUpEvent>()
@@ -92,6 +96,7 @@ class Running implements LabUp {
 
   constructor(config: LabConfig, options: LabUpOptions) {
     const { network, at } = withKernel(config, options.at)
+    this.#config = network
     this.#options = options
     this.lab = lab({ epoch: this.#clock.wall(this.#clock.now()), ...network })
     this.#node = this.lab.node(at)
@@ -159,15 +164,24 @@ class Running implements LabUp {
       if (change.mtu !== undefined) port.room = change.mtu + this.#node.node.ports.get(port.lab)!.header
     })
     this.#crossing = crossing
-    const wall = { wall: (at: Instant) => BigInt(Math.round(at * 1e6)) }
-    // The lab's ports are named so, and to take a node in hand costs at each moment from then on.
-    const nameOf = (index: number) => `eth${index - 1}`
-    this.lab.watch((node, e) => crossing.tell({ ...report(e, wall, nameOf), node } as LabNodeEvent))
     const ready = this.#readyEvent(kernel)
     this.#settled.resolve(ready)
     this.#queue.push(ready)
+    const captured = this.#watch(crossing)
     const doors = kernel.ports.map((p) => p.door)
     await drive(crossing, doors, this.#clock, (e) => this.#queue.push(e), this.#over.signal)
+    captured?.end()
+  }
+
+  #watch(crossing: Crossing<LabUpEvent>): { end(): void } | undefined {
+    const { packets = 'befallen', states = true, pcap } = this.#options
+    const tell = (e: LabUpEvent) => crossing.tell(e)
+    if (packets !== 'none') watchPackets(this.lab, packets === 'all', tell)
+    // The lab's ports are named so; to take a node in hand would cost at each moment from then on.
+    if (states) this.lab.watch((node, e) => tell(stateOf(node, `eth${e.port - 1}`, e)))
+    const isNode = (name: string) => this.lab.kindOf(name) !== undefined
+    for (const c of this.#config.at ?? []) this.lab.at(c.time, () => changesOf(c, this.lab.now, isNode).forEach(tell))
+    return pcap === undefined ? undefined : capture(this.lab, pcap)
   }
 
   #readyEvent(kernel: KernelSide): LabReady {
@@ -225,10 +239,6 @@ function withKernel(config: LabConfig, at: string | undefined): { network: LabCo
   for (let n = 2; kinds.some(([other]) => other === own); n++) own = `kernel${n}`
   const nodes = { ...config.nodes, [own]: 'host' as const }
   return { network: { ...config, nodes, links: [...config.links, [own, name]] }, at: own }
-}
-
-function timeOf(at: Instant): string {
-  return showTime(BigInt(Math.round(at * 1e6)))
 }
 
 /** Hosts that `ready` names. */
