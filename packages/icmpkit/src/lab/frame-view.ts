@@ -83,6 +83,15 @@ export function isIcmpError(bytes: Uint8Array, ip: number, upper: number): boole
   return type === 3 || type === 4 || type === 5 || type === 11 || type === 12
 }
 
+/** The ICMP header of an echo request that is whole; -1 of anything else. */
+export function echoAt(bytes: Uint8Array, ip: number, end: number): number {
+  const upper = upperOf(bytes, ip, end, ECHO)
+  if (upper < 0 || !isIcmp(bytes, ip, end)) return -1
+  if (bytes[ip]! >>> 4 === 6) return bytes[upper] === icmp6.Type.echoRequest ? upper : -1
+  const more = (bytes[ip + 6]! & 0x20) !== 0
+  return bytes[upper] === icmp4.Type.echoRequest && !more ? upper : -1
+}
+
 function behindLabels(bytes: Uint8Array, at: number, end: number): number {
   for (let i = at; i + LABEL <= end; i += LABEL) if ((bytes[i + 2]! & 1) === 1) return i + LABEL
   return -1
@@ -90,6 +99,7 @@ function behindLabels(bytes: Uint8Array, at: number, end: number): number {
 
 const TYPE = 12
 const LABEL = 4
+const ECHO = 8
 const MLD_FIRST = 130
 const MLD_LAST = 132
 const ND_FIRST = 133

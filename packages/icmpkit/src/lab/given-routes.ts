@@ -4,10 +4,14 @@ import type { Route } from '../stack/route-table.ts'
 import { familyOf, type Ip, type Ip4, type Ip6, parseIp } from '../wire/addr.ts'
 import { type NodePlan, parsePrefix } from './topology.ts'
 
+type RoutePort = Pick<PortConfig, 'index' | 'name' | 'addresses'>
 type Given<A extends Ip> = Pick<Route<A>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port'>
 
 /** @throws TypeError that names the place of what cannot be used */
-export function givenRoutes(node: NodePlan, ports: readonly PortConfig[]): { ip4: Given<Ip4>[]; ip6: Given<Ip6>[] } {
+export function givenRoutes(
+  node: Pick<NodePlan, 'name' | 'routes'>,
+  ports: readonly RoutePort[],
+): { ip4: Given<Ip4>[]; ip6: Given<Ip6>[] } {
   const given: { ip4: Given<Ip4>[]; ip6: Given<Ip6>[] } = { ip4: [], ip6: [] }
   for (const [text, via] of Object.entries(node.routes ?? {})) {
     const where = `lab: nodes.${node.name}.routes`
@@ -24,7 +28,7 @@ export function givenRoutes(node: NodePlan, ports: readonly PortConfig[]): { ip4
 function hopOf(
   via: string,
   to: Ip,
-  ports: readonly PortConfig[],
+  ports: readonly RoutePort[],
   where: string,
 ): Pick<Given<Ip>, 'kind' | 'nextHop' | 'port'> {
   if (via === 'unreachable' || via === 'prohibit' || via === 'blackhole')
@@ -38,7 +42,7 @@ function hopOf(
   return { kind: 'unicast', nextHop, port: port.index }
 }
 
-function isOn(ip: Ip, port: PortConfig): boolean {
+function isOn(ip: Ip, port: RoutePort): boolean {
   return (port.addresses ?? []).some(({ address, prefixLength }) => {
     if (typeof address === 'bigint' && typeof ip === 'bigint')
       return (address ^ ip) >> BigInt(128 - prefixLength) === 0n

@@ -3,6 +3,8 @@ import type { Instant } from '../clock.ts'
 import type { Arrival, Slot } from '../door.ts'
 import type { StackEvent } from '../stack/event.ts'
 import { Node, type NodeConfig } from '../stack/node.ts'
+import type { Port } from '../stack/port.ts'
+import type { Behaviour } from './behaviour.ts'
 import type { EventHeap, Happening } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import { LabDoor } from './lab-door.ts'
@@ -18,6 +20,14 @@ export interface Shared {
   readonly clock: VirtualClock
   readonly pool: FlightPool
   event(node: string, e: StackEvent): void
+}
+
+/** Whoever stands at a node's ports in its stead; what it sends it injects. */
+export interface Stand {
+  /** What arrives at the port `index`, on loan until the call returns. */
+  receive(now: Instant, index: number, bytes: Uint8Array, at: number, end: number): void
+  /** Carrier or MTU of a port changed. */
+  changePort(now: Instant, index: number, change: { up?: boolean; mtu?: number }): void
 }
 
 interface Wire {
@@ -37,6 +47,9 @@ export class LabNode implements Happening {
   readonly #shared: Shared
   /** By port index - 1. */
   readonly #wires: Wire[] = []
+  #stand: Stand | undefined
+  #up = true
+  #behaviours: readonly Behaviour[] | undefined
 
   constructor(plan: NodePlan, config: NodeConfig, shared: Shared) {
     this.name = plan.name
@@ -52,6 +65,28 @@ export class LabNode implements Happening {
     this.#wires.push({ link, end: link.join(end) })
   }
 
+  /** What it does beside what a node of the stack does, in that order for what comes in; the other way round for what leaves. */
+  behave(behaviours: readonly Behaviour[]): void {
+    this.#behaviours = behaviours.length === 0 ? undefined : behaviours
+  }
+
+  /** Where the port leads. */
+  linkAt(index: number): Link {
+    return this.#wires[index - 1]!.link
+  }
+
+  get up(): boolean {
+    return this.#up
+  }
+
+  /** Down it neither receives nor sends and its timers wait, as if it hung; its links stay up. */
+  turn(now: Instant, up: boolean): void {
+    if (up === this.#up) return
+    this.#up = up
+    if (up) this.node.handleTimeout(now)
+    this.settle(now)
+  }
+
   start(now: Instant): void {
     this.node.start(now)
     this.settle(now)
@@ -62,9 +97,16 @@ export class LabNode implements Happening {
     return new LabDoor(this, this.#shared.clock, this.#shared.pool)
   }
 
+  /** From now on somebody else is this node: its own stack neither hears nor says anything any more. */
+  replace(now: Instant, stand: Stand): void {
+    this.#stand = stand
+    this.settle(now)
+  }
+
   /** Carrier or MTU of a port changed. */
   changePort(now: Instant, index: number, change: { up?: boolean; mtu?: number }): void {
     this.node.changePort(now, index, change)
+    this.#stand?.changePort(now, index, change)
     this.settle(now)
   }
 
@@ -84,14 +126,26 @@ export class LabNode implements Happening {
   settle(now: Instant): void {
     const { heap, slot } = this.#shared
     const { node } = this
+    if (!this.#up) {
+      for (const port of node.ports.values()) port.queue.clear()
+      heap.remove(this)
+      return
+    }
     for (const port of node.ports.values()) {
       if (port.queue.size === 0) continue
+      if (this.#stand !== undefined) {
+        port.queue.clear()
+        continue
+      }
       const wire = this.#wires[port.index - 1]!
       slot.port = port.index
-      while (node.pollTransmit(now, slot)) wire.link.send(now, wire.end, slot.bytes, slot.at, slot.end)
+      while (node.pollTransmit(now, slot)) {
+        if (this.#behaviours === undefined || this.#mayLeave(now, slot, port))
+          wire.link.send(now, wire.end, slot.bytes, slot.at, slot.end)
+      }
     }
     for (let e = node.pollEvent(); e !== undefined; e = node.pollEvent()) this.#shared.event(this.name, e)
-    const next = node.pollTimeout() ?? Number.POSITIVE_INFINITY
+    const next = (this.#stand === undefined ? node.pollTimeout() : undefined) ?? Number.POSITIVE_INFINITY
     if (next === Number.POSITIVE_INFINITY) heap.remove(this)
     else if (this.place < 0 || this.due !== next) heap.set(this, Math.max(next, now))
   }
@@ -99,6 +153,11 @@ export class LabNode implements Happening {
   #receive(now: Instant, flight: Flight, index: number): void {
     const a = this.#shared.arrival
     const port = this.node.ports.get(index)!
+    if (!this.#up) return
+    if (this.#stand !== undefined) {
+      this.#stand.receive(now, index, flight.bytes, 0, flight.end)
+      return
+    }
     a.bytes = flight.bytes
     a.at = 0
     a.end = flight.end
@@ -106,8 +165,34 @@ export class LabNode implements Happening {
     a.link = port.medium === 'ip' ? 'host' : linkOf(flight.bytes, port.mac)
     a.stamp = now
     a.port = index
-    if (this.node.handlePacket(now, a)) this.inject(now, index, a.bytes, a.at, a.end)
+    if (this.#behaviours === undefined) {
+      if (this.node.handlePacket(now, a)) this.inject(now, index, a.bytes, a.at, a.end)
+    } else if (this.#mayCome(now, a, port) && this.node.handlePacket(now, a)) this.#answer(now, a, port)
     this.settle(now)
+  }
+
+  #mayCome(now: Instant, a: Arrival, port: Port): boolean {
+    if (!port.up || a.link === 'other') return true
+    for (const b of this.#behaviours!) if (b.comes !== undefined && !b.comes(now, a, port)) return false
+    a.length = a.end - a.at
+    return true
+  }
+
+  #mayLeave(now: Instant, s: Slot, port: Port): boolean {
+    const all = this.#behaviours!
+    for (let i = all.length - 1; i >= 0; i--) {
+      const b = all[i]!
+      if (b.leaves !== undefined && !b.leaves(now, s, port)) return false
+    }
+    return true
+  }
+
+  /** What was answered in place: in the slot there is room for what a behaviour puts in front. */
+  #answer(now: Instant, a: Arrival, port: Port): void {
+    const { slot } = this.#shared
+    slot.bytes.set(a.bytes.subarray(a.at, a.end), slot.at)
+    slot.end = slot.at + a.end - a.at
+    if (this.#mayLeave(now, slot, port)) this.inject(now, port.index, slot.bytes, slot.at, slot.end)
   }
 }
 

@@ -7,8 +7,11 @@ import type { StackEvent } from '../stack/event.ts'
 import type { NodeConfig } from '../stack/node.ts'
 import type { PortConfig } from '../stack/port.ts'
 import type { Ip4, Ip6 } from '../wire/addr.ts'
+import { Tunnels } from './behaviour-tunnel.ts'
+import { behavioursOf } from './behaviours.ts'
 import { FlightPool } from './flight.ts'
 import { givenRoutes } from './given-routes.ts'
+import { happen, readRoutes } from './happen.ts'
 import { LabNode, type Shared } from './lab-node.ts'
 import { portsOf } from './layout.ts'
 import { Link, type Passing } from './link.ts'
@@ -33,6 +36,9 @@ export class Lab {
   /** Nodes that somebody has in hand, and may have asked to send since the last event. */
   readonly #held = new Set<LabNode>()
   readonly #routes: MadeRoutes
+  /** By index of the node: it forwards now. */
+  readonly #gateways: boolean[]
+  readonly #tunnels: Tunnels
   readonly #watchers: ((node: string, e: StackEvent) => void)[] = []
 
   /** @throws TypeError that names the place of what cannot be used */
@@ -54,8 +60,18 @@ export class Lab {
     const links = plan.links.map((l, i) => new Link(l, this.#time.heap, pool, new Random(seed, 2 * i + 1)))
     for (const l of links) this.#links.set(l.name, l)
     const { ports, ends } = portsOf(plan)
+    for (const c of plan.changes) {
+      for (const [name, routes] of Object.entries(c.routes ?? {}))
+        readRoutes(
+          name,
+          routes,
+          ports[plan.nodes.findIndex((n) => n.name === name)]!.map((p) => p.port),
+        )
+    }
     const routed: RouteLink[] = links.map((l, i) => ({ isUp: () => l.up, ends: ends[i]! }))
-    const gateways = plan.nodes.map((n) => n.kind === 'gateway')
+    const gateways = plan.nodes.map((n) => n.kind === 'gateway' && n.up !== false)
+    this.#gateways = gateways
+    this.#tunnels = new Tunnels(plan)
     this.#routes = new MadeRoutes(routed, gateways)
     const probes = config.probe === true ? {} : AT_ONCE
     for (const [i, n] of plan.nodes.entries()) {
@@ -68,18 +84,27 @@ export class Lab {
       )
       const node = new LabNode(n, config, shared)
       for (const p of ports[i]!) node.plug(p.port.index, links[p.link]!)
-      if (n.makeRoutes !== false && gateways[i]) {
+      if (n.makeRoutes !== false && n.kind === 'gateway') {
         node.node.ip4.routes.made = this.#routes.of<Ip4>(i, 4)
         node.node.ip6.routes.made = this.#routes.of<Ip6>(i, 6)
       }
       this.#nodes.set(n.name, node)
+      const labels = this.#tunnels.of(n.name, (name) => this.#nodes.get(name)!)
+      if (n.behaviours !== undefined || labels !== undefined) node.behave(behavioursOf(n, node, labels))
     }
+    for (const n of plan.nodes) if (n.up === false) this.#nodes.get(n.name)!.turn(this.now, false)
     for (const n of this.#nodes.values()) n.start(this.now)
+    for (const c of plan.changes) this.at(c.time, () => happen(this, c))
   }
 
   /** Virtual milliseconds since the start. */
   get now(): Instant {
     return this.#time.now
+  }
+
+  /** When the next thing happens; Infinity where nothing will. */
+  get next(): Instant {
+    return this.#time.heap.next as Instant
   }
 
   /** @throws TypeError where there is none of that name */
@@ -88,6 +113,20 @@ export class Lab {
     if (found === undefined) throw new TypeError(`lab: there is no node '${name}'`)
     this.#held.add(found)
     return found
+  }
+
+  /** Is there a node of that name? */
+  has(node: string): boolean {
+    return this.#nodes.has(node)
+  }
+
+  /** How many nodes it has. */
+  get size(): number {
+    return this.#nodes.size
+  }
+
+  kindOf(node: string): 'host' | 'gateway' | undefined {
+    return this.#nodes.get(node)?.kind
   }
 
   get nodes(): readonly LabNode[] {
@@ -129,6 +168,15 @@ export class Lab {
     for (const e of l.ends) this.node(e.node).changePort(this.now, e.port.index, change)
   }
 
+  /** A node goes down, which hangs then (its links stay up, its state stays), or comes up. Gateways find ways around it. */
+  turn(node: string, to: 'up' | 'down'): void {
+    const n = this.node(node)
+    n.turn(this.now, to === 'up')
+    if (n.kind !== 'gateway') return
+    this.#gateways[[...this.#nodes.keys()].indexOf(node)] = to === 'up'
+    this.#reroute()
+  }
+
   /** Shows every packet that enters the link, and what becomes of it. Bytes are on loan. */
   tap(link: string, see: (p: Passing) => void): void {
     this.link(link).taps.push(see)
@@ -156,6 +204,8 @@ export class Lab {
   ): NodeConfig {
     const offset = BigInt(Math.round((n.clockOffset ?? 0) * 1e6))
     const routes = givenRoutes(n, ports)
+    const { rateLimit } = n.behaviours ?? {}
+    const limit = rateLimit === undefined ? undefined : { rate: rateLimit.rate, burst: rateLimit.burst ?? 1 }
     const made = n.kind === 'host' && n.makeRoutes !== false ? this.#routes : undefined
     const default4 = made?.defaultOf<Ip4>(index, 4)
     const default6 = made?.defaultOf<Ip6>(index, 6)
@@ -164,15 +214,21 @@ export class Lab {
       ports,
       random: () => random.fraction(),
       wall: (at: Instant) => this.clock.wall(at) + offset,
-      ...(n.errorExtensions === undefined ? {} : { errorExtensions: n.errorExtensions }),
+      ...(this.#tunnels.has(n.name)
+        ? { errorExtensions: this.#tunnels.extensions(n.errorExtensions) }
+        : n.errorExtensions === undefined
+          ? {}
+          : { errorExtensions: n.errorExtensions }),
       ...(n.extendedEcho === undefined ? {} : { extendedEcho: n.extendedEcho }),
       ip4: {
         ...probes.ip4,
+        ...(limit === undefined ? {} : { errorLimit: limit, errorLimitPerSource: limit }),
         ...n.ip4,
         routes: [...(n.ip4?.routes ?? []), ...routes.ip4, ...(default4 === undefined ? [] : [default4])],
       },
       ip6: {
         ...probes.ip6,
+        ...(limit === undefined ? {} : { errorLimit: limit }),
         ...n.ip6,
         routes: [...(n.ip6?.routes ?? []), ...routes.ip6, ...(default6 === undefined ? [] : [default6])],
       },

@@ -14,6 +14,7 @@ export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: RouteEnd[][
   const indexes = new Map<string, number>(plan.nodes.map((n, i) => [n.name, i]))
   const ports: PlannedPort[][] = plan.nodes.map(() => [])
   const ends: RouteEnd[][] = []
+  const inTunnel = new Set<string>(plan.tunnels.flatMap((t) => t.path))
   let made = 0
   for (const [link, l] of plan.links.entries()) {
     ends[link] = l.ends.map((end) => {
@@ -30,6 +31,7 @@ export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: RouteEnd[][
         mtu: l.mtu,
         addresses: end.addresses,
         up: l.up ?? true,
+        ...(inTunnel.has(end.node) ? { mpls: true } : {}),
       }
       own.push({ port, link })
       return { node, port }

@@ -23,10 +23,13 @@ export interface RouteLink {
 interface Step {
   out: RouteEnd
   next: RouteEnd
+  /** Another way that is as short. */
+  also: Step | undefined
 }
 
 export class MadeRoutes {
   readonly #links: readonly RouteLink[]
+  /** Asked anew after each `changed`: a gateway that is down is none. */
   readonly #gateways: readonly boolean[]
   /** Links of each node. */
   readonly #of: number[][] = []
@@ -52,7 +55,7 @@ export class MadeRoutes {
     }
   }
 
-  /** A link went up or down. */
+  /** A link or a gateway went up or down. */
   changed(): void {
     this.#steps.clear()
     this.#generation++
@@ -72,7 +75,11 @@ export class MadeRoutes {
       }
       if (kept.has(found.port)) return kept.get(found.port)
       const step = this.#towards(this.#prefixes[found.port]!.link)[node]
-      const routes = step === undefined ? undefined : [route(found, step)]
+      let routes: Route<A>[] | undefined
+      for (let s = step; s !== undefined; s = s.also) {
+        routes ??= []
+        routes.push(route(found, s))
+      }
       kept.set(found.port, routes)
       return routes
     }
@@ -88,7 +95,7 @@ export class MadeRoutes {
       )
       if (next === undefined) continue
       const any = (family === 4 ? 0 : 0n) as A
-      return route({ prefix: any, prefixLength: 0 }, { out, next })
+      return route({ prefix: any, prefixLength: 0 }, { out, next, also: undefined })
     }
     return undefined
   }
@@ -113,12 +120,13 @@ export class MadeRoutes {
     return routes?.some((r) => r.prefixLength === length && this.#prefixes[r.port]!.link === link) ?? false
   }
 
-  /** Breadth first from the link outwards, over gateways; of equal ways the first in the order of the data. */
+  /** Breadth first from the link outwards, over gateways; equal ways in the order of the data. */
   #towards(link: number): (Step | undefined)[] {
     let steps = this.#steps.get(link)
     if (steps !== undefined) return steps
     steps = []
     const seen = new Uint8Array(this.#gateways.length)
+    const hops = new Int32Array(this.#gateways.length)
     const queue: number[] = []
     for (const e of this.#links[link]!.ends) {
       if (!this.#gateways[e.node] || seen[e.node] === 1) continue
@@ -131,10 +139,18 @@ export class MadeRoutes {
         if (!this.#links[l]!.isUp()) continue
         const next = ends.find((e) => e.node === queue[i])!
         for (const out of ends) {
-          if (!this.#gateways[out.node] || seen[out.node] === 1) continue
-          seen[out.node] = 1
-          steps[out.node] = { out, next }
-          queue.push(out.node)
+          if (!this.#gateways[out.node]) continue
+          const far = hops[queue[i]!]! + 1
+          if (seen[out.node] === 0) {
+            seen[out.node] = 1
+            hops[out.node] = far
+            steps[out.node] = { out, next, also: undefined }
+            queue.push(out.node)
+          } else if (hops[out.node] === far) {
+            let last = steps[out.node]!
+            while (last.also !== undefined) last = last.also
+            last.also = { out, next, also: undefined }
+          }
         }
       }
     }

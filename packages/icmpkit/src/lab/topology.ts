@@ -5,6 +5,7 @@
 import type { NodeConfig } from '../stack/node.ts'
 import type { PortAddress } from '../stack/port.ts'
 import { type Ip, type Ip4, type Ip6, parseIp } from '../wire/addr.ts'
+import { checkChanges, checkTunnels } from './plan-check.ts'
 
 /** A network; the same data and seed give the same packets at the same moments on every machine. */
 export interface LabConfig {
@@ -172,6 +173,8 @@ export interface LinkPlan extends LinkData {
 export interface Plan {
   nodes: NodePlan[]
   links: LinkPlan[]
+  tunnels: readonly TunnelData[]
+  changes: readonly ChangeData[]
 }
 
 /** @throws TypeError that names the place of what cannot be used */
@@ -192,7 +195,9 @@ export function planOf(config: LabConfig): Plan {
     if (named.has(l.name)) throw new TypeError(`lab: links[${i}]: a second link is called '${l.name}': give it a name`)
     named.add(l.name)
   }
-  return { nodes, links }
+  checkTunnels(config.tunnels ?? [], nodes, links)
+  checkChanges(config.at ?? [], known, links)
+  return { nodes, links, tunnels: config.tunnels ?? [], changes: config.at ?? [] }
 }
 
 function linkPlan(spec: readonly (string | LinkData)[], index: number, known: ReadonlySet<string>): LinkPlan {

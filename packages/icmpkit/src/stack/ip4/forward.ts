@@ -22,6 +22,8 @@ import { GATEWAY4_DEFAULTS, type Gateway4Settings } from './gateway-settings.ts'
 import { TransitOptions } from './transit-options.ts'
 
 export class Forwarder4 {
+  /** Of routes that cost the same as the best, the one for this packet; decisions are then not remembered. None: the best. */
+  choose: ((d: Inbound, best: Route<Ip4>, dst: Ip4) => Route<Ip4>) | undefined
   readonly #node: Node
   #settings: Gateway4Settings
   #filter: Filter
@@ -139,7 +141,8 @@ export class Forwarder4 {
   #route(now: Instant, d: Inbound, h: ip4.Header, dst: Ip4, routed: boolean): boolean {
     const { counters, ip4: layer, ports } = this.#node
     const o = this.#options
-    const route = layer.routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
+    const best = layer.routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
+    const route = best === undefined || this.choose === undefined ? best : this.choose(d, best, dst)
     const out = route === undefined ? undefined : ports.get(route.port)
     if (route === undefined || route.kind !== 'unicast' || out === undefined) {
       return this.#noRoute(now, d, route, routed)
@@ -193,7 +196,7 @@ export class Forwarder4 {
     if (broadcast) out.transmit(bytes, at, at + h.length, EtherType.ip4, LINK_BROADCAST)
     else if (this.#isTooBig(h.length, out)) layer.transmit(now, out, nextHop, bytes, at, at + h.length)
     else {
-      if (!o.any && out !== d.port) this.#learn(h, d.port, out, nextHop)
+      if (!o.any && out !== d.port && this.choose === undefined) this.#learn(h, d.port, out, nextHop)
       layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
     }
   }

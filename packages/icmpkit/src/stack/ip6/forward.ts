@@ -22,6 +22,8 @@ import type { Ip6Settings } from './settings.ts'
 import { TransitHeaders6 } from './transit-headers.ts'
 
 export class Forwarder6 {
+  /** Of routes that cost the same as the best, the one for this packet; decisions are then not remembered. None: the best. */
+  choose: ((d: Inbound, best: Route<Ip6>, dst: Ip6) => Route<Ip6>) | undefined
   readonly #node: Node
   readonly #settings: Ip6Settings
   readonly #headers: TransitHeaders6
@@ -92,9 +94,10 @@ export class Forwarder6 {
     const { counters, ports, ip6: layer } = this.#node
     const { bytes, at } = d
     const cached = this.#cache.find(bytes, at + DST, layer.routes.version)
-    if (cached >= 0 && this.#cache.portAt(cached).up) return cached
+    if (cached >= 0 && this.choose === undefined && this.#cache.portAt(cached).up) return cached
     const dst = readIp6(bytes, at + DST)
-    const route = layer.routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
+    const best = layer.routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
+    const route = best === undefined || this.choose === undefined ? best : this.choose(d, best, dst)
     const out = route === undefined ? undefined : ports.get(route.port)
     if (multicast && (out === undefined || out === d.port || route!.prefix >> 120n !== 0xffn)) {
       counters.drop('multicast')

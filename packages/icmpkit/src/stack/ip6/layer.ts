@@ -99,7 +99,7 @@ export class Ip6Layer {
   redirects: Redirects6 | undefined
   readonly #node: Node
   readonly #in: Input6
-  readonly #forwarder: Forwarder6
+  readonly forward: Forwarder6
   readonly #echo: Echo6
   readonly #output: Output6
   readonly #sources: Sources6
@@ -120,10 +120,10 @@ export class Ip6Layer {
     this.errors = new Errors6(node, this.settings)
     this.icmp = new Icmp6(node)
     this.pathMtu = new PathMtu6(node, this.settings)
-    this.#forwarder = new Forwarder6(node, this.settings)
+    this.forward = new Forwarder6(node, this.settings)
     this.#echo = new Echo6(node)
     this.reassembly = new Reassembly6(node, this.settings)
-    this.#in = new Input6(node, this.settings, this.#forwarder, this.#echo)
+    this.#in = new Input6(node, this.settings, this.forward, this.#echo)
     this.#output = new Output6(node, this, this.#in)
     this.#sources = new Sources6(node, this)
     this.nd = new NeighbourDiscovery(node, this)
@@ -147,7 +147,7 @@ export class Ip6Layer {
   /** Carrier, MTU or link-layer address of the port changed. */
   changed(now: Instant, port: Port): void {
     this.#echo.wayBack.forget()
-    this.#forwarder.forget()
+    this.forward.forget()
     if (this.settings.enabled) this.nd.changed(now, port)
   }
 
@@ -160,7 +160,7 @@ export class Ip6Layer {
     this.nd.check(settings.advertise ?? [])
     Object.assign(this.settings, withDefaults(settings))
     this.errors.forget()
-    this.#forwarder.forget()
+    this.forward.forget()
     this.routes.remove((r) => r.origin === 'static')
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     for (const { index, addresses = [] } of ports) {

@@ -1,0 +1,167 @@
+/**
+ * A NAT with one outside address, IPv4 (RFC 3022): UDP, TCP and ICMP queries with a port or identifier of its own, kept
+ * where it is free, the same for every destination and open to all of them (endpoint-independent mapping and filtering,
+ * RFC 4787 §4.1, §5); errors with what they quote (RFC 5508 §4).
+ *
+ * Left out: hairpinning, application gateways, the states of TCP. IPv6 passes as it is.
+ */
+import type { Instant } from '../clock.ts'
+import type { Port } from '../stack/port.ts'
+import { type Ip4, readIp4 } from '../wire/addr.ts'
+import { u16 } from '../wire/octets.ts'
+import type { Behaviour, Packet } from './behaviour.ts'
+import { endOf, ipAt, isIcmpError, upperOf } from './frame-view.ts'
+import type { LabNode } from './lab-node.ts'
+import { resum, rewrite, type Which } from './nat-rewrite.ts'
+import { type Mapping, NatTable, type Protocol } from './nat-table.ts'
+import type { NatData } from './topology.ts'
+
+export class Nat implements Behaviour {
+  readonly table: NatTable
+  readonly #at: LabNode
+  readonly #outside: Port
+  readonly #address: Ip4
+
+  constructor(data: NatData, at: LabNode, where: string) {
+    this.#at = at
+    const ports = [...at.node.ports.values()]
+    const outside = ports.find((p) => p.name === data.outside || at.linkAt(p.index).name === data.outside)
+    if (outside === undefined) throw new TypeError(`${where}.outside: '${data.outside}' is no port or link of it`)
+    const address = outside.addresses.map((a) => a.address).find((a) => typeof a === 'number')
+    if (address === undefined) throw new TypeError(`${where}.outside: '${data.outside}' has no IPv4 address`)
+    this.#outside = outside
+    this.#address = address
+    this.table = new NatTable(data, at.node.random)
+  }
+
+  /** From outside, to the outside address: to whom it is mapped; else it is for this node. */
+  comes(now: Instant, { bytes, at, end: last }: Packet, port: Port): boolean {
+    if (port !== this.#outside) return true
+    const ip = ipAt(port.medium, bytes, at, last)
+    if (ip < 0 || bytes[ip]! >>> 4 !== 4 || readIp4(bytes, ip + DST) !== this.#address) return true
+    const end = endOf(bytes, ip, last)
+    const inside = this.#insideOf(now, bytes, ip, end)
+    if (inside === undefined) return true
+    rewrite(bytes, ip, end, 'dst', inside.address, inside.port)
+    return true
+  }
+
+  /** To the outside, from somebody inside: with the outside address from now on. */
+  leaves(now: Instant, { bytes, at, end: last }: Packet, port: Port): boolean {
+    if (port !== this.#outside) return true
+    const ip = ipAt(port.medium, bytes, at, last)
+    if (ip < 0 || bytes[ip]! >>> 4 !== 4) return true
+    const end = endOf(bytes, ip, last)
+    const own = this.#at.node.ip4.isMine(readIp4(bytes, ip + SRC))
+    const icmp = bytes[ip + PROTOCOL] === ICMP ? upperOf(bytes, ip, end, 8) : -1
+    if (icmp >= 0 && isIcmpError(bytes, ip, icmp)) return this.#errorLeaves(now, bytes, ip, icmp, end, own)
+    if (own) return true
+    const { counters } = this.#at.node
+    const src = readIp4(bytes, ip + SRC)
+    if (isLater(bytes, ip)) {
+      rewrite(bytes, ip, end, 'src', this.#address, undefined)
+      return true
+    }
+    const protocol = protocolAt(bytes, ip)
+    if (protocol === undefined) return counters.drop('no-protocol')
+    const from = portAt(bytes, ip, end, protocol, 'src')
+    // An answer or a half of a header: nobody outside has asked anybody in here.
+    if (from < 0) return counters.drop('unsolicited')
+    const mapping = this.table.outward(now, protocol, src, from)
+    if (mapping === undefined) return counters.drop('table-full')
+    rewrite(bytes, ip, end, 'src', this.#address, mapping.outside)
+    return true
+  }
+
+  /** Of somebody inside or of this node, about what came from outside: what it quotes had the outside address. */
+  #errorLeaves(now: Instant, bytes: Uint8Array, ip: number, icmp: number, end: number, own: boolean): boolean {
+    const quoted = icmp + 8
+    const to = quoteOf(bytes, quoted, end, 'dst')
+    const mapping = to === undefined ? undefined : this.table.known(now, to.protocol, to.address, to.port)
+    if (mapping !== undefined) {
+      rewrite(bytes, icmp + 8, end, 'dst', this.#address, mapping.outside)
+      resum(bytes, icmp, end)
+    } else if (!own) return this.#at.node.counters.drop('unsolicited')
+    if (!own) rewrite(bytes, ip, end, 'src', this.#address, undefined)
+    return true
+  }
+
+  #insideOf(now: Instant, bytes: Uint8Array, ip: number, end: number): { address: Ip4; port?: number } | undefined {
+    const protocol = protocolAt(bytes, ip)
+    if (protocol === undefined) return undefined
+    const remote = readIp4(bytes, ip + SRC)
+    const id = u16(bytes, ip + ID)
+    if (isLater(bytes, ip)) {
+      const first = this.table.fragmentOf(remote, id, protocol)
+      return first === undefined ? undefined : { address: first.inside }
+    }
+    const icmp = protocol === ICMP ? upperOf(bytes, ip, end, 8) : -1
+    if (icmp >= 0 && isIcmpError(bytes, ip, icmp)) return this.#errorComes(now, bytes, icmp, end)
+    const port = portAt(bytes, ip, end, protocol, 'dst')
+    const mapping = port < 0 ? undefined : this.table.inward(now, protocol, port)
+    if (mapping === undefined) return undefined
+    if ((bytes[ip + FLAGS]! & MORE) !== 0) this.table.noteFragment(remote, id, protocol, mapping)
+    return { address: mapping.inside, port: mapping.port }
+  }
+
+  /** About what somebody inside sent: what it quotes is put back to what that was. */
+  #errorComes(now: Instant, bytes: Uint8Array, icmp: number, end: number): { address: Ip4 } | undefined {
+    const from = quoteOf(bytes, icmp + 8, end, 'src')
+    if (from === undefined || from.address !== this.#address) return undefined
+    const mapping: Mapping | undefined = this.table.inward(now, from.protocol, from.port, false)
+    if (mapping === undefined) return undefined
+    rewrite(bytes, icmp + 8, end, 'src', mapping.inside, mapping.port)
+    resum(bytes, icmp, end)
+    return { address: mapping.inside }
+  }
+}
+
+/** The port or identifier on that side of the packet; -1 where it has none, or is an ICMP message of the other direction. */
+function portAt(bytes: Uint8Array, ip: number, end: number, protocol: Protocol, which: Which): number {
+  const upper = upperOf(bytes, ip, end, 8)
+  if (upper < 0) return -1
+  if (protocol !== ICMP) return u16(bytes, upper + (which === 'src' ? 0 : 2))
+  const types = which === 'src' ? QUERIES : REPLIES
+  return types.has(bytes[upper]!) ? u16(bytes, upper + 4) : -1
+}
+
+/** Who sent, or was to get, the datagram that an error quotes. */
+function quoteOf(
+  bytes: Uint8Array,
+  ip: number,
+  end: number,
+  which: Which,
+): { protocol: Protocol; address: Ip4; port: number } | undefined {
+  if (end - ip < 28 || bytes[ip]! >>> 4 !== 4) return undefined
+  const protocol = protocolAt(bytes, ip)
+  if (protocol === undefined || isLater(bytes, ip)) return undefined
+  const upper = ip + ((bytes[ip]! & 15) << 2)
+  if (end - upper < 8) return undefined
+  // Of ICMP one identifier serves both sides; who asked has it mapped.
+  const isQuery = QUERIES.has(bytes[upper]!)
+  if (protocol === ICMP && isQuery !== (which === 'src')) return undefined
+  const port = protocol === ICMP ? u16(bytes, upper + 4) : u16(bytes, upper + (which === 'src' ? 0 : 2))
+  return { protocol, address: readIp4(bytes, ip + (which === 'src' ? SRC : DST)), port }
+}
+
+function protocolAt(bytes: Uint8Array, ip: number): Protocol | undefined {
+  const protocol = bytes[ip + PROTOCOL]
+  return protocol === ICMP || protocol === TCP || protocol === UDP ? protocol : undefined
+}
+
+function isLater(bytes: Uint8Array, ip: number): boolean {
+  return (u16(bytes, ip + FLAGS) & 0x1fff) !== 0
+}
+
+const ID = 4
+const FLAGS = 6
+const MORE = 0x20
+const PROTOCOL = 9
+const SRC = 12
+const DST = 16
+const ICMP = 1
+const TCP = 6
+const UDP = 17
+/** Echo, timestamp, information, address mask. */
+const QUERIES: ReadonlySet<number> = new Set([8, 13, 15, 17])
+const REPLIES: ReadonlySet<number> = new Set([0, 14, 16, 18])
