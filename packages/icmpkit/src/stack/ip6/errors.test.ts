@@ -412,3 +412,32 @@ describe('how many (RFC 4443 §2.4(f))', () => {
     expect(hex(out[0]!.bytes.slice(8))).toBe(hex(p.slice(8)))
   })
 })
+
+describe('what an error would be about is found behind headers in disorder', () => {
+  const ABOUT_ERROR = icmp(O, '01 04 0000 00000000')
+  const HEADERS: [string, number, string, number][] = [
+    ['hop-by-hop options behind a fragment header', 44, '00 00 0000 00000007 3a 00 de 04 00000000', 1],
+    ['an authentication header that is too short', 44, '33 00 0000 00000007 3a 00 0000 00000000', 1],
+    ['a routing header with segments left', 43, '3a 00 63 01 00000000', 0],
+  ]
+  test.each(HEADERS)('no error about an error behind %s (RFC 4443 §2.4(e.1))', (_, first, headers, code) => {
+    const n = host()
+    expect(n.give(packet(O, first, headers, ABOUT_ERROR))).toEqual([])
+    expect(n.node.counters.suppressed).toEqual({ 'about-an-error': 1 })
+    const [e] = n.give(packet(O, first, headers, echo(O)))
+    expect(told(e!)).toMatchObject({ type: 4, code })
+  })
+
+  test('no error about an ICMPv6 message whose type is not there: it may have been an error (RFC 4443 §2.4(e.1))', () => {
+    const n = host()
+    expect(n.give(packet(O, 60, '3a 00 9e 04 00000000'))).toEqual([])
+    expect(n.node.counters.suppressed).toEqual({ 'about-an-error': 1 })
+  })
+
+  test('hop-by-hop options behind a first fragment header are an unrecognized next header, once all is there (RFC 8200 §4.1)', () => {
+    const n = host()
+    expect(n.give(packet(O, 44, '00 00 0001 00000007 3a 00 01 04 00000000'))).toEqual([])
+    const [e] = n.give(packet(O, 44, '00 00 0008 00000007', echo(O)))
+    expect(told(e!)).toMatchObject({ type: 4, code: 1, word: 6 })
+  })
+})

@@ -14,6 +14,7 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import type { Ip6Settings } from './settings.ts'
+import { icmpType, UNSEEN } from './upper-header.ts'
 
 export type Fault6 =
   /** `pointer` for code 8: the first octet beyond the limit (RFC 8883 §3.1). */
@@ -48,12 +49,9 @@ export class Errors6 {
       if (d.link === 'broadcast' || d.link === 'multicast') return counters.suppress('link-broadcast')
     }
     const end = Math.min(d.end, at + ip6.HEADER + u16(bytes, at + PAYLOAD_LENGTH))
-    const upper = ip6.skip(bytes, at, end)
-    if (upper >= 0 && ip6.upperProtocol(upper) === icmp6.PROTOCOL && !ip6.upperIsLater(upper)) {
-      const type = at + ip6.upperAt(upper)
-      if (type < end && icmp6.isError(bytes[type]!)) return counters.suppress('about-an-error')
-      if (type < end && bytes[type] === icmp6.Type.redirect) return counters.suppress('about-a-redirect')
-    }
+    const type = icmpType(bytes, at, end)
+    if (type === UNSEEN || (type >= 0 && icmp6.isError(type))) return counters.suppress('about-an-error')
+    if (type === icmp6.Type.redirect) return counters.suppress('about-a-redirect')
     // Before anything is looked up: a flood costs little once its share is spent.
     if (!this.#bucket(d.port.index).take(now)) return counters.suppress('rate-limit')
     const to = readIp6(bytes, at + SRC)

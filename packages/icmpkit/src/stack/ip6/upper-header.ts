@@ -3,7 +3,8 @@
  * aggregate headers (RFC 8883 §3.2).
  */
 import * as ip6 from '../../wire/ip6.ts'
-import { isExtension } from '../../wire/ip6-extension.ts'
+import { isExtension, lengthAt, Type } from '../../wire/ip6-extension.ts'
+import { u16 } from '../../wire/octets.ts'
 
 /** Octets of the upper-layer header at `at`; of those protocols that are not known one is enough to name them. */
 export function upperHeaderOctets(protocol: number, bytes: Uint8Array, at: number, end: number): number {
@@ -26,9 +27,37 @@ export function hasWholeChain(bytes: Uint8Array, at: number, end: number): boole
   if (skipped < 0) return false
   const upper = at + ip6.upperAt(skipped)
   const protocol = ip6.upperProtocol(skipped)
-  return !isExtension(protocol) && upper + upperHeaderOctets(protocol, bytes, upper, end) <= end
+  // Hop-by-hop options that are not the first header are no header that anybody knows (RFC 8200 §4.1).
+  const isUpper = !isExtension(protocol) || (protocol === Type.hopByHop && upper > at + ip6.HEADER)
+  return isUpper && upper + upperHeaderOctets(protocol, bytes, upper, end) <= end
 }
 
+/**
+ * Type of the ICMPv6 message in the packet at `at…end`; -1: it carries none, or a later piece of one; UNSEEN: one whose type
+ * is cut off (of a fragment -1: RFC 7112 §5 has those told of). Goes past headers that are out of place or that no rule
+ * allows: what is behind them may be an error all the same, and no error answers an error (RFC 4443 §2.4(e.1)).
+ */
+export function icmpType(bytes: Uint8Array, at: number, end: number): number {
+  let protocol = bytes[at + NEXT_HEADER]!
+  let i = at + ip6.HEADER
+  let fragment = false
+  while (isExtension(protocol) && end - i >= 8) {
+    if (protocol === Type.fragment) {
+      if ((u16(bytes, i + 2) & 0xfff8) !== 0) return -1
+      fragment = true
+    }
+    const length = lengthAt(protocol, bytes, i)
+    protocol = bytes[i]!
+    i += length
+  }
+  // A header that runs past the end has nothing behind it.
+  if (protocol !== ICMP6 || i > end) return -1
+  return i < end ? bytes[i]! : fragment ? -1 : UNSEEN
+}
+
+export const UNSEEN = -2
+
+const NEXT_HEADER = 6
 const TCP = 6
 const UDP = 17
 const ICMP6 = 58
