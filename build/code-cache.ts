@@ -14,6 +14,7 @@ const RUNS: readonly (readonly string[])[] = [
   ['decode', '0800f7fd00010001'],
   ['host', '--help'],
   ['gateway', '--help'],
+  ['lab', '--help'],
   ['demo', '--help'],
   ['all', '--help'],
 ]

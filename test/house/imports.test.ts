@@ -10,7 +10,7 @@ const LAYERS: Record<string, readonly string[]> = {
   probe: ['wire', 'seam'],
   notice: ['wire', 'seam'],
   listen: ['wire', 'seam'],
-  lab: ['wire', 'seam', 'stack'],
+  lab: ['wire', 'seam', 'stack', 'probe'],
   os: ['wire', 'seam'],
   top: ['wire', 'seam', 'stack', 'probe', 'notice', 'listen', 'lab', 'os', 'top'],
 }

@@ -13,7 +13,7 @@ const { Script } = process.getBuiltinModule('vm')
 
 const directory = `${import.meta.dirname}/../dist/cli`
 const name = process.argv[2]
-const filename = `${directory}/${['ping', 'send', 'decode', 'host', 'gateway', 'demo'].includes(name) ? name : 'all'}.js`
+const filename = `${directory}/${['ping', 'send', 'decode', 'host', 'gateway', 'lab', 'demo'].includes(name) ? name : 'all'}.js`
 const script = new Script(readFileSync(filename, 'utf8'), { filename, cachedData: compiled() })
 script.runInThisContext()(filename)
 

@@ -21,7 +21,7 @@ export interface AskData {
   at?: number
   /** Packets; of a trace, those of each TTL. 3. */
   count?: number
-  /** Between packets. 1000; a trace sends the next when the last is answered or given up. */
+  /** Between packets. 1000; of one TTL of a trace 50. */
   interval?: number
   /** Until a packet is given up. 1000. */
   timeout?: number

@@ -1,11 +1,16 @@
-/** `icmpkit/lab`: networks in one process, in virtual time. Imports `stack`, `wire` and the seams only. */
+/** `icmpkit/lab`: networks in one process, in virtual time. Imports `stack`, `probe`, `wire` and the seams only. */
 export type { Arrival, Door } from '../door.ts'
 export type { AskData, ScenarioConfig } from './ask.ts'
 export { Direction } from './direction.ts'
 export { Lab, lab } from './lab.ts'
 export { LabDoor } from './lab-door.ts'
-export { LabNode } from './lab-node.ts'
+export { LabNode, type Stand } from './lab-node.ts'
 export { type Fate, Link, type LinkEnd, type Passing } from './link.ts'
+export { linkText } from './link-text.ts'
+export { addressList, linkList, routeList } from './listing.ts'
+export { type PictureOptions, picture } from './picture.ts'
+export { type Scenario, type ScenarioOptions, scenario } from './scenario.ts'
+export type { ScenarioEvent, SummaryEvent } from './scenario-event.ts'
 export { fromText } from './text-form.ts'
 export type {
   Behaviours,

@@ -1,0 +1,4 @@
+import * as lab from '../lab.ts'
+import { main } from '../main.ts'
+
+void main([lab])
