@@ -100,7 +100,8 @@ function answerOf(octets: Uint8Array, after: number): Answer | undefined {
       : [icmp6.verify(octets, h.payload, h.end, h.end - h.payload, h.src, h.dst)]
   if (verdict.some((v) => v !== 'ok')) throw new Error('a message whose checksum is wrong')
   const type = octets[h.payload]!
-  if (!four && type >= 130 && type <= 143) return undefined
+  // What routers and neighbours say of themselves.
+  if (four ? type === 9 || type === 10 : type >= 130 && type <= 143) return undefined
   const m = four ? icmp4.parse(octets, h.payload, h.end) : icmp6.parse(octets, h.payload, h.end)
   const objects = 'extensions' in m ? (m.extensions?.objects ?? []) : []
   const labels = objects.flatMap((o) => (o.kind === 'mpls' ? o.entries.map((e) => `${e.label}/${e.ttl}`) : []))
