@@ -415,6 +415,7 @@ describe('how many (RFC 4443 §2.4(f))', () => {
 
 describe('what an error would be about is found behind headers in disorder', () => {
   const ABOUT_ERROR = icmp(O, '01 04 0000 00000000')
+  const REQUEST = echo(O, '61626364')
   const HEADERS: [string, number, string, number][] = [
     ['hop-by-hop options behind a fragment header', 44, '00 00 0000 00000007 3a 00 de 04 00000000', 1],
     ['an authentication header that is too short', 44, '33 00 0000 00000007 3a 00 0000 00000000', 1],
@@ -434,10 +435,17 @@ describe('what an error would be about is found behind headers in disorder', () 
     expect(n.node.counters.suppressed).toEqual({ 'about-an-error': 1 })
   })
 
+  test('no error to the anycast address of the routers of a link (RFC 4443 §2.4(e.6), RFC 4291 §2.6.1)', () => {
+    const n = host()
+    for (const src of ['2001:db8::', '2001:db8:1::']) expect(n.give(packet({ src, dst: ME }, 200, '00'))).toEqual([])
+    expect(n.node.counters.suppressed).toEqual({ 'bad-source': 2 })
+    expect(n.give(packet({ src: '2001:db8::4', dst: ME }, 200, '00'))).toHaveLength(1)
+  })
+
   test('hop-by-hop options behind a first fragment header are an unrecognized next header, once all is there (RFC 8200 §4.1)', () => {
     const n = host()
-    expect(n.give(packet(O, 44, '00 00 0001 00000007 3a 00 01 04 00000000'))).toEqual([])
-    const [e] = n.give(packet(O, 44, '00 00 0008 00000007', echo(O)))
+    expect(n.give(packet(O, 44, '00 00 0001 00000007 3a 00 01 04 00000000', REQUEST.slice(0, 8)))).toEqual([])
+    const [e] = n.give(packet(O, 44, '00 00 0010 00000007', REQUEST.slice(8)))
     expect(told(e!)).toMatchObject({ type: 4, code: 1, word: 6 })
   })
 })

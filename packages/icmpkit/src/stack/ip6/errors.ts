@@ -107,7 +107,18 @@ export class Errors6 {
     let i = 0
     while (i < 15 && bytes[at + i] === 0) i++
     if (i === 15 && bytes[at + 15]! <= 1) return true
-    return this.#anycast.size > 0 && this.#anycast.getAt(bytes, at, 6) >= 0
+    return (this.#anycast.size > 0 && this.#anycast.getAt(bytes, at, 6) >= 0) || this.#isSubnetRouter(bytes, at)
+  }
+
+  /** The anycast address of the routers of a link of this node's (RFC 4291 §2.6.1; not of a /127, RFC 6164 §5.1). */
+  #isSubnetRouter(bytes: Uint8Array, at: number): boolean {
+    if ((bytes[at + 15]! & 3) !== 0) return false
+    const src = readIp6(bytes, at)
+    for (const { address, prefixLength } of this.#node.ip6.addresses) {
+      if (prefixLength < 127 && (address >> BigInt(128 - prefixLength)) << BigInt(128 - prefixLength) === src)
+        return true
+    }
+    return false
   }
 
   #isSilent(d: Inbound): boolean {

@@ -23,13 +23,8 @@ export function upperHeaderOctets(protocol: number, bytes: Uint8Array, at: numbe
 
 /** Are all headers of a first fragment here, the upper layer's too (RFC 7112 §5)? */
 export function hasWholeChain(bytes: Uint8Array, at: number, end: number): boolean {
-  const skipped = ip6.skip(bytes, at, end)
-  if (skipped < 0) return false
-  const upper = at + ip6.upperAt(skipped)
-  const protocol = ip6.upperProtocol(skipped)
-  // Hop-by-hop options that are not the first header are no header that anybody knows (RFC 8200 §4.1).
-  const isUpper = !isExtension(protocol) || (protocol === Type.hopByHop && upper > at + ip6.HEADER)
-  return isUpper && upper + upperHeaderOctets(protocol, bytes, upper, end) <= end
+  const { protocol, i } = lastHeader(bytes, at, end)
+  return !isExtension(protocol) && i + upperHeaderOctets(protocol, bytes, i, end) <= end
 }
 
 /**
@@ -38,21 +33,27 @@ export function hasWholeChain(bytes: Uint8Array, at: number, end: number): boole
  * allows: what is behind them may be an error all the same, and no error answers an error (RFC 4443 §2.4(e.1)).
  */
 export function icmpType(bytes: Uint8Array, at: number, end: number): number {
+  const { protocol, i, fragment } = lastHeader(bytes, at, end)
+  // A header that runs past the end has nothing behind it.
+  if (protocol !== ICMP6 || i > end) return -1
+  return i < end ? bytes[i]! : fragment ? -1 : UNSEEN
+}
+
+/** What stands behind all extension headers that are here, in whatever order; a later fragment is one that has no end. */
+function lastHeader(bytes: Uint8Array, at: number, end: number): { protocol: number; i: number; fragment: boolean } {
   let protocol = bytes[at + NEXT_HEADER]!
   let i = at + ip6.HEADER
   let fragment = false
   while (isExtension(protocol) && end - i >= 8) {
     if (protocol === Type.fragment) {
-      if ((u16(bytes, i + 2) & 0xfff8) !== 0) return -1
       fragment = true
+      if ((u16(bytes, i + 2) & 0xfff8) !== 0) break
     }
     const length = lengthAt(protocol, bytes, i)
     protocol = bytes[i]!
     i += length
   }
-  // A header that runs past the end has nothing behind it.
-  if (protocol !== ICMP6 || i > end) return -1
-  return i < end ? bytes[i]! : fragment ? -1 : UNSEEN
+  return { protocol, i, fragment }
 }
 
 export const UNSEEN = -2

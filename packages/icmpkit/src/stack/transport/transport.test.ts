@@ -57,6 +57,13 @@ function sender(n: OneNode, family: 4 | 6 = 4) {
 }
 
 describe('UDP', () => {
+  test("a datagram of which a part is lost is nobody's and nothing is said of it, where no checksum tells (RFC 768)", () => {
+    const n = node()
+    expect(n.give('4500001c000100004011f628c00002a6c00002011388829b000c0000')).toEqual([])
+    expect(n.node.counters.malformed).toEqual({ truncated: 1 })
+    expect(n.give('45000020000100004011f624c00002a6c00002011388829b000c000061626364')).toHaveLength(1)
+  })
+
   test('a datagram leaves with the ports, length and checksum of RFC 768', () => {
     const n = node()
     sender(n)

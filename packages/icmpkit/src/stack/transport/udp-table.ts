@@ -179,6 +179,11 @@ export class UdpTable implements Protocol {
       counters.bad(h.kind === 'malformed' ? h.why : 'truncated')
       return 'taken'
     }
+    // Without a checksum its length is all that tells that a part is lost.
+    if (h.length > d.end - d.at) {
+      counters.bad('truncated')
+      return 'taken'
+    }
     if (!this.#holds(d, h, inbound)) {
       counters.drop('bad-checksum')
       return 'taken'
