@@ -1,6 +1,7 @@
 /** icmpkit: ICMP for TypeScript. The five-line API; the parts are in `icmpkit/wire`, `icmpkit/probe`, `icmpkit/os`. */
 export { type Clock, type ClockSource, type Instant, showTime } from './clock.ts'
 export type { Arrival, Door, DoorLoss, DoorName, LocalDrop, Machine, Slot } from './door.ts'
+export type { LabConfig } from './lab/topology.ts'
 export {
   type LabReady,
   type LabUp,

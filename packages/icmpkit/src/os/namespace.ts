@@ -53,11 +53,12 @@ export function createNamespace(): Namespace {
 /** Like `ip netns add NAME`: others can enter it by that name, until `removeNamespace`. @throws RangeError, OsError */
 export function addNamespace(name: string): void {
   const { path } = pathOf(checkName(name))
-  mkdirSync(RUN, { recursive: true, mode: 0o755 })
   try {
+    mkdirSync(RUN, { recursive: true, mode: 0o755 })
     closeSync(openSync(path, 'wx', 0o444))
   } catch (e) {
-    throw new OsError(-((e as NodeJS.ErrnoException).errno ?? 0), `create ${path}`, DOOR)
+    const errno = -((e as NodeJS.ErrnoException).errno ?? 0)
+    throw new OsError(errno, `create ${path}`, DOOR, errno === Errno.EACCES || errno === Errno.EPERM ? CURE : '')
   }
   try {
     aside(() => must(sys().mount(HERE, path, 'none', MS_BIND, null), `mount ${path}`, DOOR, CURE))
