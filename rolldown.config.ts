@@ -12,8 +12,7 @@ const resolve = { conditionNames: ['@icmpkit/source', 'import', 'node', 'default
  */
 const builtins: Plugin = {
   name: 'builtins',
-  resolveId: (id) =>
-    isBuiltin(id) ? { id: `\0node:${id.replace(/^node:/, '')}`, moduleSideEffects: false } : null,
+  resolveId: (id) => (isBuiltin(id) ? { id: `\0node:${id.replace(/^node:/, '')}`, moduleSideEffects: false } : null),
   load(id) {
     if (!id.startsWith('\0node:')) return null
     const name = id.slice(1)

@@ -136,6 +136,7 @@ class Running implements NodeRun {
       const signal = AbortSignal.any([this.#round.signal, this.#over.signal])
       try {
         await drive(node, doors, this.#clock, (e) => this.#told(e), signal)
+        await this.#lost(node)
         if (this.#stopping && node.pollTimeout() === undefined) break
         if (this.#stopping && doors.length === 0) break
       } catch (e) {
@@ -177,7 +178,8 @@ class Running implements NodeRun {
       const p = this.#ports.find((o) => (o.door?.port.name ?? o.config.name) === name)
       if (p === undefined) continue
       if (change.kind === 'removed') {
-        if (p.door?.port.index === index) await this.#lost(node).then(() => this.#round.abort())
+        // The door is closed between two rounds, never under the driver's hands.
+        if (p.door?.port.index === index) this.#round.abort()
       } else if (p.door === undefined) await this.#back(node, p)
       else this.#changed(node, p, change.what)
     }
