@@ -286,6 +286,12 @@ test('no redirect without all three: the same port, a source on the network of t
   expect(redirects('backRouted')).toBe(0)
 })
 
+test('nobody is redirected to itself (RFC 1812 §5.2.7.2)', () => {
+  const toItself = '45000020000100004011f6b9c0000209c00002090fa00051000ca70b61626364'
+  const out = cross(gateway(BACK), toItself)
+  expect(out.map((c) => c.hex.slice(18, 20))).toEqual(['11'])
+})
+
 test('a redirect is of code 1, whatever the TOS, never of code 0 or 2 (RFC 1812 §5.2.7.2) [v4-redirect-gw-no-net] [v4-redirect-gw-tos]', () => {
   for (const name of ['back', 'backTos', 'backSubnet', 'precedence5'])
     for (const c of codes(name, { ...BACK, ports: TWO_NETWORKS })) expect(c).not.toMatch(/^050[023]/)

@@ -165,7 +165,13 @@ export class Forwarder4 {
     }
     const nextHop = route.nextHop ?? dst
     // Before the datagram is changed: the quote shows it as it came (RFC 1812 §4.3.2.3). It goes on all the same.
-    if (out === d.port && o.sourceRoute === 0 && this.#settings.redirects && this.#isNeighbour(h.src, nextHop, out)) {
+    if (
+      out === d.port &&
+      nextHop !== h.src &&
+      o.sourceRoute === 0 &&
+      this.#settings.redirects &&
+      this.#isNeighbour(h.src, nextHop, out)
+    ) {
       layer.errors.report(now, d, { kind: 'redirect', code: 1, gateway: nextHop })
     }
     this.#send(now, d, h, ttl, out, nextHop, broadcast, routed)

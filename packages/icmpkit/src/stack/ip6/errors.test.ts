@@ -429,6 +429,11 @@ describe('what an error would be about is found behind headers in disorder', () 
     expect(told(e!)).toMatchObject({ type: 4, code })
   })
 
+  test('a first fragment of nothing lacks its upper-layer header, too (RFC 7112 §5)', () => {
+    const [e] = host().give(packet(O, 44, '3a 00 0001 00000007'))
+    expect(told(e!)).toMatchObject({ type: 4, code: 3, word: 0 })
+  })
+
   test('no error about an ICMPv6 message whose type is not there: it may have been an error (RFC 4443 §2.4(e.1))', () => {
     const n = host()
     expect(n.give(packet(O, 60, '3a 00 9e 04 00000000'))).toEqual([])

@@ -131,8 +131,8 @@ export class Input6 {
     if (this.#breaches.worst !== Breach.none) return this.#breaches.report(now, d, layer.errors)
     if ((word & 1) !== 0 && octets % 8 !== 0) return this.#problem(now, d, 0, d.at + PAYLOAD_LENGTH)
     if (i - d.at - ip6.HEADER + offset + octets > 0xffff) return this.#problem(now, d, 0, i + 2)
-    if (octets === 0) return counters.drop('fragment-bad')
     if (offset === 0 && !hasWholeChain(d.bytes, d.at, end)) return this.#problem(now, d, 3, d.at)
+    if (octets === 0) return counters.drop('fragment-bad')
     const joined = layer.reassembly.add(now, d, i, end, nextHeaderAt)
     if (joined === undefined) return false
     const { inbound, at, protocol } = joined

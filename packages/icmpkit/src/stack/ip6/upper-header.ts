@@ -46,8 +46,9 @@ function lastHeader(bytes: Uint8Array, at: number, end: number): { protocol: num
   let fragment = false
   while (isExtension(protocol) && end - i >= 8) {
     if (protocol === Type.fragment) {
-      fragment = true
-      if ((u16(bytes, i + 2) & 0xfff8) !== 0) break
+      const word = u16(bytes, i + 2)
+      fragment ||= (word & MORE) !== 0
+      if ((word & 0xfff8) !== 0) break
     }
     const length = lengthAt(protocol, bytes, i)
     protocol = bytes[i]!
@@ -56,6 +57,8 @@ function lastHeader(bytes: Uint8Array, at: number, end: number): { protocol: num
   return { protocol, i, fragment }
 }
 
+/** Of the fragment header's second word. */
+const MORE = 1
 export const UNSEEN = -2
 
 const NEXT_HEADER = 6

@@ -3,7 +3,7 @@
  * RFC 5927 and RFC 9293 §3.9.2.2 ask, and a reset for segments that no connection is there for (RFC 9293 §3.10.7.1).
  */
 import type { Instant } from '../../clock.ts'
-import type { Family, Ip, Ip4, Ip6 } from '../../wire/addr.ts'
+import { type Family, type Ip, type Ip4, type Ip6, isMulticast } from '../../wire/addr.ts'
 import { pseudo4, pseudo6 } from '../../wire/checksum.ts'
 import * as tcp from '../../wire/tcp.ts'
 import type { Inbound } from '../inbound.ts'
@@ -145,6 +145,11 @@ export class TcpTable implements Protocol {
     const h = tcp.parse(d.bytes, d.at, d.end)
     if (h.kind === 'malformed' || h.missing.length > 0) {
       counters.bad(h.kind === 'malformed' ? h.why : 'truncated')
+      return 'taken'
+    }
+    // A segment for many is no connection's, and nobody's to refuse (RFC 9293 §3.9.2.3).
+    if (isMulticast(d.dst) || (d.family === 4 && this.#node.ip4.isBroadcast(d.dst as Ip4))) {
+      counters.drop('no-listener')
       return 'taken'
     }
     const length = d.end - d.at

@@ -217,6 +217,20 @@ describe('an ICMPv4 error', () => {
 })
 
 describe('TCP, by a table of connections', () => {
+  test('a segment for a group or a broadcast is not answered, not by a reset either (RFC 9293 §3.9.2.3, RFC 1122 §4.2.3.10)', () => {
+    const n = node()
+    const forMany = [
+      '600000000014064020010db8000000000000000000000009ff0200000000000000000000000000010fa0005100000064000000005002200052c80000',
+      '45000028000100004006f5c6c0000209c00002ff0fa00051000000640000000050022000fa840000',
+      '45000028000100004006d8c4c0000209e00000010fa00051000000640000000050022000dd820000',
+    ]
+    for (const segment of forMany) expect(n.give(segment)).toEqual([])
+    expect(n.node.counters.dropped).toMatchObject({ 'no-listener': 3 })
+    const one =
+      '600000000014064020010db800000000000000000000000920010db80000000000000000000000010fa0005100000064000000005002200024120000'
+    expect(n.give(one)).toHaveLength(1)
+  })
+
   const CONNECTION: ConnectionConfig = {
     family: 4,
     local: ME,
