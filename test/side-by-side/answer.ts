@@ -26,9 +26,9 @@ function describe4(port: string, bytes: Uint8Array): string | undefined {
   const facts = [`from ${showIp(h.src)}`, `to ${showIp(h.dst)}`, `ttl ${h.ttl}`]
   if (h.tos !== 0) facts.push(`tos ${h.tos.toString(16)}`)
   if (h.offset !== 0 || h.mf) facts.push(`fragment ${h.offset}${h.mf ? '+' : ''}`)
-  if (h.options.length > 0) facts.push(`options ${hex(h.options)}`)
+  if (h.options.length > 0) facts.push(`options ${hex(withoutTimes(h.options))}`)
   if (ip4.verify(bytes, 0, bytes.length) !== 'ok') facts.push('bad header checksum')
-  if (h.protocol !== icmp4.PROTOCOL || h.offset !== 0)
+  if (h.protocol !== icmp4.PROTOCOL || h.offset !== 0 || h.end - h.payload < FIXED)
     return `${port}: ${protocolName(h.protocol)}, ${facts.join(', ')}, ${h.end - h.payload} octets`
   const at = h.payload
   const [type, code] = [bytes[at]!, bytes[at + 1]!]
@@ -38,6 +38,20 @@ function describe4(port: string, bytes: Uint8Array): string | undefined {
   return `${port}: ${lookup(4, type, code).name} (${type}/${code}), ${facts.join(', ')}, ${h.end - at} octets`
 }
 
+/** Times of day that were stamped are left out. */
+function withoutTimes(options: Uint8Array): Uint8Array {
+  const o = options.slice()
+  for (let i = 0; i < o.length && o[i] !== 0; ) {
+    const length = o[i] === 1 ? 1 : Math.max(o[i + 1] ?? 0, 1)
+    if (o[i] === TIMESTAMP && length >= 4) {
+      const step = (o[i + 3]! & 15) === 0 ? 4 : 8
+      for (let t = i + 4 + step; t <= Math.min(i + o[i + 2]! - 1, i + length, o.length); t += step) o.fill(0, t - 4, t)
+    }
+    i += length
+  }
+  return o
+}
+
 function describe6(port: string, bytes: Uint8Array): string | undefined {
   const h = ip6.parse(bytes)
   if (h.kind === 'malformed') return `${port}: malformed`
@@ -45,7 +59,7 @@ function describe6(port: string, bytes: Uint8Array): string | undefined {
   if (h.trafficClass !== 0) facts.push(`class ${h.trafficClass.toString(16)}`)
   if (h.fragment !== undefined) facts.push(`fragment ${h.fragment.offset}${h.fragment.more ? '+' : ''}`)
   const at = h.payload
-  if (h.protocol !== icmp6.PROTOCOL || (h.fragment !== undefined && h.fragment.offset !== 0))
+  if (h.protocol !== icmp6.PROTOCOL || (h.fragment !== undefined && h.fragment.offset !== 0) || h.end - at < FIXED)
     return `${port}: ${protocolName(h.protocol)}, ${facts.join(', ')}, ${h.end - at} octets`
   const [type, code] = [bytes[at]!, bytes[at + 1]!]
   if (OWN_AFFAIRS.has(type)) return undefined
@@ -65,6 +79,10 @@ function protocolName(protocol: number): string {
 }
 
 const IGMP = 2
+/** Octets that every ICMP message has. */
+const FIXED = 8
+/** The IPv4 option. */
+const TIMESTAMP = 68
 const NAMES: Record<number, string> = { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6' }
 /** Router solicitation to redirect, and reports of groups. */
 const OWN_AFFAIRS = new Set([131, 132, 133, 134, 135, 136, 143])
