@@ -64,6 +64,9 @@ export function kernelRow(gateways: number, mtus: Record<number, number> = {}): 
     const b = nodes[name]!
     const near = i === 0 ? 'eth0' : 'eth1'
     cable(a, b, near, 'eth0', mtus[i] ?? 1500)
+    // Without one a router has no name for asking who its neighbours are on behalf of others.
+    a.address(near, 'fe80::1/64')
+    b.address('eth0', 'fe80::2/64')
     a.address(near, `10.0.${i}.1/24`)
     a.address(near, `2001:db8:0:${i}::1/64`)
     b.address('eth0', `10.0.${i}.2/24`)

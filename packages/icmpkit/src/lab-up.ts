@@ -61,7 +61,10 @@ export interface LabUpSummary {
 export type LabUpEvent = LabReady | ChangeEvent | StateEvent | PacketEvent | LabUpSummary
 
 export interface LabUp extends Run<LabUpEvent, LabUpSummary> {
-  /** The network: tap its links, change them; do not run it, time passes by itself. */
+  /**
+   * The network as it is now: tap its links, change them; do not run it, time passes by itself. Whoever keeps it while time
+   * passes has it as it was: take it anew for each change.
+   */
   readonly lab: Lab
   /** The first event, for those who read no others. Rejects where it could not be brought up. */
   readonly ready: Promise<LabReady>
@@ -82,9 +85,9 @@ export function labUp(config: LabConfig, options: LabUpOptions = {}): LabUp {
 }
 
 class Running implements LabUp {
-  readonly lab: Lab
   readonly ready: Promise<LabReady>
   readonly done: Promise<LabUpSummary>
+  readonly #lab: Lab
   readonly #config: LabConfig
   readonly #node: LabNode
   readonly #options: LabUpOptions
@@ -98,14 +101,20 @@ class Running implements LabUp {
     const { network, at } = withKernel(config, options.at)
     this.#config = network
     this.#options = options
-    this.lab = lab({ epoch: this.#clock.wall(this.#clock.now()), ...network })
-    this.#node = this.lab.node(at)
+    this.#lab = lab(network)
+    this.#node = this.#lab.node(at)
     this.ready = this.#settled.promise
     this.ready.catch(() => {})
     options.signal?.addEventListener('abort', () => this.stop(), { once: true })
     if (options.signal?.aborted) this.stop()
     this.done = this.#run()
     this.done.catch(() => {})
+  }
+
+  get lab(): Lab {
+    this.#crossing?.catchUp(this.#clock.now())
+    this.#clock.wake()
+    return this.#lab
   }
 
   get dropped(): number {
@@ -130,10 +139,10 @@ class Running implements LabUp {
     const crossing = this.#crossing
     return {
       kind: 'summary',
-      time: timeOf(this.lab.now),
+      time: timeOf(this.#lab.now),
       fromKernel: { ...(crossing?.in ?? { packets: 0, octets: 0 }) },
       toKernel: { ...(crossing?.out ?? { packets: 0, octets: 0, dropped: 0 }) },
-      links: Object.fromEntries(this.lab.links.map((l) => [l.name, { ...l.counts }])),
+      links: Object.fromEntries(this.#lab.links.map((l) => [l.name, { ...l.counts }])),
       late: Math.round((crossing?.late ?? 0) * 1000) / 1000,
       droppedEvents: this.dropped,
     }
@@ -142,7 +151,7 @@ class Running implements LabUp {
   async #run(): Promise<LabUpSummary> {
     let failure: unknown
     try {
-      await using kernel = await KernelSide.open(this.lab, this.#node, this.#options)
+      await using kernel = await KernelSide.open(this.#lab, this.#node, this.#options)
       if (!this.#over.signal.aborted) await this.#drive(kernel)
     } catch (e) {
       failure = e
@@ -157,9 +166,10 @@ class Running implements LabUp {
 
   async #drive(kernel: KernelSide): Promise<void> {
     const began = this.#clock.now()
+    this.#lab.clock.epoch = this.#config.epoch ?? this.#clock.wall(began)
     const room = (p: KernelSide['ports'][number]) => p.door.mtu + p.lab.header
     const ports = kernel.ports.map((p) => ({ lab: p.lab.index, door: p.door.port.index, room: room(p) }))
-    const crossing = new Crossing<LabUpEvent>(this.lab, this.#node, began, ports, (port, change) => {
+    const crossing = new Crossing<LabUpEvent>(this.#lab, this.#node, began, ports, (port, change) => {
       kernel.change(port.door, change)
       if (change.mtu !== undefined) port.room = change.mtu + this.#node.node.ports.get(port.lab)!.header
     })
@@ -176,21 +186,21 @@ class Running implements LabUp {
   #watch(crossing: Crossing<LabUpEvent>): { end(): void } | undefined {
     const { packets = 'befallen', states = true, pcap } = this.#options
     const tell = (e: LabUpEvent) => crossing.tell(e)
-    if (packets !== 'none') watchPackets(this.lab, packets === 'all', tell)
+    if (packets !== 'none') watchPackets(this.#lab, packets === 'all', tell)
     // The lab's ports are named so; to take a node in hand would cost at each moment from then on.
-    if (states) this.lab.watch((node, e) => tell(stateOf(node, `eth${e.port - 1}`, e)))
-    const isNode = (name: string) => this.lab.kindOf(name) !== undefined
-    for (const c of this.#config.at ?? []) this.lab.at(c.time, () => changesOf(c, this.lab.now, isNode).forEach(tell))
-    return pcap === undefined ? undefined : capture(this.lab, pcap)
+    if (states) this.#lab.watch((node, e) => tell(stateOf(node, `eth${e.port - 1}`, e)))
+    const isNode = (name: string) => this.#lab.kindOf(name) !== undefined
+    for (const c of this.#config.at ?? []) this.#lab.at(c.time, () => changesOf(c, this.#lab.now, isNode).forEach(tell))
+    return pcap === undefined ? undefined : capture(this.#lab, pcap)
   }
 
   #readyEvent(kernel: KernelSide): LabReady {
     const { name } = this.#node
     const linkOf = (index: number) =>
-      this.lab.links.find((l) => l.ends.some((e) => e.node === name && e.port.index === index))?.name ?? ''
+      this.#lab.links.find((l) => l.ends.some((e) => e.node === name && e.port.index === index))?.name ?? ''
     return {
       kind: 'ready',
-      time: timeOf(this.lab.now),
+      time: timeOf(this.#lab.now),
       node: name,
       netns: kernel.netns === undefined ? null : `${kernel.netns}`,
       ownNamespace: kernel.own !== undefined,
@@ -207,8 +217,8 @@ class Running implements LabUp {
         via: r.kind === 'unicast' ? (r.via === undefined ? null : showIp(r.via)) : r.kind,
         interface: r.port?.door.port.name ?? null,
       })),
-      nodes: this.lab.size,
-      links: this.lab.links.length,
+      nodes: this.#lab.size,
+      links: this.#lab.links.length,
       hosts: this.#hosts(name),
       notes: kernel.cannot.map((c) => `cannot: ${c}`),
     }
@@ -216,10 +226,10 @@ class Running implements LabUp {
 
   #hosts(but: string): LabReady['hosts'] {
     const found = new Map<string, string>()
-    for (const l of this.lab.links) {
+    for (const l of this.#lab.links) {
       for (const { node, port } of l.ends) {
         const [first] = port.addresses
-        if (node === but || first === undefined || found.has(node) || this.lab.kindOf(node) !== 'host') continue
+        if (node === but || first === undefined || found.has(node) || this.#lab.kindOf(node) !== 'host') continue
         found.set(node, showIp(first.address))
       }
     }

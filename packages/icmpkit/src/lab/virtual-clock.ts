@@ -15,18 +15,18 @@ interface Waiter {
 
 /** Moves while all open doors are waited for. */
 export class VirtualClock implements Clock {
+  /** Nanoseconds since 1970 at virtual time 0. */
+  epoch: bigint
   readonly #time: Timeline
-  readonly #epoch: bigint
   /** Open doors whose users do not wait at present: they hold time. */
   readonly #holding = new Set<Door>()
   #waiters: Waiter[] = []
   #asked = false
   #scheduled = false
 
-  /** `epoch`: nanoseconds since 1970 at virtual time 0. */
   constructor(time: Timeline, epoch: bigint) {
     this.#time = time
-    this.#epoch = epoch
+    this.epoch = epoch
   }
 
   now(): Instant {
@@ -34,7 +34,7 @@ export class VirtualClock implements Clock {
   }
 
   wall(at: Instant): bigint {
-    return this.#epoch + BigInt(Math.round(at * 1e6))
+    return this.epoch + BigInt(Math.round(at * 1e6))
   }
 
   async wait(until: Instant | undefined, doors: readonly Door[], full: boolean, signal?: AbortSignal): Promise<void> {
