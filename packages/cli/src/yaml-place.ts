@@ -13,9 +13,11 @@ export class YamlFile {
   /** @throws ConfigError where the text is no YAML */
   constructor(file: string, text: string) {
     this.#file = file
-    this.doc = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true })
+    this.doc = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true, prettyErrors: false })
     const first = this.doc.errors[0]
-    if (first !== undefined) throw this.error(first.pos[0], first.message.split('\n')[0]!.replace(/:$/, ''))
+    if (first === undefined) return
+    const doubled = first.code === 'DUPLICATE_KEY' ? 'this name is there already; expected each name once' : undefined
+    throw this.error(first.pos[0], doubled ?? first.message.split('\n')[0]!)
   }
 
   /** @throws ConfigError that names the file, where it can't be read */
@@ -35,8 +37,11 @@ export class YamlFile {
     return new ConfigError(`${this.#file}:${line}:${col}: ${what}`)
   }
 
-  /** Where `nodes.me.routes` or `links[3].delay` stands, as far as it is there: the key of a map, the item of a list. */
-  placeOf(path: string): number {
+  /**
+   * Where `nodes.me.routes` or `links[3][2].delay` stands, as far as it is there: the key of a map, the item of a list;
+   * `left` is what is not there.
+   */
+  placeOf(path: string): { at: number; left: string } {
     let node = this.doc.contents as Node | null
     let at = node?.range?.[0] ?? 0
     let rest = path
@@ -47,7 +52,7 @@ export class YamlFile {
       node = step.node
       rest = rest.slice(step.taken).replace(/^\./, '')
     }
-    return at
+    return { at, left: rest }
   }
 
   #step(of: Node | null, path: string): { node: Node | null; at: number; taken: number } | undefined {

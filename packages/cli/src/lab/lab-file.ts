@@ -25,14 +25,42 @@ function labOf(yaml: YamlFile): LabFile {
     try {
       return work()
     } catch (e) {
-      const found = /^lab: (?:(.+?): )?(.*)$/s.exec(e instanceof Error ? e.message : '')
-      if (found === null || e instanceof ConfigError) throw e
-      const [, path = '', what] = found
-      throw yaml.error(yaml.placeOf(path), path === '' ? what! : `${path}: ${what}`)
+      if (e instanceof ConfigError || !(e instanceof Error) || !e.message.startsWith('lab: ')) throw e
+      throw placeIn(yaml, e.message.slice('lab: '.length))
     }
   }
   const config = placed(() => fromText(plain(yaml)))
   return { config, placed, lab: (over) => placed(() => lab({ ...config, ...over })) }
+}
+
+/** `links[0][1]: there is no node …`, `at[0]: routes: …`: the place is as much in front as is there. */
+function placeIn(yaml: YamlFile, message: string): ConfigError {
+  const [first = '', ...rest] = message.split(': ')
+  let path = inFile(yaml, first)
+  let { at, left } = yaml.placeOf(path)
+  for (const more of left === '' ? rest : []) {
+    // What a link does stands behind the nodes that it joins.
+    const tries = [`${path}.${more}`, `${path}${more}`, ...[2, 3, 4, 5].map((i) => `${path}[${i}].${more}`)]
+    const deeper = tries.find((p) => yaml.placeOf(p).left === '')
+    if (deeper === undefined) break
+    path = deeper
+    at = yaml.placeOf(path).at
+  }
+  return yaml.error(at, message)
+}
+
+/** The library counts what happens (`at[3]`), the file has moments (`at.5s`), each with one or more of it. */
+function inFile(yaml: YamlFile, path: string): string {
+  const index = /^at\[(\d+)\](.*)$/.exec(path)
+  if (index === null) return path
+  const { at } = plain(yaml) as { at: Record<string, unknown> }
+  let left = Number(index[1])
+  for (const [moment, what] of Object.entries(at)) {
+    const count = Array.isArray(what) ? what.length : 1
+    if (left < count) return Array.isArray(what) ? `at.${moment}[${left}]${index[2]}` : `at.${moment}${index[2]}`
+    left -= count
+  }
+  return path
 }
 
 function plain(yaml: YamlFile): unknown {

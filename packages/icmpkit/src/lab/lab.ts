@@ -17,8 +17,10 @@ import { portsOf } from './layout.ts'
 import { Link, type Passing } from './link.ts'
 import { MadeRoutes, type RouteLink } from './made-routes.ts'
 import { Random } from './random.ts'
+import { serve } from './server.ts'
 import { Timeline } from './timeline.ts'
 import { type LabConfig, type LinkChange, type NodePlan, planOf } from './topology.ts'
+import { type Vantage, vantage } from './vantage.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** Makes a network out of data; time stands at 0. @throws TypeError that names the place of what cannot be used */
@@ -40,11 +42,14 @@ export class Lab {
   readonly #gateways: boolean[]
   readonly #tunnels: Tunnels
   readonly #watchers: ((node: string, e: StackEvent) => void)[] = []
+  readonly #seed: number
+  #vantages = 0
 
   /** @throws TypeError that names the place of what cannot be used */
   constructor(config: LabConfig) {
     const plan = planOf(config)
     const seed = config.seed ?? 1
+    this.#seed = seed
     this.clock = new VirtualClock(this.#time, config.epoch ?? EPOCH)
     const pool = new FlightPool()
     const shared: Shared = {
@@ -83,6 +88,7 @@ export class Lab {
         probes,
       )
       const node = new LabNode(n, config, shared)
+      serve(node.node, n.udp ?? [], n.tcp ?? [])
       for (const p of ports[i]!) node.plug(p.port.index, links[p.link]!)
       if (n.makeRoutes !== false && n.kind === 'gateway') {
         node.node.ip4.routes.made = this.#routes.of<Ip4>(i, 4)
@@ -118,6 +124,11 @@ export class Lab {
   /** Is there a node of that name? */
   has(node: string): boolean {
     return this.#nodes.has(node)
+  }
+
+  /** For one run that asks from inside that node: `ping('srv', { over: net.from('me') })`. @throws TypeError where there is none */
+  from(node: string): Vantage {
+    return vantage(this, node, new Random(this.#seed, VANTAGE + this.#vantages++))
   }
 
   /** How many nodes it has. */
@@ -238,6 +249,9 @@ export class Lab {
 
 /** Addresses in use from the first moment on, nobody asked whether somebody has them. */
 const AT_ONCE = { ip4: { arpProbe: { count: 0, announcements: 0 } }, ip6: { dadTransmits: 0 } } as const
+
+/** Streams of chance behind those of nodes and links, and of what a scenario asks. */
+const VANTAGE = 0x6000_0000
 
 /** 2026-01-01T00:00:00Z. */
 const EPOCH = 1_767_225_600_000_000_000n

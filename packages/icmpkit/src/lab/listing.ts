@@ -10,7 +10,7 @@ import { type LabConfig, planOf } from './topology.ts'
 
 /** `r1-r2  r1 eth1, r2 eth0  5ms, 1% lost` */
 export function linkList(config: LabConfig, net: Lab): string {
-  const said = new Map(planOf(config).links.map((l) => [l.name, linkText(l)]))
+  const said = new Map<string, string>(planOf(config).links.map((l) => [l.name, linkText(l)]))
   const rows = net.links.map((l) => [
     l.name,
     l.ends.map((e) => `${e.node} ${e.port.name}`).join(', '),

@@ -81,7 +81,7 @@ function order(layers: number[][], near: readonly number[][]): void {
       const found = near[n]!.filter((m) => layerOf.get(m) === beside).map((m) => place.get(m)!)
       return found.length === 0 ? place.get(n)! : found.reduce((x, y) => x + y, 0) / found.length
     }
-    const means = new Map(layers[i]!.map((n): [number, number] => [n, mean(n)]))
+    const means = new Map<number, number>(layers[i]!.map((n): [number, number] => [n, mean(n)]))
     layers[i] = layers[i]!.toSorted((x, y) => means.get(x)! - means.get(y)!)
     note(layers[i]!)
   }
@@ -106,7 +106,7 @@ export function place(
       return box
     }),
   )
-  const places = new Map(columns.flatMap((c) => c.map((b, i): [Box, number] => [b, i])))
+  const places = new Map<Box, number>(columns.flatMap((c) => c.map((b, i): [Box, number] => [b, i])))
   for (const edge of edges) {
     const [a, b] = [boxes.get(edge.a), boxes.get(edge.b)]
     if (a === undefined || b === undefined || (again && a.layer === 0 && b.layer === 0)) continue
@@ -153,7 +153,7 @@ function rowOf(p: Port): number {
 }
 
 function collides(box: Box, column: readonly Box[]): boolean {
-  const before = new Set(column.flatMap((b) => b.left.map((p) => p.to)))
+  const before = new Set<Box>(column.flatMap((b) => b.left.map((p) => p.to)))
   const taken = [...before].flatMap((b) => b.right)
   return box.left.some((p) => taken.some((other) => other.row === p.row && other.edge !== p.edge))
 }

@@ -33,7 +33,7 @@ interface Graph {
 
 /** Segments are nodes of the graph, joined to their members. */
 function graphOf(plan: Plan, addresses: boolean, label: (l: LinkPlan) => string): Graph {
-  const index = new Map(plan.nodes.map((n, i): [string, number] => [n.name, i]))
+  const index = new Map<string, number>(plan.nodes.map((n, i): [string, number] => [n.name, i]))
   const own = new Map<string, string[]>(plan.nodes.map((n) => [n.name, []]))
   for (const l of plan.links)
     for (const e of l.ends) own.get(e.node)!.push(...e.addresses.map((a) => `${showIp(a.address)}/${a.prefixLength}`))

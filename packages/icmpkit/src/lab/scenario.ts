@@ -8,6 +8,7 @@ import { PingAsker, TraceAsker } from './ask-ping.ts'
 import { UdpAsker } from './ask-udp.ts'
 import { type Asker, type Question, timeOf } from './asker.ts'
 import { type Lab, lab } from './lab.ts'
+import { someOf } from './names.ts'
 import { Random } from './random.ts'
 import type { ScenarioEvent, SummaryEvent } from './scenario-event.ts'
 import { changesOf, stateOf } from './told.ts'
@@ -156,11 +157,6 @@ export class Scenario implements Iterable<ScenarioEvent> {
     const asks = this.#askers.map((a) => a.summary())
     return { kind: 'summary', time: timeOf(this.lab.now), node: null, asks, packets }
   }
-}
-
-/** Enough names to see what is meant. */
-export function someOf(names: readonly string[]): string {
-  return names.length <= 8 ? names.join(', ') : `${names.slice(0, 8).join(', ')} … (${names.length})`
 }
 
 /** Streams of chance behind those of nodes and links. */

@@ -223,7 +223,7 @@ const NAT: Fields<NatData> = {
 
 const kind = oneOf('host', 'gateway')
 const port = whole('a port', 1, 65_535)
-const NODE: Fields<NodeData & { udp?: readonly number[]; tcp?: readonly number[] }> = {
+const NODE: Fields<NodeData> = {
   kind,
   udp: list(port, 'UDP ports'),
   tcp: list(port, 'TCP ports'),

@@ -31,9 +31,9 @@ test('what cannot be used is refused with its place', () => {
     }
     return 'taken'
   }
-  expect(refused([['a', 'x']])).toBe("lab: links[0]: there is no node 'x'")
+  expect(refused([['a', 'x']])).toBe("lab: links[0][1]: there is no node 'x'; expected a, b")
   expect(refused([['a']])).toBe('lab: links[0]: a link joins two nodes or more')
-  expect(refused([['a', 'a']])).toBe('lab: links[0]: a node is on a link once')
+  expect(refused([['a', 'a']])).toBe("lab: links[0][1]: 'a' is on this link already; expected another node")
   expect(
     refused([
       ['a', 'b'],

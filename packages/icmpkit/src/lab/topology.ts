@@ -5,7 +5,9 @@
 import type { NodeConfig } from '../stack/node.ts'
 import type { PortAddress } from '../stack/port.ts'
 import { type Ip, type Ip4, type Ip6, parseIp } from '../wire/addr.ts'
+import { someOf } from './names.ts'
 import { checkChanges, checkTunnels } from './plan-check.ts'
+import { checkPrefixes } from './prefix-check.ts'
 
 /** A network; the same data and seed give the same packets at the same moments on every machine. */
 export interface LabConfig {
@@ -30,6 +32,10 @@ export interface NodeData extends Pick<NodeConfig, 'ip4' | 'ip6' | 'errorExtensi
   routes?: Readonly<Record<string, string | readonly string[]>>
   /** Shortest paths to all links (a gateway), a default route to the nearest gateway (a host). true. */
   makeRoutes?: boolean
+  /** UDP ports at which a server sends each datagram back; at all others nobody listens. */
+  udp?: readonly number[]
+  /** TCP ports at which a server accepts connections and reads; all others refuse. */
+  tcp?: readonly number[]
   /** What its wall clock shows more than the lab's, milliseconds. */
   clockOffset?: number
   /** What it does that real nodes do and no RFC asks for. */
@@ -195,6 +201,8 @@ export function planOf(config: LabConfig): Plan {
     if (named.has(l.name)) throw new TypeError(`lab: links[${i}]: a second link is called '${l.name}': give it a name`)
     named.add(l.name)
   }
+  // Those that are made are apart from each other.
+  if (links.some((l) => l.addresses !== undefined)) checkPrefixes(links)
   checkTunnels(config.tunnels ?? [], nodes, links)
   checkChanges(config.at ?? [], known, links)
   return { nodes, links, tunnels: config.tunnels ?? [], changes: config.at ?? [] }
@@ -205,9 +213,12 @@ function linkPlan(spec: readonly (string | LinkData)[], index: number, known: Re
   const names = spec.filter((s) => typeof s === 'string')
   const data = spec.find((s) => typeof s !== 'string') ?? {}
   if (names.length < 2) throw new TypeError(`${where}: a link joins two nodes or more`)
-  for (const n of names) if (!known.has(n)) throw new TypeError(`${where}: there is no node '${n}'`)
+  for (const [i, n] of names.entries()) {
+    if (!known.has(n)) throw new TypeError(`${where}[${i}]: there is no node '${n}'; expected ${someOf([...known])}`)
+    if (names.indexOf(n) < i)
+      throw new TypeError(`${where}[${i}]: '${n}' is on this link already; expected another node`)
+  }
   const medium = data.medium ?? 'ethernet'
-  if (new Set<string>(names).size !== names.length) throw new TypeError(`${where}: a node is on a link once`)
   if (medium === 'ip' && names.length !== 2) throw new TypeError(`${where}: a point-to-point link joins two nodes`)
   checkDirection(data, where)
   for (const [n, direction] of Object.entries(data.from ?? {})) {

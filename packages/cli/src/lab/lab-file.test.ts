@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest'
+import { ConfigError } from '../yaml-place.ts'
+import { parseLab } from './lab-file.ts'
+
+const NET = `seed: 1
+nodes:
+  me: host
+  r1: gateway
+  r2: gateway
+  r3: gateway
+  srv: { kind: host, udp: [53] }
+links:
+  - [me, r1]
+  - [r1, r2, { delay: 5ms }]
+  - [r2, r3]
+  - [r3, srv]
+at:
+  2s: { down: [r1, r2] }
+  3s:
+    - { up: [r1, r2] }
+    - { down: me }
+tunnels:
+  - { path: [r1, r2, r3], mode: explicit }
+ask:
+  - { from: me, to: srv }
+`
+
+/** The one line that is said of the network, read and made. */
+function said(text: string): string {
+  try {
+    parseLab('net.yaml', text).lab()
+    return 'nothing'
+  } catch (e) {
+    expect(e).toBeInstanceOf(ConfigError)
+    expect((e as Error).message).not.toContain('\n')
+    return (e as Error).message
+  }
+}
+
+test('a network that is right is made', () => {
+  expect(said(NET)).toBe('nothing')
+})
+
+test.each([
+  [
+    'an unknown node',
+    '  - [me, r1]',
+    '  - [me, r9]',
+    "9:10: links[0][1]: there is no node 'r9'; expected me, r1, r2, r3, srv",
+  ],
+  [
+    'a link to itself',
+    '  - [me, r1]',
+    '  - [me, me]',
+    "9:10: links[0][1]: 'me' is on this link already; expected another node",
+  ],
+  [
+    'a loop of tunnels',
+    '[r1, r2, r3], mode',
+    '[r1, r2, r1], mode',
+    "19:22: tunnels[0]: path[2]: 'r1' again: a tunnel has no loop",
+  ],
+  [
+    'a tunnel through nothing',
+    '[r1, r2, r3], mode',
+    '[r1, r3, r2], mode',
+    "19:18: tunnels[0]: path[1]: no Ethernet link joins 'r1' and 'r3'",
+  ],
+  [
+    'overlapping prefixes',
+    '{ delay: 5ms }',
+    '{ delay: 5ms, addresses: { r1: [10.0.0.1/23] } }',
+    "10:41: links[1]: addresses: r1: 10.0.0.1/23 overlaps 10.0.0.1/24 of link 'me-r1'; expected prefixes that no other link has",
+  ],
+  [
+    'a missing unit',
+    'delay: 5ms',
+    'delay: 5',
+    '10:16: links[1][2].delay: 5 has no unit; expected a time, as 5ms, 1.5s or 2m',
+  ],
+  ['a moment without a unit', '  2s:', '  2:', '14:3: at.2: 2 has no unit; expected a time, as 5ms, 1.5s or 2m'],
+  ['a word that is none', 'delay: 5ms', 'dealy: 5ms', '10:16: links[1][2].dealy: no such word; expected delay, jitter'],
+  [
+    'a node that is two',
+    '  r1: gateway',
+    '  r1: gateway\n  r1: host',
+    '5:3: this name is there already; expected each name once',
+  ],
+  [
+    'a link that is two',
+    '  - [r2, r3]',
+    '  - [r1, r2]',
+    "11:5: links[2]: a second link is called 'r1-r2': give it a name",
+  ],
+  ['a change of what is not there', 'down: me', 'down: you', "17:7: at[2]: there is no link or node 'you'"],
+  [
+    'a change of no link',
+    '2s: { down: [r1, r2] }',
+    '2s: { down: [r1, r3] }',
+    "14:3: at[0]: no link joins 'r1' and 'r3'",
+  ],
+])('%s is one line with its place and what was expected', (_, right, wrong, line) => {
+  expect(NET).toContain(right)
+  const message = said(NET.replace(right, wrong))
+  expect(message.slice(0, `net.yaml:${line}`.length)).toBe(`net.yaml:${line}`)
+})
+
+test('a file that is cut off in the middle of something is refused in one line with its place', () => {
+  for (let end = 0; end < NET.length; end += 7) {
+    const message = said(NET.slice(0, end))
+    if (message !== 'nothing') expect(message).toMatch(/^net\.yaml:\d+:\d+: \S/)
+  }
+  expect(said(NET.slice(0, NET.indexOf('delay')))).toBe(
+    'net.yaml:10:16: Flow map in block collection must be sufficiently indented and end with a }',
+  )
+  expect(said(NET.slice(0, NET.indexOf('links')))).toBe('net.yaml:1:1: there are no links; expected links: [[me, r1]]')
+})
