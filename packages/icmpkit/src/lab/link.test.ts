@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Instant } from '../clock.ts'
+import { parseIp } from '../wire/addr.ts'
+import { unhex } from '../wire/octets.ts'
 import { lab } from './lab.ts'
 import type { Passing } from './link.ts'
 import type { LinkData } from './topology.ts'
@@ -131,4 +133,86 @@ test('on a segment of three, a frame for one reaches that one, a broadcast both'
   frame.fill(0xff, 0, 6)
   net.node('a').inject(net.now, 1, frame)
   expect(to).toEqual(['c', 'b', 'c'])
+})
+
+test('what a node sends may be treated otherwise than what it is sent: another delay, loss, rate', () => {
+  const net = lab({
+    nodes: { a: 'host', b: 'host' },
+    links: [['a', 'b', { medium: 'ip', delay: 10, from: { b: { delay: 40, loss: 1 } } }]],
+  })
+  net.run(QUIET)
+  const seen: string[] = []
+  net.tap('a-b', (p) => seen.push(`${p.from} ${p.fate} ${p.arrives - p.time}`))
+  for (const n of ['a', 'b']) net.node(n).inject(net.now, 1, new Uint8Array(20))
+  net.change('a-b', { from: { b: { loss: 0 } } })
+  net.node('b').inject(net.now, 1, new Uint8Array(20))
+  net.change('a-b', { delay: 5 })
+  net.node('b').inject(net.now, 1, new Uint8Array(20))
+  // The last does not pass the one before it.
+  expect(seen).toEqual(['a carried 10', 'b lost NaN', 'b carried 40', 'b carried 40'])
+  expect([net.link('a-b').direction('a')!.delay, net.link('a-b').direction('b')!.delay]).toEqual([5, 5])
+})
+
+test('loss in bursts: as many as the two states say, and in runs as long as they say (Gilbert, Elliott)', () => {
+  const { seen } = flood({ burstLoss: { enter: 0.02, leave: 0.25 } }, 40_000)
+  const lost = seen.map((p) => p.fate === 'lost')
+  // In the bad state for 0.02 / (0.02 + 0.25) of the time, and four packets at a time.
+  const share = lost.filter(Boolean).length / lost.length
+  expect(share).toBeGreaterThan(0.064)
+  expect(share).toBeLessThan(0.084)
+  const runs = lost.filter((l, i) => l && !lost[i - 1]).length
+  expect((share * lost.length) / runs).toBeGreaterThan(3.6)
+  expect((share * lost.length) / runs).toBeLessThan(4.4)
+})
+
+test('inside a burst some may pass, and outside some may be lost', () => {
+  const share = (burstLoss: LinkData['burstLoss'] & {}) => flood({ burstLoss }, 20_000).count('lost') / 20_000
+  expect(Math.abs(share({ enter: 1, leave: 0, inside: 0.4 }) - 0.4)).toBeLessThan(0.02)
+  expect(Math.abs(share({ enter: 0, leave: 1, inside: 1, outside: 0.1 }) - 0.1)).toBeLessThan(0.02)
+})
+
+test('each direction of a link has bursts of its own', () => {
+  const { net } = flood({ from: { a: { burstLoss: { enter: 1, leave: 0 } } } }, 0)
+  for (let i = 0; i < 50; i++) for (const n of ['a', 'b']) net.node(n).inject(net.now, 1, new Uint8Array(20))
+  expect(net.link('a-b').counts.lost).toBeGreaterThanOrEqual(50)
+  expect(net.link('a-b').counts.lost).toBeLessThan(80)
+})
+
+// An echo request, and a datagram of UDP, as scapy makes them; and a neighbour solicitation.
+const PACKETS = {
+  echo: '4500001c000100004001665e0a0000010a0000020800f7fe00010000',
+  udp: '4500001c0001000040116 64e0a0000010a00000200350035000897ed',
+  echo6: '6000000000083a4020010db800000000000000000000000120010db8000000000000000000000002800024420001 0000',
+  solicitation:
+    '6000000000183aff fe8000000000000000000000000000 01 ff0200000000000000000001ff000002 8700 0000 00000000 20010db8000000000000000000000002',
+}
+
+test('a link that is a black hole of everything, of ICMP, or of what is big swallows that, and no neighbour discovery', () => {
+  const swallowed = (blackHole: LinkData['blackHole'] & {}) => {
+    const net = lab({ nodes: { a: 'host', b: 'host' }, links: [['a', 'b', { medium: 'ip', blackHole }]] })
+    net.run(QUIET)
+    const seen: string[] = []
+    net.tap('a-b', (p) => {
+      if (p.from === 'a') seen.push(p.fate)
+    })
+    for (const packet of Object.values(PACKETS)) net.node('a').inject(net.now, 1, unhex(packet))
+    return Object.keys(PACKETS).filter((_, i) => seen[i] === 'swallowed')
+  }
+  expect(swallowed('none')).toEqual([])
+  expect(swallowed('all')).toEqual(['echo', 'udp', 'echo6'])
+  expect(swallowed('icmp')).toEqual(['echo', 'echo6'])
+  expect(swallowed({ above: 28 })).toEqual(['echo6', 'solicitation'])
+  expect(swallowed({ above: 64 })).toEqual([])
+})
+
+test('ARP passes through a black hole: its neighbours know each other', () => {
+  const net = lab({ nodes: { a: 'host', b: 'host' }, links: [['a', 'b', { blackHole: 'all' }]] })
+  const fates = new Map<number, string>()
+  net.tap('a-b', (p) => {
+    if (p.from === 'a') fates.set((p.bytes[p.at + 12]! << 8) | p.bytes[p.at + 13]!, p.fate)
+  })
+  const { udp } = net.node('a').node.transport
+  udp.bind({ family: 4 }).send(net.now, new Uint8Array(1), { address: parseIp('10.0.0.2')!, port: 7 })
+  net.run(100)
+  expect([fates.get(0x0806), fates.get(0x0800)]).toEqual(['carried', 'swallowed'])
 })
