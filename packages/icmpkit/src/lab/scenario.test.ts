@@ -12,8 +12,10 @@ const line = (over: Partial<ScenarioConfig> = {}): ScenarioConfig => ({
   ],
   ...over,
 })
+/** The event of which `K` is a kind. */
+type Of<K, E = ScenarioEvent> = E extends { kind: infer Kinds } ? (K extends Kinds ? E : never) : never
 const of = <K extends ScenarioEvent['kind']>(events: ScenarioEvent[], kind: K) =>
-  events.filter((e): e is Extract<ScenarioEvent, { kind: K }> => e.kind === kind)
+  events.filter((e) => e.kind === kind) as Of<K>[]
 
 test('a ping is asked and answered at moments that the delays of its links say', () => {
   const events = [...scenario(line({ ask: [{ from: 'me', to: 'srv', at: 1000, count: 2, interval: 500 }] }))]

@@ -1,0 +1,184 @@
+/** `icmp lab run|show|new` as a user has them: exit codes, NDJSON, a capture that tshark reads, what a wrong file says. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
+
+const ICMP = resolve(import.meta.dirname, '../../packages/icmpkit/bin/icmp.js')
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'icmpkit-lab-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function icmp(...args: string[]): { status: number | null; out: string; err: string } {
+  const env = { ...process.env, COLUMNS: '80' }
+  const { status, stdout, stderr } = spawnSync(process.execPath, [ICMP, 'lab', ...args], { encoding: 'utf8', env })
+  return { status, out: stdout, err: stderr }
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+function needs(ctx: TestContext, tool: string): void {
+  if (spawnSync(tool, ['--version'], { stdio: 'ignore' }).error !== undefined)
+    ctx.skip(`skipped, because ${tool} is not installed (apt-get install ${tool})`)
+}
+
+const NET = `nodes: { me: host, r1: gateway, srv: host }
+links:
+  - [me, r1, { delay: 2ms }]
+  - [r1, srv, { loss: 30%, delay: 5ms }]
+at:
+  1.5s: { down: [r1, srv] }
+ask:
+  - { from: me, to: srv, count: 3, interval: 500ms }
+`
+
+const WORDS: Record<string, number> = { network: 1, summary: 1 }
+
+test('run --json is a line of JSON an event, its time a decimal string, the summary last; the same each time', () => {
+  const net = file('net.yaml', NET)
+  const first = icmp('run', net, '--json')
+  expect([first.status, first.err]).toEqual([0, ''])
+  const events = first.out
+    .trimEnd()
+    .split('\n')
+    .map((l) => JSON.parse(l) as Record<string, unknown>)
+  for (const e of events) {
+    expect(e).toMatchObject({ schema: 'icmpkit.lab-run.v1', time: expect.stringMatching(/^\d+\.\d{9}$/) })
+    expect(e).toHaveProperty('node')
+  }
+  expect(events[0]).toMatchObject({ kind: 'network', seed: 1, nodes: 3 })
+  expect(events.at(-1)).toMatchObject({ kind: 'summary', asks: [{ from: 'me', to: 'srv', sent: 3 }] })
+  for (const [kind, times] of Object.entries(WORDS)) expect(events.filter((e) => e.kind === kind)).toHaveLength(times)
+  const times = events.map((e) => Number(e.time))
+  expect(times).toEqual(times.toSorted((a, b) => a - b))
+  expect(icmp('run', net, '--json').out).toBe(first.out)
+  expect(icmp('run', net, '--json', '--seed', '9').out).not.toBe(first.out)
+})
+
+test('--until ends the scenario at that moment', () => {
+  const { out } = icmp('run', file('net.yaml', NET), '--json', '--until', '600ms')
+  expect(JSON.parse(out.trimEnd().split('\n').at(-1)!)).toMatchObject({ kind: 'summary', time: '0.600000000' })
+})
+
+test('run without --json is a story: a line an event, then what it came to', () => {
+  const { status, out } = icmp('run', file('net.yaml', NET))
+  expect(status).toBe(0)
+  expect(out).toContain('   0.000000  a network of 3 nodes and 2 links, seed 1\n')
+  expect(out).toMatch(/^ {3}0\.\d{6} {2}me pings srv \(10\.0\.1\.2\): seq 1, 56 octets$/m)
+  expect(out).toMatch(/^me ping srv: 3 sent, \d answered/m)
+  for (const line of out.split('\n\n')[0]!.split('\n')) expect(line).toMatch(/^ *\d+\.\d{6} {2}\S/)
+})
+
+test('--pcap is a capture that tshark reads: an interface a link, a comment on each packet', (ctx) => {
+  needs(ctx, 'tshark')
+  const pcap = join(folder, 'out.pcapng')
+  const { out } = icmp('run', file('net.yaml', NET), '--json', '--packets', '--pcap', pcap)
+  const fields = ['frame.interface_name', 'frame.time_epoch', 'frame.comment', '_ws.expert.message'].flatMap((f) => [
+    '-e',
+    f,
+  ])
+  const env = { ...process.env, WIRESHARK_CONFIG_DIR: folder }
+  const stdio: ['ignore', 'pipe', 'ignore'] = ['ignore', 'pipe', 'ignore']
+  const rows = execFileSync('tshark', ['-r', pcap, '-T', 'fields', ...fields], { encoding: 'utf8', env, stdio })
+    .trimEnd()
+    .split('\n')
+    .map((l) => l.split('\t'))
+  const packets = out
+    .split('\n')
+    .filter((l) => l.includes('"kind":"packet"'))
+    .map((l) => JSON.parse(l) as Record<string, string>)
+  expect(rows.length).toBe(packets.length)
+  for (const [i, p] of packets.entries()) {
+    const [seconds, fraction] = p.time!.split('.')
+    // Virtual time 0 is the start of 2026.
+    expect(rows[i]!.slice(0, 3)).toEqual([
+      p.link,
+      expect.stringContaining(`${1_767_225_600 + Number(seconds)}.${fraction}`),
+      `${p.node} → ${p.to}, ${p.did}`,
+    ])
+  }
+  expect(rows.some((r) => r[2] === 'r1 → srv, lost (random)' || r[2] === 'srv → r1, lost (random)')).toBe(true)
+})
+
+test('each example of lab new is shown and runs as it is, and an unknown one is refused with those there are', () => {
+  const names = icmp('new', '--list')
+    .out.trimEnd()
+    .split('\n')
+    .map((l) => l.split(' ')[0]!)
+  expect(names.length).toBeGreaterThan(3)
+  expect(icmp('new').out).toBe(icmp('new', names[0]!).out)
+  for (const name of names) {
+    const net = file(`${name}.yaml`, icmp('new', name).out)
+    const shown = icmp('show', net, '-v')
+    expect([shown.status, shown.err]).toEqual([0, ''])
+    expect(shown.out).toContain('routes:')
+    const ran = icmp('run', net, '--json')
+    expect([ran.status, ran.err]).toEqual([0, ''])
+    const summary = JSON.parse(ran.out.trimEnd().split('\n').at(-1)!) as { asks: { sent: number; received: number }[] }
+    expect(summary.asks.some((a) => a.received > 0)).toBe(true)
+  }
+  expect(icmp('new', 'nothing')).toMatchObject({ status: 2, out: '', err: expect.stringContaining(names.join(', ')) })
+})
+
+test('show draws for the terminal, Mermaid and Graphviz, and lists links, addresses and routes', () => {
+  const net = file('net.yaml', NET)
+  const { out } = icmp('show', net)
+  expect(out).toContain('│ me ├─ 2ms ─┤ r1 ├─ 5ms, 30% lost ─┤ srv │')
+  expect(out).toContain('r1 (gateway)  eth0  10.0.0.2/24, 2001:db8::2/64')
+  expect(out).toMatch(/^ {2}me +default IPv4 +via 10\.0\.0\.2 \(r1\)$/m)
+  expect(icmp('show', net, '--as', 'mermaid').out).toMatch(/^graph LR\n/)
+  expect(icmp('show', net, '--as', 'dot').out).toMatch(/^graph lab \{\n/)
+})
+
+test('what Graphviz is given it draws', (ctx) => {
+  if (spawnSync('dot', ['-V'], { stdio: 'ignore' }).error !== undefined)
+    ctx.skip('skipped, because dot is not installed (apt-get install graphviz)')
+  const source = icmp('show', file('net.yaml', NET), '--as', 'dot').out
+  expect(execFileSync('dot', ['-Tplain'], { input: source, encoding: 'utf8' })).toMatch(/^edge n0 n1/m)
+})
+
+test.each(['run', 'show'])(
+  '%s says of a wrong file one line with the place and what was expected, and exits 2',
+  (command) => {
+    for (const [wrong, line] of [
+      [
+        NET.replace('delay: 2ms', 'delay: 2'),
+        ':3:14: links[0][2].delay: 2 has no unit; expected a time, as 5ms, 1.5s or 2m',
+      ],
+      [NET.replace('[me, r1, {', '[me, r7, {'), ":3:10: links[0][1]: there is no node 'r7'; expected me, r1, srv"],
+      [NET.slice(0, 30), ':1:'],
+    ] as const) {
+      const net = file('wrong.yaml', wrong)
+      const { status, out, err } = icmp(command, net)
+      expect([status, out]).toEqual([2, ''])
+      expect(err.startsWith(`${net}${line}`) ? '' : err).toBe('')
+      expect(err.trimEnd().split('\n')).toHaveLength(1)
+    }
+    const gone = icmp(command, join(folder, 'nowhere.yaml'))
+    expect(gone).toMatchObject({ status: 2, out: '' })
+    expect(gone.err).toMatch(/nowhere\.yaml: ENOENT.*\n$/)
+  },
+)
+
+test('a question to a node that is not there is refused at its place', () => {
+  const net = file('wrong.yaml', NET.replace('to: srv', 'to: sun'))
+  expect(icmp('run', net).err).toBe(
+    `${net}:8:16: ask[0].to: there is no node 'sun'; expected me, r1, srv, or an address\n`,
+  )
+})
+
+test('a capture goes to standard output where it is asked for, and the story to standard error', () => {
+  const child = spawnSync(process.execPath, [ICMP, 'lab', 'run', file('net.yaml', NET), '--pcap', '-'])
+  expect(child.stdout.readUInt32LE(0)).toBe(0x0a0d0d0a)
+  expect(child.stderr.toString()).toContain('me pings srv')
+  const pcap = join(folder, 'same.pcapng')
+  icmp('run', join(folder, 'net.yaml'), '--pcap', pcap)
+  expect(child.stdout.equals(readFileSync(pcap))).toBe(true)
+})
