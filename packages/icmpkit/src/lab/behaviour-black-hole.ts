@@ -2,7 +2,7 @@
 import type { Instant } from '../clock.ts'
 import type { Node } from '../stack/node.ts'
 import type { Port } from '../stack/port.ts'
-import { type Behaviour, crosses, type Packet } from './behaviour.ts'
+import { type Behaviour, crosses, endsHere, type Packet } from './behaviour.ts'
 import { ipAt, isIcmp, isLinkUpkeep, lengthOf } from './frame-view.ts'
 import type { BlackHole } from './topology.ts'
 
@@ -26,7 +26,8 @@ export class BlackHoleAt implements Behaviour {
 
   comes(_now: Instant, { bytes, at, end }: Packet, port: Port): boolean {
     const ip = ipAt(port.medium, bytes, at, end)
-    if (ip < 0 || !crosses(this.#node, bytes, ip, port) || !swallows(this.#hole, bytes, ip, end)) return true
+    if (ip < 0 || !crosses(this.#node, bytes, ip, port) || endsHere(bytes, ip)) return true
+    if (!swallows(this.#hole, bytes, ip, end)) return true
     return this.#node.counters.drop('blackhole')
   }
 }

@@ -6,7 +6,7 @@ import type { Instant } from '../clock.ts'
 import type { Node } from '../stack/node.ts'
 import type { Port } from '../stack/port.ts'
 import { hex, u16 } from '../wire/octets.ts'
-import { type Behaviour, crosses, type Packet } from './behaviour.ts'
+import { type Behaviour, crosses, endsHere, type Packet } from './behaviour.ts'
 import { echoAt, ipAt } from './frame-view.ts'
 import type { Behaviours } from './topology.ts'
 
@@ -31,7 +31,7 @@ export class StuckEcho implements Behaviour {
   comes(now: Instant, { bytes, at, end }: Packet, port: Port): boolean {
     const ip = ipAt(port.medium, bytes, at, end)
     const echo = ip < 0 ? -1 : echoAt(bytes, ip, end)
-    if (echo < 0 || !crosses(this.#node, bytes, ip, port)) return true
+    if (echo < 0 || !crosses(this.#node, bytes, ip, port) || endsHere(bytes, ip)) return true
     const four = bytes[ip]! >>> 4 === 4
     const key = four ? hex(bytes, ip + 12, ip + 20) : hex(bytes, ip + 8, ip + 40)
     const id = u16(bytes, echo + 4)

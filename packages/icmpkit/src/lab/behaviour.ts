@@ -30,3 +30,8 @@ export function crosses(node: Node, bytes: Uint8Array, ip: number, port: Port): 
   if (bytes[ip + 24] === 0xff) return false
   return node.role === 'gateway' && !node.ip6.isMine(readIp6(bytes, ip + 24), port)
 }
+
+/** Does its TTL or hop limit end at a gateway that it comes to? Then it goes no further in any case, and that is told. */
+export function endsHere(bytes: Uint8Array, ip: number): boolean {
+  return bytes[ip + (bytes[ip]! >>> 4 === 4 ? 8 : 7)]! <= 1
+}
