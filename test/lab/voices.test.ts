@@ -105,6 +105,10 @@ test('a black hole of big packets swallows those above its size, and says nothin
   expect(net.node('r2').node.counters.dropped.blackhole).toBe(2)
 })
 
+test('a trace ends behind the node that is a black hole: a TTL that ends there is told', () => {
+  expect(trace(row({ blackHole: 'all' }), 'me', { to: srv }, 5)).toEqual(['10.0.0.2', '10.0.1.2', '*', '*', '*'])
+})
+
 test('a middlebox answers for hosts that are not there, and for those that are; not beyond its prefixes', () => {
   const net = row({ echoFor: ['10.0.3.0/25', '203.0.113.0/24', '2001:db8:0:3::/64'] })
   expect(ask(net, 'me', { to: '10.0.3.99' }).map((a) => [a.from, a.type])).toEqual([['10.0.3.99', 0]])

@@ -12,7 +12,7 @@ import * as icmp6 from '../wire/icmp6.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
 import { put16, u16 } from '../wire/octets.ts'
-import { type Behaviour, crosses, type Packet } from './behaviour.ts'
+import { type Behaviour, crosses, endsHere, type Packet } from './behaviour.ts'
 import { echoAt, ipAt } from './frame-view.ts'
 import type { LabNode } from './lab-node.ts'
 import { parsePrefix } from './topology.ts'
@@ -34,7 +34,7 @@ export class EchoFor implements Behaviour {
     const echo = ip < 0 ? -1 : echoAt(bytes, ip, end)
     if (echo < 0 || !crosses(this.#at.node, bytes, ip, port)) return true
     const four = bytes[ip]! >>> 4 === 4
-    if (bytes[ip + (four ? 8 : 7)]! <= 1) return true
+    if (endsHere(bytes, ip)) return true
     const dst = four ? readIp4(bytes, ip + 16) : readIp6(bytes, ip + 24)
     if (!this.#prefixes.some((p) => isIn(dst, p))) return true
     const was = u16(bytes, echo)

@@ -51,8 +51,9 @@ export class Ecmp {
     }
     if (fields.has('protocol')) h = mix(h, protocol)
     if (fields.has('flow-label') && !four) h = mix(h, u24(bytes, at + 1) & 0xfffff)
-    // A fragment has no ports, and so the first must not have any either, or they would part.
-    const upper = four && (u16(bytes, at + 6) & 0x3fff) !== 0 ? -1 : upperOf(bytes, at, end, 8)
+    // A later fragment has no ports, and so the first must not have any either, or they would part.
+    const whole = four ? (u16(bytes, at + 6) & 0x3fff) === 0 : bytes[at + 6] !== FRAGMENT
+    const upper = whole ? upperOf(bytes, at, end, 8) : -1
     if (upper < 0) return finish(h)
     if (HAS_PORTS.has(protocol)) {
       if (fields.has('ports')) h = mix(mix(h, u16(bytes, upper)), u16(bytes, upper + 2))
@@ -74,6 +75,8 @@ function finish(h: number): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
+/** The header of a fragment, right behind that of IPv6. */
+const FRAGMENT = 44
 const FLOW: readonly EcmpField[] = ['addresses', 'protocol', 'ports', 'icmp-id', 'flow-label']
 const HAS_PORTS: ReadonlySet<number> = new Set([6, 17, 33, 132, 136])
 const QUERIES4: ReadonlySet<number> = new Set([0, 8, 13, 14, 15, 16, 17, 18])

@@ -14,7 +14,7 @@ import { HEADER as ETHERNET, EtherType } from '../wire/ethernet.ts'
 import * as ip4 from '../wire/ip4.ts'
 import { put16, put24, u16, u24 } from '../wire/octets.ts'
 import type { Behaviour, Packet } from './behaviour.ts'
-import { ipAt, isLinkUpkeep } from './frame-view.ts'
+import { ipAt, isLinkUpkeep, labelOctets } from './frame-view.ts'
 import type { LabNode } from './lab-node.ts'
 import type { Plan, TunnelData } from './topology.ts'
 
@@ -90,12 +90,16 @@ class Switch implements Behaviour {
     const { bytes, at, end } = p
     if (port.medium === 'ip' || end - at < ETHERNET + LABEL || u16(bytes, at + TYPE) !== EtherType.mpls) return true
     this.#learn()
+    const { counters } = this.#at.node
     const entry = this.#entries.get(u24(bytes, at + ETHERNET) >>> 4)
-    if (entry === undefined) return this.#at.node.counters.drop('no-route')
+    if (entry === undefined) return counters.drop('no-route')
+    // Nobody here pushes a second label, or one before anything but IP.
+    if (labelOctets(port.medium, bytes, at, end) !== LABEL || ipAt(port.medium, bytes, at, end) < 0)
+      return counters.bad('truncated')
     const ttl = bytes[at + ETHERNET + 3]!
     if (entry.kind === 'end' || ttl <= 1) return true
     const { next, label, path } = entry
-    if (!next.port.up) return this.#at.node.counters.drop('port-down')
+    if (!next.port.up) return counters.drop('port-down')
     let from = at
     if (label === undefined) from = pop(bytes, at, path.propagates ? ttl - 1 : TTL)
     else {
@@ -104,7 +108,7 @@ class Switch implements Behaviour {
     }
     bytes.set(next.mac, from)
     bytes.set(next.port.mac, from + 6)
-    this.#at.node.counters.forwarded++
+    counters.forwarded++
     this.#at.inject(now, next.port.index, bytes, from, end)
     return false
   }

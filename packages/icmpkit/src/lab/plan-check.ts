@@ -1,5 +1,42 @@
-/** What a network's data says of tunnels and of changes, held against its nodes and links. */
-import type { ChangeData, LinkPlan, NodePlan, TunnelData } from './topology.ts'
+/** What a network's data says of behaviours, tunnels and changes, held against what there is. */
+import type { BlackHole, ChangeData, EcmpField, LinkPlan, NodePlan, TunnelData } from './topology.ts'
+
+/** @throws TypeError that names the place of what cannot be used */
+export function checkBehaviours({ name, kind, behaviours = {} }: NodePlan): void {
+  const where = `lab: nodes.${name}.behaviours`
+  const { ecmp, nat, silent, rateLimit, blackHole, stuckEcho } = behaviours
+  if (kind === 'host') {
+    for (const what of CROSSING)
+      if (behaviours[what] !== undefined) throw new TypeError(`${where}.${what}: nothing crosses a host`)
+  }
+  if (ecmp !== undefined && ecmp !== 'flow' && ecmp !== 'packet') {
+    const wrong = typeof ecmp === 'string' ? ecmp : ecmp.find((f) => !FIELDS.includes(f))
+    if (wrong !== undefined)
+      throw new TypeError(`${where}.ecmp: flow, packet, or some of ${FIELDS.join(', ')}, not '${wrong}'`)
+  }
+  if (silent !== undefined && !SILENT.includes(silent))
+    throw new TypeError(`${where}.silent: ${SILENT.join(', ')}, not '${silent}'`)
+  checkBlackHole(blackHole, where)
+  checkNumber(rateLimit?.rate, 0, `${where}.rateLimit.rate: errors a second`)
+  checkNumber(rateLimit?.burst, 1, `${where}.rateLimit.burst: errors at once`)
+  checkNumber(nat?.entries, 1, `${where}.nat.entries: mappings`)
+  for (const t of ['udpTimeout', 'tcpTimeout', 'icmpTimeout'] as const)
+    checkNumber(nat?.[t], 0, `${where}.nat.${t}: milliseconds`)
+  checkNumber(stuckEcho?.idle, 0, `${where}.stuckEcho.idle: milliseconds`)
+  checkNumber(stuckEcho?.entries, 0, `${where}.stuckEcho.entries: pairs of addresses`)
+}
+
+/** Of a link or of a node. @throws TypeError that names the place of what cannot be used */
+export function checkBlackHole(hole: BlackHole | undefined, where: string): void {
+  if (hole === undefined || hole === 'none' || hole === 'all' || hole === 'icmp') return
+  if (typeof hole !== 'object')
+    throw new TypeError(`${where}: blackHole is none, all, icmp or { above }, not '${hole}'`)
+  if (!(hole.above >= 0)) throw new TypeError(`${where}: blackHole.above is octets, not ${hole.above}`)
+}
+
+function checkNumber(value: number | undefined, least: number, what: string): void {
+  if (value !== undefined && !(value >= least)) throw new TypeError(`${what}, ${least} or more, not ${value}`)
+}
 
 /** @throws TypeError that names the place of what cannot be used */
 export function checkTunnels(
@@ -57,4 +94,7 @@ export function linkNamed(
   throw new TypeError(`${where}: no link joins '${what[0]}' and '${what[1]}'`)
 }
 
+const CROSSING = ['ecmp', 'nat', 'blackHole', 'echoFor', 'stuckEcho'] as const
+const SILENT: readonly string[] = ['time-exceeded', 'errors', 'icmp']
+const FIELDS: readonly EcmpField[] = ['addresses', 'protocol', 'ports', 'icmp-id', 'icmp-checksum', 'flow-label']
 const MODES: readonly string[] = ['explicit', 'implicit', 'opaque', 'invisible']

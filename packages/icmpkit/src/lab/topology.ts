@@ -6,7 +6,7 @@ import type { NodeConfig } from '../stack/node.ts'
 import type { PortAddress } from '../stack/port.ts'
 import { type Ip, type Ip4, type Ip6, parseIp } from '../wire/addr.ts'
 import { someOf } from './names.ts'
-import { checkChanges, checkTunnels } from './plan-check.ts'
+import { checkBehaviours, checkBlackHole, checkChanges, checkTunnels } from './plan-check.ts'
 import { checkPrefixes } from './prefix-check.ts'
 
 /** A network; the same data and seed give the same packets at the same moments on every machine. */
@@ -46,8 +46,8 @@ export interface NodeData extends Pick<NodeConfig, 'ip4' | 'ip6' | 'errorExtensi
 /** What one node does that real ones do; all of it about packets that cross it, but for `silent`, `rateLimit`, `answerFrom`. */
 export interface Behaviours {
   /**
-   * Over routes of equal cost. `flow`: all of `EcmpField`; `packet`: each packet takes the next; or the fields that tell
-   * flows apart. A gateway without it takes the first route.
+   * Over routes of equal cost. `flow`: by all of `EcmpField` but the checksum; `packet`: each packet takes the next; or the
+   * fields that tell flows apart. A gateway without it takes the first route.
    */
   ecmp?: 'flow' | 'packet' | readonly EcmpField[]
   /** It hides who is behind it, IPv4 (RFC 3022, RFC 4787, RFC 5508). */
@@ -61,7 +61,7 @@ export interface Behaviours {
    * has it; one of each family where both are to differ.
    */
   answerFrom?: string | readonly string[]
-  /** What crosses it is swallowed without a word. */
+  /** What crosses it is swallowed without a word; a TTL that ends there ends in any case, and is told. */
   blackHole?: BlackHole
   /** A middlebox: it answers echo requests that cross it to these prefixes itself, whoever is or is not there. */
   echoFor?: readonly string[]
@@ -193,6 +193,7 @@ export function planOf(config: LabConfig): Plan {
   for (const n of nodes) {
     if (n.kind !== 'host' && n.kind !== 'gateway')
       throw new TypeError(`lab: nodes.${n.name}: a node is 'host' or 'gateway', not '${n.kind}'`)
+    checkBehaviours(n)
     known.add(n.name)
   }
   const links = config.links.map((l, i) => linkPlan(l, i, known))
@@ -240,6 +241,7 @@ function checkDirection(data: DirectionData, where: string): void {
     const v = data[span] ?? 0
     if (!(v >= 0 && v < Number.POSITIVE_INFINITY)) throw new TypeError(`${where}: ${span} is milliseconds, not ${v}`)
   }
+  checkBlackHole(data.blackHole, where)
   if (data.rate !== undefined && !(data.rate > 0))
     throw new TypeError(`${where}: rate is bits a second, not ${data.rate}`)
   if (data.queue !== undefined && !(Number.isInteger(data.queue) && data.queue >= 0))
