@@ -133,6 +133,82 @@ function leadOf({ type, labels }: { type: number; labels: [number, number, numbe
   return Uint8Array.from(octets)
 }
 
+/** A ring of gateways with a host at two of them, behaviours, tunnels and changes as chance has it. */
+const network: fc.Arbitrary<LabConfig> = fc
+  .record({
+    seed: fc.nat(),
+    behaviours: fc.array(
+      fc.record(
+        {
+          ecmp: fc.constantFrom('flow' as const, 'packet' as const, ['icmp-checksum' as const]),
+          silent: fc.constantFrom('time-exceeded' as const, 'errors' as const, 'icmp' as const),
+          rateLimit: fc.record({ rate: fc.constantFrom(0.5, 10), burst: fc.constantFrom(1, 6) }),
+          answerFrom: fc.constantFrom('eth1', '192.0.2.9'),
+          blackHole: fc.constantFrom('none' as const, 'icmp' as const, { above: 500 }),
+          stuckEcho: fc.record({ idle: fc.constantFrom(100, 2000) }),
+        },
+        { requiredKeys: [] },
+      ),
+      { minLength: 4, maxLength: 4 },
+    ),
+    mode: fc.constantFrom('explicit' as const, 'implicit' as const, 'opaque' as const, 'invisible' as const),
+    burst: fc.record({ enter: fc.constantFrom(0, 0.1), leave: fc.constantFrom(0.3, 1) }),
+    at: fc.array(
+      fc.oneof(
+        fc.record({ time: fc.nat(4000), down: fc.constantFrom('r1', 'r2') }),
+        fc.record({ time: fc.nat(4000), up: fc.constantFrom('r1', 'r2') }),
+        fc.record({ time: fc.nat(4000), down: fc.constant(['r0', 'r1'] as const) }),
+        fc.record({ time: fc.nat(4000), up: fc.constant(['r0', 'r1'] as const) }),
+        fc.record({ time: fc.nat(4000), change: fc.constant(['r1-r2', { from: { r1: { loss: 0.5 } } }] as const) }),
+      ),
+      { maxLength: 5 },
+    ),
+  })
+  .map(({ seed, behaviours, mode, burst, at }) => ({
+    seed,
+    nodes: {
+      a: 'host',
+      b: 'host',
+      ...Object.fromEntries(behaviours.map((b, i) => [`r${i}`, { kind: 'gateway' as const, behaviours: b }])),
+    },
+    links: [
+      ['a', 'r0'],
+      ['r2', 'b'],
+      ['r0', 'r1', { burstLoss: burst }],
+      ['r1', 'r2', { jitter: 3, delay: 5 }],
+      ['r2', 'r3'],
+      ['r3', 'r0'],
+    ],
+    tunnels: [{ path: ['r0', 'r1', 'r2'], mode }],
+    at,
+  }))
+
+test('a network of behaviours twice: the same packets, at the same moments', () => {
+  const run = (config: LabConfig) => {
+    const net = lab(config)
+    const digest = createHash('sha256')
+    let packets = 0
+    for (const l of net.links)
+      net.tap(l.name, (p) => {
+        packets++
+        digest.update(`${p.time} ${p.from} ${p.to} ${p.fate} ${p.arrives}`).update(p.bytes.subarray(p.at, p.end))
+      })
+    for (const to of ['10.0.1.2', '2001:db8:0:1::2'])
+      for (let i = 0; i < 12; i++) ask(net, 'a', { to, ttl: (i % 5) + 1, seq: i, id: i % 3, size: i * 100 }, 200)
+    return { digest: digest.digest('hex'), packets }
+  }
+  let packets = 0
+  fc.assert(
+    fc.property(network, (config) => {
+      const once = run(config)
+      expect(run(config)).toEqual(once)
+      packets += once.packets
+    }),
+    { numRuns: 60 },
+  )
+  expect(packets).toBeGreaterThan(3000)
+})
+
 test('with all of them a packet still crosses, and the middlebox still answers', () => {
   const net = lab({ ...everything('ethernet'), seed: 3 })
   const crossed = Array.from({ length: 10 }, () => ask(net, 'me', { to: '10.0.3.2', id: 5 }).length)
