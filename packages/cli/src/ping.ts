@@ -1,6 +1,7 @@
 /** `icmp ping`: iputils' letters, text and exit codes. What they do is in ping/run.ts. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from './duration.ts'
+import type { OpenVantage } from './lab/vantage.ts'
 import { type Flags, run } from './ping/run.ts'
 
 /** iputils letters that we do not have, and what to use instead. */
@@ -20,7 +21,8 @@ const REFUSED: Record<string, string> = {
   '-U': 'use --clock user to see the time between our own two system calls; kernel stamps are better',
 }
 
-export function register(program: Command): void {
+/** `openVantage`: where the lab is in the bundle. */
+export function register(program: Command, openVantage?: OpenVantage): void {
   const command = program
     .command('ping')
     .description('ask hosts whether they are there, and tell all that comes back')
@@ -110,6 +112,13 @@ export function register(program: Command): void {
   add(new Option('--netns <name|pid>', 'from inside that network namespace'))
   add(
     new Option(
+      '--lab <file>',
+      'in the simulated network of that file, in virtual time, without privileges; targets may be its nodes',
+    ).conflicts(['netns', 'mark', 'door', 'clock']),
+  )
+  add(new Option('--from <node>', 'with --lab: the node that asks (the first host)'))
+  add(
+    new Option(
       '--pcap <file>',
       'write all packets to a pcapng file; - = standard output, the lines then to standard error',
     ),
@@ -123,7 +132,7 @@ export function register(program: Command): void {
   }
   command.action(async (targets: string[], options: Record<string, unknown>) => {
     if (options.deadline === 0) delete options.deadline
-    process.exitCode = await run(targets, options as unknown as Flags)
+    process.exitCode = await run(targets, options as unknown as Flags, openVantage)
   })
 }
 

@@ -1,8 +1,10 @@
 /** `icmp send`: any message, and what it draws. What it does is in send/run.ts, loaded when it runs. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from './duration.ts'
+import type { OpenVantage } from './lab/vantage.ts'
 
-export function register(program: Command): void {
+/** `openVantage`: where the lab is in the bundle. */
+export function register(program: Command, openVantage?: OpenVantage): void {
   const command = program
     .command('send')
     .description('send any ICMP message, and show the reply or the error that it draws')
@@ -68,6 +70,13 @@ Exit code: 0 a reply or an error came, or nothing answers such a message; 1 noth
   add(new Option('-I, --interface <name>', 'leave by this interface or VRF'))
   add(new Option('-m, --mark <n>', 'SO_MARK, for policy routing').argParser(number(0xffffffff)))
   add(new Option('--netns <name|pid>', 'from inside that network namespace'))
+  add(
+    new Option(
+      '--lab <file>',
+      'in the simulated network of that file, in virtual time, without privileges; the target may be one of its nodes',
+    ).conflicts(['netns', 'mark']),
+  )
+  add(new Option('--from <node>', 'with --lab: the node that sends (the first host)'))
   add(new Option('-c, --count <n>', 'the same message so many times').default(1).argParser(number(1_000_000, 1)))
   add(new Option('-i, --interval <time>', 'between two').default(1000, '1s').argParser(time))
   add(new Option('-W, --wait <time>', 'for an answer; 0 = send only').default(4000, '4s').argParser(time))
@@ -76,7 +85,7 @@ Exit code: 0 a reply or an error came, or nothing answers such a message; 1 noth
   add(new Option('--json', 'one JSON object a line').conflicts('verbose'))
   command.action(async (target: string, options: Record<string, unknown>) => {
     const { run } = await import('./send/run.ts')
-    process.exitCode = await run(target, options as unknown as import('./send/run.ts').Flags)
+    process.exitCode = await run(target, options as unknown as import('./send/run.ts').Flags, openVantage)
   })
 }
 

@@ -1,6 +1,7 @@
 /** What may be asked of a ping, checked, and turned into what its machine, its question and its doors want to know. */
 import type { Clock } from './clock.ts'
 import type { Door } from './door.ts'
+import type { Surroundings } from './lab/vantage.ts'
 import type * as os from './os/index.ts'
 import type { PacketSeen } from './packet-tap.ts'
 import { EchoQuestion } from './probe/echo-question.ts'
@@ -79,8 +80,8 @@ export interface PingOptions {
   signal?: AbortSignal
   /** Every packet in and out, on loan; for a capture file. */
   onPacket?: (p: PacketSeen) => void
-  /** Over these instead of the system's doors: a lab. */
-  over?: { doors: readonly Door[]; clock: Clock }
+  /** Over these instead of the system's doors: a lab. `ping('srv', { over: net.from('me') })`. */
+  over?: { doors: readonly Door[]; clock: Clock } & Partial<Surroundings>
 }
 
 export const INTERVAL = 1000
@@ -114,7 +115,7 @@ export function settingsOf(
     hold: o.hold === true,
     echoId,
     midnightOffsetMs: (Number(clock.wall(now) % BigInt(dayMs * 1e6)) / 1e6 - now) % dayMs,
-    random: Math.random,
+    random: o.over?.random ?? Math.random,
   }
 }
 

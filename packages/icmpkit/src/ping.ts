@@ -196,7 +196,7 @@ class Pinging implements PingRun {
     // Who was removed meanwhile is not asked, and not an error.
     const answers = resolved.filter((_, i) => this.#coming.delete(tickets[i]!))
     const located = answers.flatMap((a) => ('why' in a ? [] : a))
-    const question = await questionOf(o, o.over === undefined ? os.secret(8) : unguarded(8))
+    const question = await questionOf(o, o.over === undefined ? os.secret(8) : unguarded(8, o.over.random))
     const choices = await this.#openDoors(located, question)
     // A target whose family has no door would be due for ever.
     const found = located.filter((r) => this.#noDoor(r) === undefined)
@@ -245,7 +245,8 @@ class Pinging implements PingRun {
         family: onlyFamily(o),
         all: o.allAddresses === true,
         zoneIndex: (zone) => this.#zoneIndex(zone),
-        port: o.interface === undefined ? 0 : (this.#zoneIndex(o.interface) ?? 0),
+        port: this.#exit(),
+        names: o.over?.addressesOf,
       }),
     )
     if (found === undefined) return { target, why: 'has no address yet: the run was stopped before' }
@@ -286,6 +287,8 @@ class Pinging implements PingRun {
     const o = this.#o
     if (o.over !== undefined) {
       this.#open = [...o.over.doors]
+      if (o.interface !== undefined && this.#exit() === 0)
+        throw new TypeError(`there is no interface ${o.interface} here`)
       return []
     }
     const families = new Set<Family>(found.map((r) => familyOf(r.ip)))
@@ -313,14 +316,18 @@ class Pinging implements PingRun {
   #addOne(r: Resolved, at: Instant): void {
     const source = this.#o.source === undefined ? undefined : parseIp(this.#o.source)
     const usable = source !== undefined && familyOf(source) === familyOf(r.ip) ? source : this.#sourceTo(r)
-    const slot = this.#machine!.add(this.#clock!.now(), { ip: r.ip, port: r.port, source: usable }, at)
+    // A kernel's door is bound to its interface; others are told for each packet.
+    const port = this.#o.over === undefined ? r.port : r.port || this.#exit()
+    const slot = this.#machine!.add(this.#clock!.now(), { ip: r.ip, port, source: usable }, at)
     this.#named.set(slot, { target: r.target, ip: r.ip, port: r.port })
     if (this.#o.broadcast === true) this.#machine!.expectMany(slot)
   }
 
   /** Only a capture needs to know what the kernel will choose: the source, and the ICMPv6 checksum over it. */
   #sourceTo(r: Resolved): Ip | undefined {
-    if (this.#o.onPacket === undefined || this.#routes === undefined) return undefined
+    if (this.#o.onPacket === undefined) return undefined
+    if (this.#o.over !== undefined) return this.#o.over.sourceFor?.(r.ip, r.port || this.#exit())
+    if (this.#routes === undefined) return undefined
     const route = this.#routes.route(r.port > 0 ? { dst: r.ip, oif: r.port } : { dst: r.ip })
     return route.kind === 'route' ? route.prefSrc : undefined
   }
@@ -428,20 +435,27 @@ class Pinging implements PingRun {
     return { ...total, summaries: this.#o.hold === true ? this.#summaries.slice(-SUMMARIES) : this.#summaries }
   }
 
+  /** Of the interface that was asked for; 0 where none was, or there is none. */
+  #exit(): number {
+    return this.#o.interface === undefined ? 0 : (this.#zoneIndex(this.#o.interface) ?? 0)
+  }
+
   #zoneIndex(zone: string): number | undefined {
-    if (this.#o.over !== undefined) return undefined
+    if (this.#o.over !== undefined) return this.#o.over.portOf?.(zone)
     return this.#routes === undefined ? os.interfaceIndex(zone) : this.#routes.link(zone)?.index
   }
 
   #zoneName(port: number): string {
+    const { over } = this.#o
+    if (over !== undefined) return over.portName?.(port) ?? String(port)
     const name = this.#routes === undefined ? os.interfaceName(port) : this.#routes.name(port)
     return name ?? String(port)
   }
 }
 
 /** In a lab nobody forges what the seed did not ask for. */
-function unguarded(octets: number): Uint8Array {
-  return Uint8Array.from({ length: octets }, () => Math.floor(Math.random() * 256))
+function unguarded(octets: number, random: () => number = Math.random): Uint8Array {
+  return Uint8Array.from({ length: octets }, () => Math.floor(random() * 256))
 }
 
 const LOSS_EVERY_MS = 250

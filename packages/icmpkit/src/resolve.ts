@@ -23,6 +23,8 @@ export interface ResolveSettings {
   zoneIndex: (zone: string) => number | undefined
   /** Interface that link-local addresses without a zone go out by, 0 = none given. */
   port: number
+  /** Instead of the system's resolver: the addresses of a name, none where there is no such name. */
+  names?: ((name: string) => readonly Ip[]) | undefined
 }
 
 /** The addresses of `target`; several with `all`, none only as `Unresolved`. Never throws. */
@@ -41,6 +43,7 @@ export async function resolve(target: string, s: ResolveSettings): Promise<Resol
     return { target, why: 'is not an address: write four decimal numbers without leading zeros' }
   }
   if (!isName(host)) return { target, why: 'is neither an address nor a host name' }
+  if (s.names !== undefined) return named(target, s.names(host), zone, s)
   try {
     const { lookup } = await import('node:dns/promises')
     const found = await lookup(host, { all: true, order: 'verbatim', family: s.family ?? 0 })
@@ -57,6 +60,13 @@ export async function resolve(target: string, s: ResolveSettings): Promise<Resol
   } catch (e) {
     return { target, why: describe((e as NodeJS.ErrnoException).code) }
   }
+}
+
+function named(target: string, all: readonly Ip[], zone: string | undefined, s: ResolveSettings) {
+  const fit = all.filter((ip) => s.family === undefined || familyOf(ip) === s.family)
+  if (fit.length === 0) return { target, why: all.length === 0 ? 'is no host here' : `has no IPv${s.family} address` }
+  const found = (s.all ? fit : fit.slice(0, 1)).map((ip) => located(target, ip, zone, s))
+  return found.find((f): f is Unresolved => 'why' in f) ?? (found as Resolved[][]).flat()
 }
 
 /** No packet carries these to a host, and no host answers from them. */

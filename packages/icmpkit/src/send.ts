@@ -1,6 +1,7 @@
 /** Send: one ICMP message of any kind, and what it draws. The runner around the machine (probe/send-machine.ts). */
 import { type Clock, type ClockSource, type Instant, showTime } from './clock.ts'
 import type { Door, LocalDrop } from './door.ts'
+import type { Surroundings } from './lab/vantage.ts'
 import type { DoorChoice } from './os/index.ts'
 import { answerTypes, SendMachine, type SendMachineEvent } from './probe/send-machine.ts'
 import { resolve } from './resolve.ts'
@@ -47,8 +48,8 @@ export interface SendOptions {
   /** Give up all rights of this process once the door is open. */
   dropRights?: boolean
   signal?: AbortSignal
-  /** Over this door instead of the system's: a lab. */
-  over?: { door: Door; clock: Clock }
+  /** Over this door instead of the system's: a lab. `send('srv', message, { over: net.from('me') })`. */
+  over?: { door: Door; clock: Clock } & Partial<Surroundings>
 }
 
 /** A packet, ready to leave. */
@@ -146,15 +147,19 @@ export interface SendRun extends Run<SendEvent, SendSummary> {
 /** Finds the target's address and route, and makes the packet; sends nothing. @throws TypeError on an unusable target */
 export async function prepareSend(target: string, what: Sendable, o: SendOptions = {}): Promise<Prepared> {
   const os = o.over === undefined ? await import('./os/index.ts') : undefined
-  const index = (name: string) => os?.interfaceIndex(name, o.netns)
+  const index = (name: string) => (os === undefined ? o.over?.portOf?.(name) : os.interfaceIndex(name, o.netns))
   const exit = o.interface === undefined ? 0 : index(o.interface)
-  if (exit === undefined) throw new TypeError(`there is no interface ${o.interface} here: see \`ip link\``)
-  const found = await resolve(target, { family: o.family, all: false, zoneIndex: index, port: exit })
+  if (exit === undefined)
+    throw new TypeError(`there is no interface ${o.interface} here${os === undefined ? '' : ': see `ip link`'}`)
+  const names = o.over?.addressesOf
+  const found = await resolve(target, { family: o.family, all: false, zoneIndex: index, port: exit, names })
   if ('why' in found) throw new TypeError(`${target}: ${found.why}`)
   const { ip: dst, port } = found[0]!
   const family = familyOf(dst)
-  const src = sourceOf(o, family) ?? os?.sourceTo(dst, port || exit, o.netns) ?? (family === 4 ? ANY4 : ANY6)
-  const zone = typeof dst === 'bigint' && isLinkLocal(dst) && port > 0 ? os?.interfaceName(port, o.netns) : undefined
+  const chosen = os === undefined ? o.over?.sourceFor?.(dst, port || exit) : os.sourceTo(dst, port || exit, o.netns)
+  const src = sourceOf(o, family) ?? chosen ?? (family === 4 ? ANY4 : ANY6)
+  const nameOf = (i: number) => (os === undefined ? o.over?.portName?.(i) : os.interfaceName(i, o.netns))
+  const zone = typeof dst === 'bigint' && isLinkLocal(dst) && port > 0 ? nameOf(port) : undefined
   const { packet, icmp, ownHeader } = makePacket(what(family), src, dst, o)
   return { family, target, dst, src, address: showIp(dst, zone), port: port || exit, packet, icmp, ownHeader }
 }
@@ -210,7 +215,7 @@ class Sending implements SendRun {
       const zones = os === undefined ? new Map<number, string>() : zonesOf(os, o.netns)
       const rights = o.dropRights === true && os !== undefined ? os.dropRights().said : []
       this.#ready.resolve({ ...prepared, door: door.name, why: [...choice.why, ...rights], cannot: door.cannot })
-      const report = new Report(prepared, clock, (port) => zones.get(port))
+      const report = new Report(prepared, clock, (port) => zones.get(port) ?? o.over?.portName?.(port))
       const machine = new SendMachine({
         ...prepared,
         count: o.count ?? 1,

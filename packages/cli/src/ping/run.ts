@@ -9,12 +9,13 @@ import {
   ping,
 } from 'icmpkit'
 import { parseIp, safeJson } from 'icmpkit/wire'
+import type { InLab, LabFlags, OpenVantage } from '../lab/vantage.ts'
 import { Output, remark } from '../output.ts'
 import type { PacketFile } from './packet-file.ts'
 import { PingText, type Told } from './text.ts'
 
 /** What commander gives; times in milliseconds. */
-export interface Flags {
+export interface Flags extends LabFlags {
   ipv4?: true
   ipv6?: true
   allAddresses?: true
@@ -54,18 +55,32 @@ export interface Flags {
   json?: true
 }
 
+/** In virtual time an endless ping has no pause in which somebody could stop it. */
+const LAB_COUNT = 10
 const FLOOD_RATE = 10_000
 const FLOOD_BUDGET = 100_000
 
 /** Returns the exit code: 0 every target answered, 1 the network said no, 2 we could not ask. */
-export async function run(targets: readonly string[], flags: Flags): Promise<number> {
+export async function run(
+  targets: readonly string[],
+  given: Flags,
+  openVantage: OpenVantage | undefined,
+): Promise<number> {
   const say = (line: string) => remark(`icmp: ${line}\n`)
+  let lab: InLab | undefined
+  try {
+    lab = inLab(targets, given, openVantage)
+  } catch (e) {
+    remark(`${(e as Error).message}\n`)
+    return 2
+  }
+  const flags = bounded(given, lab, say)
   let packets: PacketFile | undefined
   let session: PingRun
   try {
     if (flags.pcap !== undefined)
       packets = new (await import('./packet-file.ts')).PacketFile(flags.pcap, say, () => session.stop())
-    session = ping(targets, optionsOf(flags, packets))
+    session = ping(targets, optionsOf(flags, packets, lab))
   } catch (e) {
     say((e as Error).message.replace(/^ping: /, ''))
     return 2
@@ -137,6 +152,26 @@ export async function run(targets: readonly string[], flags: Flags): Promise<num
   }
 }
 
+function inLab(targets: readonly string[], flags: Flags, open: OpenVantage | undefined): InLab | undefined {
+  const { lab, from } = flags
+  if (lab === undefined) {
+    if (from !== undefined) throw new TypeError('icmp: --from is the node of a lab that asks; expected --lab FILE too')
+    return undefined
+  }
+  if (open === undefined) throw new TypeError('icmp: --lab is not in this bundle')
+  return open(from === undefined ? { lab } : { lab, from }, targets)
+}
+
+/** A ping in a lab ends. */
+function bounded(flags: Flags, lab: InLab | undefined, say: (line: string) => void): Flags {
+  const ends = flags.count ?? flags.deadline ?? flags.budget
+  if (lab === undefined || ends !== undefined) return flags
+  if (lab.until !== undefined) return { ...flags, deadline: lab.until }
+  if (flags.flood === true) return flags
+  say(`a ping in a lab stops after ${LAB_COUNT} probes a target; -c or -w says otherwise`)
+  return { ...flags, count: LAB_COUNT }
+}
+
 /** Targets of which the local kernel refused every probe: they were never asked. */
 class LocalRefusals {
   readonly #refused = new Map<string, number>()
@@ -163,7 +198,7 @@ function exitCode(result: Awaited<PingRun['done']>, flags: Flags, local: LocalRe
   return few && result.summaries.some((s) => s.received < flags.count!) ? 1 : 0
 }
 
-function optionsOf(flags: Flags, packets: PacketFile | undefined): PingOptions {
+function optionsOf(flags: Flags, packets: PacketFile | undefined, lab: InLab | undefined): PingOptions {
   // iputils' -I: an interface, an address, or an address with its zone.
   const [first, zone] = flags.interface?.split('%') ?? []
   const isSource = first !== undefined && parseIp(first) !== undefined
@@ -199,6 +234,7 @@ function optionsOf(flags: Flags, packets: PacketFile | undefined): PingOptions {
     stamps: flags.clock,
     dropRights: true,
     onPacket: packets === undefined ? undefined : (p) => packets.write(p),
+    over: lab?.over,
   }
   return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as PingOptions
 }

@@ -32,13 +32,17 @@ const ALIAS: Record<string, string> = {
 }
 
 /** @throws TypeError, RangeError naming the flag or field and what was expected */
-export function makeMessage(flags: MessageFlags, family: Family): Message | Uint8Array {
+export function makeMessage(
+  flags: MessageFlags,
+  family: Family,
+  random: () => number = Math.random,
+): Message | Uint8Array {
   if (flags.hex !== undefined) return octets('--hex', flags.hex)
   const described = flags.jsonMessage === undefined ? fieldsOf(flags, family) : parseJson(flags.jsonMessage)
   const fields = { ...described, ...Object.fromEntries((flags.set ?? []).map(fieldOf)) }
   const m = fromJson(family, fields)
   // Told apart from what others ask; whoever gives a number means it.
-  if ('id' in m && !('id' in fields)) m.id = (Math.random() * 0x10000) | 0
+  if ('id' in m && !('id' in fields)) m.id = (random() * 0x10000) | 0
   if ('seq' in m && !('seq' in fields)) m.seq = 1
   return m
 }

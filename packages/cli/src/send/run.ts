@@ -1,11 +1,12 @@
 /** Runs `icmp send`: flags to the library, events to text or NDJSON, exit code. */
 import { type Prepared, prepareSend, type SendAnswer, type SendEvent, type SendOptions, send, showTime } from 'icmpkit'
 import { hex, icmp4, icmp6, registry, safeJson, safeText, toJson } from 'icmpkit/wire'
+import type { LabFlags, OpenVantage } from '../lab/vantage.ts'
 import { remark } from '../output.ts'
 import { type MessageFlags, makeMessage } from './message.ts'
 import { PacketText } from './packet-text.ts'
 
-export interface Flags extends MessageFlags {
+export interface Flags extends MessageFlags, LabFlags {
   ipv4?: true
   ipv6?: true
   badChecksum?: true
@@ -28,16 +29,23 @@ export interface Flags extends MessageFlags {
 const SCHEMA = 'icmpkit.send.v1'
 
 /** Returns the exit code: 0 a reply or an error came, or none could; 1 nothing came; 2 it could not be sent. */
-export async function run(target: string, flags: Flags): Promise<number> {
+export async function run(target: string, flags: Flags, openVantage: OpenVantage | undefined): Promise<number> {
+  let over: SendOptions['over']
+  try {
+    over = overOf(target, flags, openVantage)
+  } catch (e) {
+    remark(`${(e as Error).message}\n`)
+    return 2
+  }
   const text = new PacketText(flags.verbose === true || flags.dryRun === true)
   const stop = new AbortController()
   const interrupt = () => stop.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   try {
-    const what = (family: 4 | 6) => makeMessage(flags, family)
-    const options = optionsOf(flags, stop.signal)
+    const what = (family: 4 | 6) => makeMessage(flags, family, over?.random)
+    const options = optionsOf(flags, stop.signal, over)
     if (flags.dryRun === true) {
-      show(await prepareSend(target, what, options), flags, text)
+      show(await prepareSend(target, what, options), flags, text, over)
       return 0
     }
     return await converse(target, what, options, flags, text)
@@ -48,6 +56,16 @@ export async function run(target: string, flags: Flags): Promise<number> {
     text.flush()
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }
+}
+
+function overOf(target: string, flags: Flags, open: OpenVantage | undefined): SendOptions['over'] {
+  const { lab, from } = flags
+  if (lab === undefined) {
+    if (from !== undefined) throw new TypeError('icmp: --from is the node of a lab that sends; expected --lab FILE too')
+    return undefined
+  }
+  if (open === undefined) throw new TypeError('icmp: --lab is not in this bundle')
+  return open(from === undefined ? { lab } : { lab, from }, [target]).over
 }
 
 async function converse(
@@ -114,7 +132,7 @@ function jsonOf(e: SendEvent): object {
 }
 
 /** What would leave, and nothing else. */
-function show(p: Prepared, flags: Flags, text: PacketText): void {
+function show(p: Prepared, flags: Flags, text: PacketText, over: SendOptions['over']): void {
   const { family, packet, icmp, address } = p
   if (flags.json === true) {
     const message = family === 4 ? icmp4.parse(packet, icmp) : icmp6.parse(packet, icmp)
@@ -125,7 +143,8 @@ function show(p: Prepared, flags: Flags, text: PacketText): void {
     text.text(`${safeJson({ schema: SCHEMA, ...about, message: toJson(message), octets: hex(packet) })}\n`)
     return
   }
-  text.packet(packet, packet.length, showTime(BigInt(Date.now()) * 1_000_000n))
+  const now = over === undefined ? BigInt(Date.now()) * 1_000_000n : over.clock.wall(over.clock.now())
+  text.packet(packet, packet.length, showTime(now))
   text.text('\n')
   for (let i = 0; i < packet.length; i += 16) {
     const row = packet.subarray(i, i + 16)
@@ -149,7 +168,7 @@ const REFUSED: Record<Extract<SendEvent, { kind: 'local-drop' }>['why'], string>
   other: 'the kernel refused the packet',
 }
 
-function optionsOf(flags: Flags, signal: AbortSignal): SendOptions {
+function optionsOf(flags: Flags, signal: AbortSignal, over: SendOptions['over']): SendOptions {
   const options: { [K in keyof SendOptions]: SendOptions[K] | undefined } = {
     count: flags.count,
     interval: flags.interval,
@@ -167,6 +186,7 @@ function optionsOf(flags: Flags, signal: AbortSignal): SendOptions {
     netns: flags.netns,
     dropRights: true,
     signal,
+    over,
   }
   return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as SendOptions
 }

@@ -26,4 +26,5 @@ export type {
   NodeData,
   TunnelData,
 } from './topology.ts'
+export type { Surroundings, Vantage } from './vantage.ts'
 export { VirtualClock } from './virtual-clock.ts'
