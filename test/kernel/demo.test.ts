@@ -117,6 +117,62 @@ test('people get a line a packet and its meaning beneath, without colours where 
   expect(stdout).toMatch(/Done: 12 packets sent, 2 replies, 10 errors heard and explained\.\n/)
 })
 
+/** Who answered what from where in the lab, by family. */
+function labPart(all: ReturnType<typeof lines>, family: number) {
+  return all.filter((l) => l.kind === 'journey' && l.family === family).map((l) => [l.by, l.type, l.code, l.mtu])
+}
+
+/** A ping that crosses, a TTL, too big, a closed port, a route that is gone. */
+const LAB: Record<4 | 6, ReturnType<typeof labPart>> = {
+  4: [
+    ['srv', 0, 0, null],
+    ['r2', 11, 0, null],
+    ['r2', 3, 4, 1280],
+    ['srv', 3, 3, null],
+    ['r2', 3, 0, null],
+  ],
+  6: [
+    ['srv', 129, 0, null],
+    ['r2', 3, 0, null],
+    ['r2', 2, 0, 1280],
+    ['srv', 1, 4, null],
+    ['r2', 1, 0, null],
+  ],
+}
+
+test('its second half needs no rights: as root and as anybody, the lab shows the same five journeys in both families', () => {
+  const h = host('demo')
+  h.sysctl('ipv4.ping_group_range', '1 0')
+  for (const user of [{}, NOBODY]) {
+    const all = lines(demo(h, ['--json'], user))
+    expect(labPart(all, 4)).toEqual(LAB[4])
+    expect(labPart(all, 6)).toEqual(LAB[6])
+    // By family two replies, an error each for a TTL, too big and a port, two replies and an error.
+    expect(all.at(-1).lab).toEqual({ sent: 16, replies: 8, errors: 8 })
+    expect(all.filter((l) => l.kind === 'journey' && (l.words === '' || l.meaning === ''))).toEqual([])
+  }
+})
+
+test('each journey is drawn on its path, with the place where it ended and an arrow back, within 100 columns', () => {
+  const { stdout, status } = demo(host('demo'), [], NOBODY)
+  expect(status).toBe(0)
+  const second = stdout.slice(stdout.indexOf('In a lab:'))
+  const rows = second.split('\n')
+  const pictures = rows.flatMap((l, i) => (/^ {6}me ─/.test(l) ? [rows.slice(i, i + 3)] : []))
+  expect(pictures).toHaveLength(5)
+  for (const [path, there, back] of pictures as [string, string, string][]) {
+    expect(path).toMatch(/^ {6}me ─+.* r1 ─+.* r2 ─.* r3 ─+ srv$/)
+    expect(there).toMatch(/^ {6}╰── .* ─*▶✗?$/)
+    // The answer starts where the packet ended.
+    expect(back).toMatch(/^ {6}◀── .* ─*╯$/)
+    expect(back.length).toBe(there.length)
+  }
+  // Under r2, on its last letter.
+  const [, [path, there]] = pictures as [string[], [string, string]]
+  expect(there.indexOf('✗')).toBe(path.indexOf('r2') + 1)
+  expect(Math.max(...rows.map((l) => l.length))).toBeLessThanOrEqual(100)
+})
+
 test('it takes no more than a few seconds', () => {
   const h = host('demo')
   const before = performance.now()

@@ -1,10 +1,12 @@
-/** `icmp demo`: what `npm start` shows. Real packets, a real kernel, each explained in one line; ends by itself. */
+/** `icmp demo`: what `npm start` shows. Real packets, a real kernel, then a lab, each explained in one line; ends by itself. */
 import type { Command } from 'commander'
 
 export function register(program: Command): void {
   program
     .command('demo')
-    .description('ping this machine, then provoke real ICMP errors from its kernel and explain each')
+    .description(
+      'ping this machine, provoke real ICMP errors from its kernel, then show a simulated network; all explained',
+    )
     .option('--json', 'one JSON object a line')
     .allowExcessArguments(false)
     .exitOverride()

@@ -2,6 +2,7 @@
 import { type PacketSeen, type PingEvent, ping } from 'icmpkit'
 import { type OsError, probeByUdp, type UdpProbe, unusedUdpPort } from 'icmpkit/os'
 import { type Family, type Ip, parseIp, registry, showIp } from 'icmpkit/wire'
+import { scenes } from './lab-scenes.ts'
 import { datagram, type Seen, see } from './packet.ts'
 import { FAR_MTU, openRouter, PLACES, type Router } from './router.ts'
 import { asJson, forPeople, type Show, type Summary } from './show.ts'
@@ -14,7 +15,14 @@ const FIRST_PORT = 40_001
 /** Exit code: 0, or 1 where not one packet was answered, 2 where not all could be shown. */
 export async function run(json: boolean): Promise<number> {
   const show = json ? asJson() : forPeople()
-  const count: Summary = { sent: 0, replies: 0, errors: 0, unanswered: 0, leftOut: 0 }
+  const count: Summary = {
+    sent: 0,
+    replies: 0,
+    errors: 0,
+    unanswered: 0,
+    leftOut: 0,
+    lab: { sent: 0, replies: 0, errors: 0 },
+  }
   let router: Router | undefined
   let refusal = ''
   try {
@@ -29,6 +37,7 @@ export async function run(json: boolean): Promise<number> {
   } finally {
     router?.[Symbol.dispose]()
   }
+  count.lab = scenes(show)
   if (!show.end(count)) return 2
   return count.replies + count.errors > 0 ? 0 : 1
 }

@@ -1,5 +1,7 @@
 /** How the demonstration looks: for people, or as NDJSON. */
+import type { Family } from 'icmpkit/wire'
 import { Output } from '../output.ts'
+import { draw } from './journey.ts'
 import type { Seen } from './packet.ts'
 
 /** One packet of the demonstration. */
@@ -12,12 +14,39 @@ export interface Shown {
   notes?: readonly string[]
 }
 
+/** One packet on its way through the lab, and what came back. */
+export interface JourneyTold {
+  family: Family
+  there: string
+  path: readonly string[]
+  links: readonly string[]
+  /** Where it ended, as a place in `path`, and who answered from there. */
+  place: number
+  by: string
+  from: string | null
+  time: string | null
+  type: number | null
+  code: number | null
+  name: string | null
+  mtu: number | null
+  rttNs: number | null
+}
+
+/** Packets and answers of the lab. */
+export interface LabTold {
+  sent: number
+  replies: number
+  errors: number
+}
+
 export interface Show {
   /** Part of the demonstration: 'Ping …'. */
   part(title: string): void
   /** One exchange in it. */
   scene(title: string): void
   packet(s: Shown): void
+  /** What is about to happen, what the answer means, and the same in each family: the first is drawn. */
+  journey(words: string, meaning: string, told: readonly JourneyTold[]): void
   /** What was left out, why, and what to do so that it works. */
   leftOut(what: string, why: string): void
   say(line: string): void
@@ -31,6 +60,7 @@ export interface Summary {
   errors: number
   unanswered: number
   leftOut: number
+  lab: LabTold
 }
 
 export function forPeople(): Show {
@@ -60,6 +90,20 @@ export function forPeople(): Show {
       for (const note of notes) out.write(`      ${dim(note)}\n`)
       out.write(`      ${words}\n`)
     },
+    journey(words, meaning, told) {
+      const [first, ...others] = told
+      if (first === undefined) return
+      const ended = first.type !== null && first.rttNs === null && first.place < first.path.length - 1
+      const drawn = draw(
+        { ...first, to: first.place, ended, back: first.name === null ? undefined : short(first.name) },
+        { path: bold, there: green, back: yellow },
+      )
+      for (const line of wrap(words)) out.write(`  ${line}\n`)
+      out.write(`\n${drawn.map((l) => `      ${l}\n`).join('')}\n`)
+      out.write(`    ${yellow('←')} ${bold(nameOf(first))}  ${dim(detailsOf(first))}\n`)
+      for (const line of wrap(meaning)) out.write(`      ${line}\n`)
+      for (const t of others) out.write(`      ${dim(`IPv${t.family}: ${nameOf(t)}, ${detailsOf(t)}`)}\n`)
+    },
     leftOut: (what, why) => out.write(`\n  ${yellow('left out')}  ${what}\n      ${why}\n`),
     say: (line) => out.write(`  ${dim(line)}\n`),
     end(s) {
@@ -71,7 +115,8 @@ export function forPeople(): Show {
         ...(s.leftOut > 0 ? [`${s.leftOut} left out (above)`] : []),
       ]
       out.write(`\n${bold('Done:')} ${parts.join(', ')}.\n`)
-      out.write('Next: `npx icmp ping HOST`, `npx icmp decode FILE`, `npx icmp help`.\n')
+      out.write(`In the lab: ${s.lab.sent} packets sent, ${s.lab.replies} replies, ${s.lab.errors} errors.\n`)
+      out.write('Next: `npx icmp ping HOST`, `npx icmp lab new > net.yaml`, `npx icmp decode FILE`, `npx icmp help`.\n')
       out.flush()
       return !out.failed
     },
@@ -96,6 +141,9 @@ export function asJson(): Show {
       const heard = icmp && { ...icmp, quote: icmp.quote?.json ?? null }
       line({ kind: 'packet', part, scene, direction, ...rest, icmp: heard, words, notes })
     },
+    journey: (words, meaning, told) => {
+      for (const t of told) line({ kind: 'journey', part, scene, ...t, words, meaning })
+    },
     leftOut: (what, why) => line({ kind: 'left-out', part, what, why }),
     say: (text) => line({ kind: 'note', part, text }),
     end(summary) {
@@ -104,6 +152,26 @@ export function asJson(): Show {
       return !out.failed
     },
   }
+}
+
+/** At 80 columns, behind six blanks. */
+function wrap(text: string): string[] {
+  return text.match(/.{1,74}(?: |$)/g)?.map((l) => l.trimEnd()) ?? []
+}
+
+function nameOf(t: JourneyTold): string {
+  return t.name === null ? 'nothing came back' : `${t.name} (type ${t.type}, code ${t.code})`
+}
+
+function detailsOf(t: JourneyTold): string {
+  const mtu = t.mtu === null ? '' : `, MTU ${t.mtu}`
+  const rtt = t.rttNs === null ? '' : `, ${t.rttNs / 1e6} ms`
+  return t.from === null ? '' : `from ${t.by}, ${t.from}${mtu}${rtt}`
+}
+
+/** For the arrow; the whole name is in the line below. */
+function short(name: string): string {
+  return name.replace(/ and Don't Fragment was Set$| in Transit$/i, '')
 }
 
 type Paint = (text: string) => string
