@@ -9,7 +9,7 @@ import type { TestContext } from 'vitest'
 export type Shown = Record<string, string>
 
 export interface Reading {
-  /** Malformed packets and bad checksums, in tshark's words. */
+  /** Malformed packets, bad checksums and an expert's errors, in tshark's words. */
   complaints: string[]
   shown: Shown
 }
@@ -25,6 +25,18 @@ export function read(
   fields: readonly string[],
   protocols: string,
 ): Reading[] {
+  return readCapture(ctx, pcap(packets, linkType), packets.length, fields, protocols, ['ip'])
+}
+
+/** The same of a capture file of so many packets; the checksums of those protocols are looked at that need to be told so. */
+export function readCapture(
+  ctx: TestContext,
+  file: Uint8Array,
+  packets: number,
+  fields: readonly string[],
+  protocols: string,
+  sums: readonly ('ip' | 'udp' | 'tcp')[],
+): Reading[] {
   if (spawnSync('tshark', ['--version'], { stdio: 'ignore' }).status !== 0) {
     return ctx.skip('skipped, because tshark is not installed (apt-get install tshark)')
   }
@@ -34,14 +46,15 @@ export function read(
     const all = tshark(folder, '-G', 'protocols').map((line) => line.split('\t')[2]!)
     writeFileSync(join(folder, 'disabled_protos'), all.filter((name) => !dissected.has(name)).join('\n'))
     const path = join(folder, 'packets.pcap')
-    writeFileSync(path, pcap(packets, linkType))
-    const asked = ['_ws.malformed', '_ws.expert.group', '_ws.expert.message', ...fields]
+    writeFileSync(path, file)
+    const asked = ['_ws.malformed', '_ws.expert.group', '_ws.expert.severity', '_ws.expert.message', ...fields]
     const lines = tshark(
       folder,
       ...['-r', path, '-n', '-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=,'],
-      ...['-o', 'ip.check_checksum:TRUE', ...asked.flatMap((name) => ['-e', name])],
+      ...sums.flatMap((name) => ['-o', `${name}.check_checksum:TRUE`]),
+      ...asked.flatMap((name) => ['-e', name]),
     )
-    if (lines.length !== packets.length) throw new Error(`tshark read ${lines.length} of ${packets.length} packets`)
+    if (lines.length !== packets) throw new Error(`tshark read ${lines.length} of ${packets} packets`)
     return lines.map((line) => reading(fields, line))
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -49,9 +62,10 @@ export function read(
 }
 
 function reading(fields: readonly string[], line: string): Reading {
-  const [malformed, groups, messages, ...values] = line.split('\t')
+  const [malformed, groups, severities, messages, ...values] = line.split('\t')
   const complaints = malformed === '' ? [] : [malformed!]
-  if (groups!.split(',').some((group) => COMPLAINTS.has(group))) complaints.push(messages!)
+  const wrong = groups!.split(',').some((group) => COMPLAINTS.has(group)) || severities!.split(',').includes(ERROR)
+  if (wrong) complaints.push(messages!)
   return { complaints, shown: Object.fromEntries(fields.map((name, i) => [name, values[i]!])) }
 }
 
@@ -71,6 +85,9 @@ const BENEATH = ['frame', 'raw', 'data', '_ws.expert', '_ws.malformed', '_ws.sho
 
 /** The expert groups "checksum" and "malformed" (epan/proto.h). */
 const COMPLAINTS: ReadonlySet<string> = new Set([String(0x01000000), String(0x07000000)])
+
+/** The expert severity "error". */
+const ERROR = String(0x00800000)
 
 /** A capture file of the classic format, made here so that a mistake of our own writer cannot hide another. */
 function pcap(packets: readonly Uint8Array[], linkType: number): Uint8Array {

@@ -117,7 +117,7 @@ function note(
   for (let i = 0; i < least.changes.length; ) {
     const fewer = { ...least, changes: least.changes.filter((_, k) => k !== i), number: input.number }
     const again = pair.compareAlone(make(fewer))
-    if (again !== undefined && kindOf(again) === kind) {
+    if (again !== undefined && knownOf(again) === undefined && kindOf(again) === kind) {
       least = fewer
       shown = again
     } else i++

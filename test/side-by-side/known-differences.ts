@@ -135,16 +135,17 @@ export const KNOWN: readonly KnownDifference[] = [
       'RFC 8200 §4.4: parameter problem where segments are left and the type is not one of ours; Linux drops types that are switched off',
     applies: (c) =>
       c.linux.length === 0 &&
-      c.packets.some((p) =>
-        chain6(p).some((h) => h.type === 43 && [2, 3, 4].includes(p[h.at + 2]!) && p[h.at + 3] !== 0),
-      ),
+      c.packets.some((p) => chain6(p).some((h) => h.type === 43 && [2, 3, 4].includes(p[h.at + 2]!))),
   },
   {
     name: 'extension header or option that is cut',
     because:
-      'RFC 4443 §3.4, RFC 7112 §5: told with the octet at fault; Linux drops in silence, or sees something else first',
+      'RFC 4443 §3.4, RFC 7112 §5: told with the octet at fault, a first fragment at once; Linux drops in silence, or goes on and sees something else',
     applies: (c) =>
-      c.packets.some(isCut6) && all(c.ours, /\(4\/\d+\)/) && (c.linux.length === 0 || all(c.linux, /\(4\/\d+\)/)),
+      c.packets.some(isCut6) &&
+      (c.ours.length === 0
+        ? c.packets.some((p) => p[24] === 0xff)
+        : all(c.ours, c.linux.length === 0 ? /\([1-4]\/\d+\)/ : /\(4\/\d+\)/)),
   },
   {
     name: 'fragment of no multiple of 8',
@@ -336,6 +337,39 @@ export const KNOWN: readonly KnownDifference[] = [
     because:
       'RFC 4443 §2.2(d): the address that the node would speak to the source from (RFC 6724); Linux takes that of the port it came by',
     applies: (c) => areAlike(c, FROM) && all(c.ours, /\([1-4]\/\d\).*hop limit/),
+  },
+  {
+    name: 'redirect to itself',
+    because: 'RFC 1812 §5.2.7.2: there is nothing better to tell who sends to its own address; Linux tells it',
+    applies: (c) =>
+      c.role === 'gateway' &&
+      c.packets.some((p) => is4(p) && src4(p) === dst4(p)) &&
+      c.linux.filter((w) => !w.includes('(5/1)')).join() === c.ours.join(),
+  },
+  {
+    name: 'fewer of the same error',
+    because: 'RFC 1812 §4.3.2.8: a limit; that of Linux for errors of its routes has no switch in a namespace',
+    applies: (c) =>
+      c.role === 'gateway' &&
+      c.linux.length > 0 &&
+      c.linux.length < c.ours.length &&
+      new Set([...c.linux, ...c.ours]).size === new Set(c.linux).size,
+  },
+  {
+    name: 'TCP header longer than the first fragment',
+    because: 'RFC 7112 §3: the whole upper-layer header, its options too; Linux looks at the fixed part',
+    applies: (c) =>
+      c.linux.length === 0 &&
+      all(c.ours, /\(4\/3\)/) &&
+      c.packets.some((p) => chain6(p).some((h) => h.type === 44) && upper(p) === 6),
+  },
+  {
+    name: 'fragment that makes the packet too long by the headers before it',
+    because: 'RFC 8200 §4.5: the payload length of the whole packet counts them; Linux does not',
+    applies: (c) =>
+      c.linux.length === 0 &&
+      all(c.ours, /\(4\/0\)/) &&
+      c.packets.some((p) => chain6(p).some((h) => h.type === 44 && h.at > 40 && u16(p, h.at + 2) > 0xff00)),
   },
 ]
 

@@ -121,6 +121,13 @@ add(H, 'v6 an error about an error', v6() / ICMPv6DestUnreach(code=4) / bytes(v6
 add(H, 'v6 ICMP of type 100', v6(nh=58) / ICMPv6Unknown(type=100, msgbody=b'\0\0\0\0'))
 add(H, 'v6 ICMP of type 200', v6(nh=58) / ICMPv6Unknown(type=200, msgbody=b'\0\0\0\0'))
 add(H, 'v6 TCP SYN to a closed port', v6() / TCP(sport=4000, dport=81, seq=100, flags='S'))
+add(H, 'UDP to a closed port, its length beyond the datagram', v4() / UDP(sport=5000, dport=33435, len=12, chksum=0))
+add(H, 'echo request in fragments of no multiple of 8 octets', *(v4(proto=1, flags=f, frag=o) / Raw(d) for f, o, d in (('MF', 0, bytes(echo(16))[:13]), (0, 1, bytes(echo(16))[8:]))))
+add(H, 'v6 echo request to nowhere', v6(dst='2001:db8:ffff::5') / echo6())
+add(H, 'v6 TCP SYN to ff02::1', v6(dst='ff02::1') / TCP(sport=4000, dport=81, seq=100, flags='S'))
+add(H, 'v6 next header 200 from the anycast address of the routers', v6(src='2001:db8:a::', nh=200) / Raw(b'0123456789'))
+add(H, 'v6 an error behind hop-by-hop options out of place', v6() / IPv6ExtHdrFragment(id=9, nh=0) / Raw(bytes.fromhex('3a00de0400000000') + bytes.fromhex('0104000000000000')))
+add(H, 'v6 first fragment of nothing', v6() / IPv6ExtHdrFragment(id=10, m=1, nh=58))
 
 G = 'gateway'
 add(G, 'a datagram to forward', v4(dst=FAR) / udp)
@@ -163,4 +170,7 @@ add(G, 'v6 a packet to another host of the link that it came from', v6(dst='2001
 add(G, 'v6 a packet with an unknown hop-by-hop option, action bits 10', v6(dst=FAR6) / IPv6ExtHdrHopByHop(options=[HBHOptUnknown(otype=0x9e, optdata=b'\0\0\0\0')]) / UDP(sport=5000, dport=9) / b'abcd')
 add(G, 'v6 echo request to ff02::2', v6(dst='ff02::2') / echo6())
 add(G, 'v6 echo request to the address of the far side', v6(dst='2001:db8:b::1') / echo6())
+add(G, 'a datagram back to its source', v4(dst=PEER) / udp)
+add(G, 'a datagram from class E', v4(src='240.0.0.1', dst=FAR) / udp)
+add(G, 'a datagram to a closed port of the far side', v4(dst='198.51.100.1') / udp)
 print(json.dumps(out, indent=1))
