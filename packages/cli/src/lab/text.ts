@@ -34,7 +34,7 @@ function said(e: Exclude<ScenarioEvent, SummaryEvent>): string {
     case 'change':
       return change(e)
     case 'packet':
-      return `${e.node} → ${e.to}, ${e.did}: ${e.packet}`
+      return `${e.node}${e.to === null ? '' : ` → ${e.to}`}, ${e.did}: ${e.packet}`
     case 'state':
       return `${e.node} ${e.port}: ${e.what} ${JSON.stringify(e.about).replaceAll(/[{}"]/g, '').replaceAll(',', ', ').replaceAll(':', ' ')}`
   }

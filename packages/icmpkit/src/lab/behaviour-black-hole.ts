@@ -16,10 +16,12 @@ export function swallows(hole: BlackHole, bytes: Uint8Array, ip: number, end: nu
 
 /** A node that swallows what crosses it; it is well itself, and answers. */
 export class BlackHoleAt implements Behaviour {
+  readonly takes: string
   readonly #hole: BlackHole
   readonly #node: Node
 
   constructor(hole: BlackHole, node: Node) {
+    this.takes = `black hole: ${typeof hole === 'object' ? `above ${hole.above} octets` : hole}`
     this.#hole = hole
     this.#node = node
   }

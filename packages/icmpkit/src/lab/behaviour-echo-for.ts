@@ -18,6 +18,7 @@ import type { LabNode } from './lab-node.ts'
 import { parsePrefix } from './topology.ts'
 
 export class EchoFor implements Behaviour {
+  readonly takes = 'middlebox: answered in its stead'
   readonly #at: LabNode
   readonly #prefixes: readonly Prefix[]
 

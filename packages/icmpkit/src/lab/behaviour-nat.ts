@@ -17,6 +17,7 @@ import { type Mapping, NatTable, type Protocol } from './nat-table.ts'
 import type { NatData } from './topology.ts'
 
 export class Nat implements Behaviour {
+  readonly takes = 'NAT: no mapping'
   readonly table: NatTable
   readonly #at: LabNode
   readonly #outside: Port

@@ -11,6 +11,7 @@ import { echoAt, ipAt } from './frame-view.ts'
 import type { Behaviours } from './topology.ts'
 
 export class StuckEcho implements Behaviour {
+  readonly takes = 'firewall: stuck on another identifier'
   readonly #idle: number
   readonly #entries: number
   readonly #node: Node

@@ -13,11 +13,13 @@ import { ipAt, isIcmp, isIcmpError, isLinkUpkeep, upperOf } from './frame-view.t
 import type { Behaviours } from './topology.ts'
 
 export class Voice implements Behaviour {
+  readonly takes: string
   readonly #silent: Behaviours['silent']
   readonly #from: readonly (Ip | Port)[]
   readonly #node: Node
 
   constructor(silent: Behaviours['silent'], answerFrom: Behaviours['answerFrom'], node: Node, where: string) {
+    this.takes = `silent: ${silent}`
     this.#silent = silent
     this.#node = node
     const given = answerFrom === undefined ? [] : typeof answerFrom === 'string' ? [answerFrom] : answerFrom

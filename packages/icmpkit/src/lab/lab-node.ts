@@ -4,7 +4,7 @@ import type { Arrival, Slot } from '../door.ts'
 import type { StackEvent } from '../stack/event.ts'
 import { Node, type NodeConfig } from '../stack/node.ts'
 import type { Port } from '../stack/port.ts'
-import type { Behaviour } from './behaviour.ts'
+import type { Behaviour, Packet } from './behaviour.ts'
 import type { EventHeap, Happening } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import { LabDoor } from './lab-door.ts'
@@ -20,6 +20,20 @@ export interface Shared {
   readonly clock: VirtualClock
   readonly pool: FlightPool
   event(node: string, e: StackEvent): void
+  /** Somebody wants to know what behaviours take. */
+  taken: ((t: Taken) => void) | undefined
+}
+
+/** A behaviour took a packet that came for a port, or was to leave by it; `bytes` is on loan until the call returns. */
+export interface Taken {
+  time: Instant
+  node: string
+  link: Link
+  bytes: Uint8Array
+  at: number
+  end: number
+  /** `black hole: icmp`, `silent: errors`. */
+  why: string
 }
 
 /** Whoever stands at a node's ports in its stead; what it sends it injects. */
@@ -173,7 +187,11 @@ export class LabNode implements Happening {
 
   #mayCome(now: Instant, a: Arrival, port: Port): boolean {
     if (!port.up || a.link === 'other') return true
-    for (const b of this.#behaviours!) if (b.comes !== undefined && !b.comes(now, a, port)) return false
+    for (const b of this.#behaviours!) {
+      if (b.comes === undefined || b.comes(now, a, port)) continue
+      this.#tell(now, a, port, b.takes)
+      return false
+    }
     a.length = a.end - a.at
     return true
   }
@@ -182,9 +200,17 @@ export class LabNode implements Happening {
     const all = this.#behaviours!
     for (let i = all.length - 1; i >= 0; i--) {
       const b = all[i]!
-      if (b.leaves !== undefined && !b.leaves(now, s, port)) return false
+      if (b.leaves === undefined || b.leaves(now, s, port)) continue
+      this.#tell(now, s, port, b.takes)
+      return false
     }
     return true
+  }
+
+  #tell(time: Instant, { bytes, at, end }: Packet, port: Port, why: string | undefined): void {
+    const { taken } = this.#shared
+    if (taken === undefined || why === undefined) return
+    taken({ time, node: this.name, link: this.#wires[port.index - 1]!.link, bytes, at, end, why })
   }
 
   /** What was answered in place: in the slot there is room for what a behaviour puts in front. */

@@ -12,7 +12,7 @@ import { behavioursOf } from './behaviours.ts'
 import { FlightPool } from './flight.ts'
 import { givenRoutes } from './given-routes.ts'
 import { happen, readRoutes } from './happen.ts'
-import { LabNode, type Shared } from './lab-node.ts'
+import { LabNode, type Shared, type Taken } from './lab-node.ts'
 import { portsOf } from './layout.ts'
 import { Link, type Passing } from './link.ts'
 import { MadeRoutes, type RouteLink } from './made-routes.ts'
@@ -41,6 +41,7 @@ export class Lab {
   /** By index of the node: it forwards now. */
   readonly #gateways: boolean[]
   readonly #tunnels: Tunnels
+  readonly #shared: Shared
   readonly #watchers: ((node: string, e: StackEvent) => void)[] = []
   readonly #seed: number
   #vantages = 0
@@ -61,7 +62,9 @@ export class Lab {
       event: (node, e) => {
         for (const see of this.#watchers) see(node, e)
       },
+      taken: undefined,
     }
+    this.#shared = shared
     const links = plan.links.map((l, i) => new Link(l, this.#time.heap, pool, new Random(seed, 2 * i + 1)))
     for (const l of links) this.#links.set(l.name, l)
     const { ports, ends } = portsOf(plan)
@@ -196,6 +199,15 @@ export class Lab {
   /** Shows the changes of state of all nodes. */
   watch(see: (node: string, e: StackEvent) => void): void {
     this.#watchers.push(see)
+  }
+
+  /** Shows what behaviours of nodes take: black holes, firewalls, silence. Bytes are on loan. */
+  watchTaken(see: (t: Taken) => void): void {
+    const { taken } = this.#shared
+    this.#shared.taken = (t) => {
+      taken?.(t)
+      see(t)
+    }
   }
 
   #reroute(): void {

@@ -83,13 +83,14 @@ export interface ChangeEvent extends Told {
   to: Json
 }
 
-/** One packet entered a link, and what became of it towards one receiver. */
+/** One packet entered a link, and what became of it towards one receiver; or a behaviour of the node took it. */
 export interface PacketEvent extends Told {
   kind: 'packet'
   node: string
-  to: string
+  /** Null where it was taken. */
+  to: string | null
   link: string
-  fate: Fate
+  fate: Fate | 'taken'
   delayNs: number | null
   octets: number
   /** What the lab did to it, in words. */

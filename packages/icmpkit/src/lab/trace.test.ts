@@ -4,7 +4,7 @@ import { hex } from '../wire/octets.ts'
 import type { ScenarioConfig } from './ask.ts'
 import { scenario } from './scenario.ts'
 import type { PacketEvent } from './scenario-event.ts'
-import type { LinkData } from './topology.ts'
+import type { Behaviours, LinkData } from './topology.ts'
 
 /** The comments of echo packets on the link `a-b` that does `what`, by the times that each came. */
 function told(what: LinkData, size = 56, count = 20): { comments: string[]; events: PacketEvent[] } {
@@ -61,6 +61,33 @@ test.each<[string, LinkData, string[]]>([
   ],
 ])('a comment on each packet says what the lab did to it: %s', (_, what, expected) => {
   expect(told(what).comments).toEqual(expected)
+})
+
+test.each<[string, Behaviours, string]>([
+  ['a black hole', { blackHole: 'icmp' }, 'r, black hole: icmp'],
+  ['a silent router', { silent: 'errors' }, 'r, silent: errors'],
+  ['a middlebox', { echoFor: ['10.0.1.0/24'] }, 'r, middlebox: answered in its stead'],
+  ['a stuck firewall', { stuckEcho: {} }, 'r, firewall: stuck on another identifier'],
+])('what a behaviour of a node takes is told where it is taken: %s', (_, behaviours, expected) => {
+  const config: ScenarioConfig = {
+    nodes: { a: 'host', r: { kind: 'gateway', behaviours }, b: 'host' },
+    links: [
+      ['a', 'r'],
+      ['r', 'b'],
+    ],
+    ask: [
+      { from: 'a', to: 'b', count: 1 },
+      { from: 'a', to: 'b', count: 1, at: 100 },
+      { from: 'a', to: '192.0.2.1', count: 1 },
+    ],
+  }
+  const blocks: Uint8Array[] = []
+  const events = [...scenario(config, { pcap: (b) => void blocks.push(b) })]
+  const found = new Set<string>()
+  for (const { frame } of read(blocks)) for (const c of comments(frame)) if (!c.includes('→')) found.add(c)
+  expect([...found]).toEqual([expected])
+  const taken = events.find((e) => e.kind === 'packet' && e.fate === 'taken')
+  expect(taken).toMatchObject({ node: 'r', to: null, did: expected.slice('r, '.length) })
 })
 
 test('a full queue is told, and how long those that fit in waited', () => {

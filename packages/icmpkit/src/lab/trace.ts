@@ -1,11 +1,13 @@
 /**
  * Every packet on links, and what the lab did to it: as pcapng, a comment on each packet (`r1 → r2, delayed 5.3 ms`;
- * `lost (bursty)`; `black hole: icmp`), and as events. A packet is stamped when it enters its link.
+ * `lost (bursty)`; `black hole: icmp`), and as events. A packet is stamped when it enters its link, and where a node's
+ * behaviour takes it, it stands there once more (`r2, silent: errors`).
  */
 import { LinkType } from '../wire/link-layer.ts'
 import { interfaceBlock, packet, section } from '../wire/pcapng.ts'
 import { timeOf } from './asker.ts'
 import type { Lab } from './lab.ts'
+import type { Taken } from './lab-node.ts'
 import type { Link, Passing } from './link.ts'
 import { PacketText } from './packet-text.ts'
 import type { PacketEvent } from './scenario-event.ts'
@@ -34,6 +36,23 @@ export function watchPackets(net: Lab, all: boolean, emit: (e: PacketEvent) => v
         packet: text.of(link.medium, p.bytes, p.at, p.end),
       })
     })
+  }
+  net.watchTaken((t) => emit(takenEvent(t, text)))
+}
+
+/** The port's packet that a behaviour took, as an event. */
+function takenEvent({ time, node, link, bytes, at, end, why }: Taken, text: PacketText): PacketEvent {
+  return {
+    kind: 'packet',
+    time: timeOf(time),
+    node,
+    to: null,
+    link: link.name,
+    fate: 'taken',
+    delayNs: null,
+    octets: end - at,
+    did: why,
+    packet: text.of(link.medium, bytes, at, end),
   }
 }
 
@@ -71,6 +90,14 @@ export function capture(net: Lab, write: (block: Uint8Array) => void): { end(): 
       }
     })
   }
+  // What a behaviour takes stands there again, at the moment at which it is taken.
+  const ports = new Map<Link, number>(net.links.map((l, i) => [l, i]))
+  net.watchTaken((t) => {
+    flush()
+    const data = t.bytes.slice(t.at, t.end)
+    held = { time: t.time, from: t.node, port: ports.get(t.link)!, data, comments: [`${t.node}, ${t.why}`], to: [] }
+    flush()
+  })
   return { end: flush }
 }
 
