@@ -34,7 +34,7 @@ export const KNOWN: readonly KnownDifference[] = [
   {
     name: 'octet at fault in an option',
     because: 'RFC 792: the pointer names the octet; Linux names the option or another octet of it, and echoes options',
-    applies: (c) => has4(c) && all(c.ours, /\(12\/0\)/) && all(c.linux, /\(12\/0\)/),
+    applies: (c) => has4(c) && all(c.ours, /\(12\/0\)/) && (c.linux.length === 0 || all(c.linux, /\(12\/0\)/)),
   },
   {
     name: 'options in an IPv4 error',
@@ -96,7 +96,7 @@ export const KNOWN: readonly KnownDifference[] = [
       c.role === 'host' &&
       c.ours.length === 0 &&
       all(c.linux, /\(4\/[02]\)/) &&
-      c.packets.some((p) => is6(p) && p[6] === 0 && !MINE6.has(showIp(dst6(p)))),
+      c.packets.some((p) => is6(p) && p[6] === 0 && !ADDRESSES6.has(showIp(dst6(p)))),
   },
   {
     name: 'UDP length shorter than the datagram',
@@ -122,7 +122,9 @@ export const KNOWN: readonly KnownDifference[] = [
     name: 'a host says no route',
     because: 'RFC 4443 §3.1: routers and senders do; Linux answers as a host too',
     applies: (c) =>
-      c.role === 'host' && c.ours.length === 0 && all(c.linux, /^[AB]: (No route|Communication|Address unr)/),
+      c.role === 'host' &&
+      c.linux.length > c.ours.length &&
+      c.linux.filter((w) => !/^[AB]: (No route|Communication|Address unr)/.test(w)).join() === c.ours.join(),
   },
   {
     name: 'answer to a link-local source',
@@ -167,15 +169,14 @@ export const KNOWN: readonly KnownDifference[] = [
   {
     name: 'error about a redirect',
     because: 'RFC 4443 §2.4(e.2): never; Linux sends it',
-    applies: (c) => c.ours.length === 0 && c.packets.some((p) => icmp6Type(p) === 137),
+    applies: (c) => c.ours.length < c.linux.length && c.packets.some((p) => icmp6Type(p) === 137),
   },
   {
     name: 'mobility, HIP and shim6 headers',
     because:
       'RFC 4443 §2.4(e.1), RFC 7112 §5: extension headers, so an error may be behind them, and a first fragment holds what is; Linux does not look',
     applies: (c) =>
-      (c.ours.length === 0 || all(c.ours, /\(4\/3\)/)) &&
-      all(c.linux, /\([34]\/\d\)|\(1\/\d\)/) &&
+      (c.ours.length === 0 ? all(c.linux, /\([34]\/\d\)|\(1\/\d\)/) : all(c.ours, /\(4\/3\)/)) &&
       c.packets.some(
         (p) => chain6(p).some((h) => [135, 139, 140].includes(h.type)) || [135, 139, 140].includes(upper(p)),
       ),
@@ -220,7 +221,7 @@ export const KNOWN: readonly KnownDifference[] = [
   {
     name: 'options of a TCP reset',
     because: 'RFC 1122 §4.2.3.8: only a source route goes back; Linux echoes the others too',
-    applies: (c) => has4(c) && all(c.ours, /: TCP/) && areAlike(c, OPTIONS),
+    applies: (c) => has4(c) && all(c.ours, /: TCP/) && areAlike(c, OPTIONS, TOS),
   },
   {
     name: 'answer to a group from off the link',
@@ -279,7 +280,8 @@ export const KNOWN: readonly KnownDifference[] = [
   {
     name: 'errors from an anycast address',
     because: 'RFC 4443 §2.2(b): from a unicast address; Linux speaks from the anycast address that was spoken to',
-    applies: (c) => areAlike(c, FROM) && c.packets.some((p) => is6(p) && /^2001:db8:[ab]::$/.test(showIp(dst6(p)))),
+    applies: (c) =>
+      areAlike(c, FROM, OCTETS) && c.packets.some((p) => is6(p) && /^2001:db8:[ab]::$/.test(showIp(dst6(p)))),
   },
   {
     name: 'address of a timestamp option',
@@ -344,7 +346,7 @@ export const KNOWN: readonly KnownDifference[] = [
     applies: (c) =>
       c.role === 'gateway' &&
       c.packets.some((p) => is4(p) && src4(p) === dst4(p)) &&
-      c.linux.filter((w) => !w.includes('(5/1)')).join() === c.ours.join(),
+      areAlike({ ...c, linux: c.linux.filter((w) => !w.includes('(5/1)')) }, OPTIONS),
   },
   {
     name: 'fewer of the same error',
@@ -353,7 +355,7 @@ export const KNOWN: readonly KnownDifference[] = [
       c.role === 'gateway' &&
       c.linux.length > 0 &&
       c.linux.length < c.ours.length &&
-      new Set([...c.linux, ...c.ours]).size === new Set(c.linux).size,
+      areAlike({ ...c, linux: once(c.linux), ours: once(c.ours) }, TOS, OPTIONS, OCTETS),
   },
   {
     name: 'TCP header longer than the first fragment',
@@ -371,11 +373,23 @@ export const KNOWN: readonly KnownDifference[] = [
       all(c.ours, /\(4\/0\)/) &&
       c.packets.some((p) => chain6(p).some((h) => h.type === 44 && h.at > 40 && u16(p, h.at + 2) > 0xff00)),
   },
+  {
+    name: 'checksum of an echo reply of zeros',
+    because: 'RFC 1071 §1: the complement of a sum of 0 is ffff; Linux leaves 0',
+    applies: (c) => areAlike(c, /, bad checksum/g) && all(c.linux, /\(0\/0\).*bad checksum, 8 octets/),
+  },
+  {
+    name: 'overlapping fragments',
+    because:
+      'RFC 8200 §4.5, RFC 5722 §4: all of the packet are discarded, those still to come too; Linux forgets, and joins what comes later',
+    applies: (c) => c.ours.length < c.linux.length && haveOverlap6(c.packets),
+  },
 ]
 
 const ERROR4 = /\((3|5|11|12)\/\d+\)/
 const BROADCASTS = /^(192\.0\.2|198\.51\.100)\.(0|255)$/
 const MINE4 = new Set(['192.0.2.1', '198.51.100.1'])
+const ADDRESSES6 = new Set(['2001:db8:a::1', '2001:db8:b::1'])
 const MINE6 = new Set(['2001:db8:a::1', '2001:db8:b::1', '2001:db8:a::', '2001:db8:b::'])
 /** IGMP, IPIP, IPv6 in IP, AH and ESP where built in, PIM, UDP-Lite. */
 const LINUX_SPEAKS = new Set([2, 4, 41, 103, 136])
@@ -387,6 +401,11 @@ const OCTETS = /, \d+ octets/g
 function areAlike(c: Comparison, ...patterns: readonly RegExp[]): boolean {
   const plain = (list: readonly string[]) => list.map((w) => patterns.reduce((t, p) => t.replace(p, ''), w)).join(';')
   return plain(c.linux) === plain(c.ours)
+}
+
+/** Without lengths, each once. */
+function once(words: readonly string[]): string[] {
+  return [...new Set(words.map((w) => w.replace(OCTETS, '')))]
 }
 
 /** At least one, and each is of that kind. */
@@ -433,6 +452,17 @@ function isForNobody4(p: Uint8Array, role: 'host' | 'gateway'): boolean {
     BROADCASTS.test(showIp(dst4(p))) ||
     dst >>> 16 === 0x0a03
   )
+}
+
+/** Two pieces of one packet that share octets and are not the same. */
+function haveOverlap6(packets: readonly Uint8Array[]): boolean {
+  const pieces = packets.flatMap((p) => {
+    const f = chain6(p).find((h) => h.type === 44)
+    if (f === undefined) return []
+    const from = u16(p, f.at + 2) & 0xfff8
+    return [{ from, to: from + Math.min(40 + u16(p, 4), p.length) - f.end }]
+  })
+  return pieces.some((a) => pieces.some((b) => (a.from !== b.from || a.to !== b.to) && a.from < b.to && b.from < a.to))
 }
 
 function hasMany6(p: Uint8Array): boolean {
