@@ -17,30 +17,33 @@ export interface RunFlags {
 
 /** Returns the exit code: 0, 2 where the file is wrong or something can't be written. */
 export async function run(file: string, flags: RunFlags): Promise<number> {
-  let pcap: number | undefined
+  let pcap: CaptureFile | undefined
   try {
     const { config, placed } = readLab(file)
-    if (flags.pcap !== undefined) pcap = flags.pcap === '-' ? 1 : openSync(flags.pcap, 'w')
     const options: ScenarioOptions = {
       packets: flags.packets === true ? 'all' : 'befallen',
       states: flags.json === true || flags.verbose === true,
-      ...(pcap === undefined ? {} : { pcap: blocks(pcap) }),
+      ...(flags.pcap === undefined ? {} : { pcap: (octets) => pcap?.write(octets) }),
     }
     const over = {
       ...(flags.seed === undefined ? {} : { seed: flags.seed }),
       ...(flags.until === undefined ? {} : { until: flags.until }),
     }
     const story = placed(() => scenario({ ...config, ...over }, options))
-    return await tell(story, flags)
+    // Nothing is written over for a file that is wrong.
+    if (flags.pcap !== undefined) pcap = new CaptureFile(flags.pcap)
+    const code = await tell(story, flags, () => pcap?.gone === true)
+    pcap?.flush()
+    return code
   } catch (e) {
     remark(`${(e as Error).message}\n`)
     return 2
   } finally {
-    if (pcap !== undefined && pcap !== 1) closeSync(pcap)
+    pcap?.close()
   }
 }
 
-async function tell(story: Iterable<ScenarioEvent>, flags: RunFlags): Promise<number> {
+async function tell(story: Iterable<ScenarioEvent>, flags: RunFlags, gone: () => boolean): Promise<number> {
   let stopped = false
   const out = new Output(
     () => {
@@ -58,7 +61,7 @@ async function tell(story: Iterable<ScenarioEvent>, flags: RunFlags): Promise<nu
     out.write(flags.json === true ? `${safeJson({ schema: 'icmpkit.lab-run.v1', ...e })}\n` : line(e))
     // Now and then the process has a look at its signals, and at who reads.
     if (++since % TURN === 0) await new Promise((done) => setImmediate(done))
-    if (stopped) break
+    if (stopped || gone()) break
   }
   process.off('SIGINT', stop)
   process.off('SIGTERM', stop)
@@ -66,10 +69,35 @@ async function tell(story: Iterable<ScenarioEvent>, flags: RunFlags): Promise<nu
   return out.failed ? 2 : 0
 }
 
-/** Blocks in batches: a system call a packet would cost more than the packet. */
-function blocks(fd: number): (octets: Uint8Array) => void {
-  return (octets) => {
-    put(fd, octets)
+/** A capture in batches: a system call a packet would cost more than the packet. */
+class CaptureFile {
+  readonly #fd: number
+  readonly #batch = new Uint8Array(1 << 16)
+  #end = 0
+  /** Whoever read it has gone. */
+  gone = false
+
+  /** `-` is standard output. */
+  constructor(path: string) {
+    this.#fd = path === '-' ? 1 : openSync(path, 'w')
+  }
+
+  write(octets: Uint8Array): void {
+    if (this.#end + octets.length > this.#batch.length) this.flush()
+    if (octets.length > this.#batch.length) this.gone = !put(this.#fd, octets) || this.gone
+    else {
+      this.#batch.set(octets, this.#end)
+      this.#end += octets.length
+    }
+  }
+
+  flush(): void {
+    if (!this.gone) this.gone = !put(this.#fd, this.#batch, 0, this.#end)
+    this.#end = 0
+  }
+
+  close(): void {
+    if (this.#fd !== 1) closeSync(this.#fd)
   }
 }
 

@@ -60,6 +60,63 @@ ask:
   - { from: me, to: srv, count: 2, size: 1300, df: true }
   - { from: me, to: srv, count: 2, size: 1450, df: true, at: 3s }
 `,
+  diamond: `# Equal ways: a gateway that spreads flows, and a trace that sees only its own
+seed: 1
+nodes:
+  me: host
+  in: { kind: gateway, behaviours: { ecmp: flow } }
+  a: gateway
+  b: gateway
+  out: gateway
+  srv: host
+links:
+  - [me, in]
+  - [in, a, { delay: 4ms }]
+  - [in, b, { delay: 9ms }]
+  - [a, out]
+  - [b, out]
+  - [out, srv]
+ask:
+  - { from: me, to: srv, kind: trace }
+  - { from: me, to: srv, kind: trace, at: 2s }
+  - { from: me, to: srv, kind: trace, at: 4s }
+`,
+  mpls: `# A label switched path that a traceroute sees, labels and all (try implicit, opaque, invisible)
+seed: 1
+nodes: { me: host, pe1: gateway, p1: gateway, p2: gateway, pe2: gateway, srv: host }
+links:
+  - [me, pe1]
+  - [pe1, p1, { delay: 3ms }]
+  - [p1, p2, { delay: 8ms }]
+  - [p2, pe2, { delay: 3ms }]
+  - [pe2, srv]
+tunnels:
+  - { path: [pe1, p1, p2, pe2], mode: explicit }
+  - { path: [pe2, p2, p1, pe1], mode: explicit }
+ask:
+  - { from: me, to: srv, kind: trace, count: 1 }
+`,
+  home: `# A home behind NAT, a provider's silent router, and a firewall that swallows ICMP at last
+seed: 1
+nodes:
+  laptop: host
+  box: { kind: gateway, behaviours: { nat: { outside: eth1 } } }
+  isp: { kind: gateway, behaviours: { silent: time-exceeded } }
+  core: gateway
+  wall: { kind: gateway, behaviours: { blackHole: icmp } }
+  web: { kind: host, udp: [53], tcp: [80] }
+links:
+  - [laptop, box, { name: wifi, delay: 2ms, jitter: 1ms }]
+  - [box, isp, { delay: 8ms, rate: 50Mbit, queue: 200 }]
+  - [isp, core, { delay: 3ms }]
+  - [core, wall]
+  - [wall, web]
+ask:
+  - { from: laptop, to: core, count: 2 }
+  - { from: laptop, to: web, count: 2 }
+  - { from: laptop, to: web, kind: udp, port: 53, count: 1 }
+  - { from: laptop, to: core, kind: trace, at: 3s, count: 1 }
+`,
   office: `# A switched segment with three hosts behind one gateway, both families
 seed: 1
 nodes: { ann: host, bob: host, printer: host, gw: gateway, srv: host }
