@@ -135,6 +135,15 @@ test('ports, the echo identifier, the ICMP checksum and the flow label each tell
   ).toBe(1)
 })
 
+test('the protocol tells flows apart where it is hashed', () => {
+  // Two protocols: two ways with most seeds.
+  const both = [...many(() => ({})), ...many(() => ({ kind: 'udp' as const }))]
+  const seeds = Array.from({ length: 8 }, (_, i) => i + 1)
+  const split = (fields: Behaviours['ecmp']) => seeds.map((seed) => kinds(ways(fields, both.slice(58, 62), seed)))
+  expect(Math.max(...split(['protocol']))).toBe(2)
+  expect(Math.max(...split(['addresses']))).toBe(1)
+})
+
 test('per packet each takes the next way, whatever it is', () => {
   const seen = ways(
     'packet',
@@ -200,6 +209,10 @@ test('routes that are given may be of equal cost, too', () => {
     })
   for (let i = 0; i < 4; i++) ask(net, 'me', { to: '203.0.113.9', seq: i })
   expect(by).toEqual(['r-a', 'r-b', 'r-a', 'r-b'])
+  by.length = 0
+  net.change('r-a', { up: false })
+  for (let i = 0; i < 4; i++) ask(net, 'me', { to: '203.0.113.9', seq: i })
+  expect(by).toEqual(['r-b', 'r-b', 'r-b', 'r-b'])
 })
 
 test('gateways differ in their hash: another seed, another split', () => {

@@ -148,6 +148,17 @@ test('two hosts that use the same port or identifier get different ones outside,
   for (const n of ['a', 'b']) expect(ask(net, n, { to: '198.51.100.2', id: 9 }).map((x) => x.type)).toEqual([0])
 })
 
+test('an error about what left by another port than it has inside quotes the one inside', () => {
+  const net = home()
+  const question = { to: '198.51.100.2', kind: 'udp', sport: 5000 } as const
+  ask(net, 'a', question)
+  const [error] = ask(net, 'b', { ...question, ttl: 2 })
+  // From 10.0.0.2 to 198.51.100.2, ports 5000 and 33434.
+  expect(hex(error!.octets, 28 + 12, 28 + 24)).toBe('0a000002c63364021388829a')
+  // The UDP checksum that scapy makes for what b sent.
+  expect(hex(error!.octets, 28 + 26, 28 + 28)).toBe('3554')
+})
+
 test('a trace from inside sees the NAT, the router behind and the server', () => {
   const net = home()
   expect(trace(net, 'a', { to: '198.51.100.2' })).toEqual(['10.0.0.3', '192.0.2.2', '198.51.100.2'])

@@ -97,7 +97,6 @@ export class LabNode implements Happening {
   turn(now: Instant, up: boolean): void {
     if (up === this.#up) return
     this.#up = up
-    if (up) this.node.handleTimeout(now)
     this.settle(now)
   }
 
