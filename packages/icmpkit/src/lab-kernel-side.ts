@@ -50,6 +50,8 @@ export class KernelSide implements AsyncDisposable {
   /** Nothing is left where it fails. @throws OsError that names the right or the route that stands in the way */
   static async open(net: Lab, node: LabNode, o: KernelOptions): Promise<KernelSide> {
     const given = o.here === true ? undefined : o.netns
+    // An orphan of that name is nobody's, and not one that was there.
+    os.removeOrphanNamespaces()
     const shared = o.here === true || (given !== undefined && exists(given))
     const own = shared ? undefined : os.ownNamespace(given === undefined ? undefined : `${given}`)
     const side = new KernelSide(shared ? given : own!.name, own)

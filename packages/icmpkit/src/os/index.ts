@@ -21,7 +21,7 @@ export {
 export { type DoorChoice, openDoor } from './open-door.ts'
 export { openPort } from './open-port.ts'
 export { OsError } from './os-error.ts'
-export { type OwnNamespace, ownNamespace } from './own-namespace.ts'
+export { type OwnNamespace, ownNamespace, removeOrphanNamespaces } from './own-namespace.ts'
 export type { PortDoor, PortFacts, PortSpec } from './port-door.ts'
 export { type PortChange, PortWatch, type Watchable, type WatchOptions, watchPorts } from './port-watch.ts'
 export { RealClock } from './real-clock.ts'

@@ -22,7 +22,7 @@ export interface OwnNamespace extends Disposable {
 
 /** As `name`, or as the first of lab0, lab1 … that is free. @throws OsError, EEXIST where the name is taken */
 export function ownNamespace(name: string | undefined, base = 'lab'): OwnNamespace {
-  removeOrphans()
+  removeOrphanNamespaces()
   if (name !== undefined) return made(name)
   for (let n = 0; ; n++) {
     try {
@@ -61,8 +61,8 @@ function made(name: string): OwnNamespace {
   return { name, namespace, cannot, nameHosts, remove, [Symbol.dispose]: remove }
 }
 
-/** Namespaces whose process is gone. */
-function removeOrphans(): void {
+/** Those whose process is gone, killed before it could remove them. `ownNamespace` does it first. */
+export function removeOrphanNamespaces(): void {
   for (const file of notes()) {
     const name = file.slice(PREFIX.length, -SUFFIX.length)
     let note: Partial<Note>
@@ -129,7 +129,9 @@ function beganAt(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name in parentheses may hold anything.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A zombie is dead, though nobody has taken note of it.
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
   } catch {
     return undefined
   }
