@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { ConfigError } from '../yaml-place.ts'
 import { parseLab } from './lab-file.ts'
@@ -114,4 +116,26 @@ test('a file that is cut off in the middle of something is refused in one line w
     'net.yaml:10:16: Flow map in block collection must be sufficiently indented and end with a }',
   )
   expect(said(NET.slice(0, NET.indexOf('links')))).toBe('net.yaml:1:1: there are no links; expected links: [[me, r1]]')
+})
+
+const PAGE = readFileSync(resolve(import.meta.dirname, '../../../../docs/lab-file.md'), 'utf8')
+
+test('the example on the page about the file is a network', () => {
+  for (const [, text] of PAGE.matchAll(/```yaml\n(.*?)```/gs)) expect(said(text!)).toBe('nothing')
+})
+
+test.each([
+  ['at the top', 'x: 1'],
+  ['of a node', NET.replace('kind: host', 'x: 1')],
+  ['of a link', NET.replace('delay: 5ms', 'x: 1')],
+  ['of `at`', NET.replace('down: me', 'x: 1')],
+  ['of `ask`', NET.replace('from: me', 'x: 1')],
+  ['of `behaviours`', NET.replace('kind: host', 'kind: host, behaviours: { x: 1 }')],
+  ['of a NAT', NET.replace('kind: host', 'kind: host, behaviours: { nat: { x: 1 } }')],
+  ['of bursts', NET.replace('delay: 5ms', 'burstLoss: { x: 1 }')],
+  ['of a tunnel', NET.replace('mode: explicit', 'x: 1')],
+])('each word %s is on the page about the file', (_, text) => {
+  const words = said(text).split('x: no such word; expected ')[1]!.split(', ')
+  expect(words.length).toBeGreaterThan(1)
+  for (const w of words) expect(PAGE, w).toMatch(new RegExp(`[\`{ ,]${w}[\`:]`))
 })
