@@ -140,12 +140,11 @@ export class LabNode implements Happening {
     const { heap, slot } = this.#shared
     const { node } = this
     if (!this.#up) {
-      for (const port of node.ports.values()) port.queue.clear()
+      for (let port = node.takeWaiting(); port !== undefined; port = node.takeWaiting()) port.queue.clear()
       heap.remove(this)
       return
     }
-    for (const port of node.ports.values()) {
-      if (port.queue.size === 0) continue
+    for (let port = node.takeWaiting(); port !== undefined; port = node.takeWaiting()) {
       if (this.#stand !== undefined) {
         port.queue.clear()
         continue

@@ -6,6 +6,7 @@ import { linkLocalOf } from '../stack/ip6/addresses.ts'
 import type { PortConfig } from '../stack/port.ts'
 import { type Route, RouteTable } from '../stack/route-table.ts'
 import { type Family, familyOf, type Ip, type Ip4, type Ip6, isLinkLocal } from '../wire/addr.ts'
+import { TableKeys } from '../wire/ip-table.ts'
 
 /** One end of a link, as routing sees it. */
 export interface RouteEnd {
@@ -35,8 +36,8 @@ export class MadeRoutes {
   readonly #of: number[][] = []
   readonly #prefixes: { link: number }[] = []
   /** Which prefix an address is in: the port of a route in here is an index into `#prefixes`. */
-  readonly #find4 = new RouteTable<Ip4>(4, 0)
-  readonly #find6 = new RouteTable<Ip6>(6, 0)
+  readonly #find4 = new RouteTable<Ip4>(4, new TableKeys(0))
+  readonly #find6 = new RouteTable<Ip6>(6, new TableKeys(0))
   /** By link: the step of each gateway. */
   readonly #steps = new Map<number, (Step | undefined)[]>()
   #generation = 0

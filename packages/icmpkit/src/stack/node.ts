@@ -7,6 +7,7 @@
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
 import { HEADER as ETHERNET, EtherType, isTag, TAG } from '../wire/ethernet.ts'
+import { TableKeys } from '../wire/ip-table.ts'
 import { u16 } from '../wire/octets.ts'
 import { Counters } from './counters.ts'
 import { ErrorExtension, type ErrorExtensionSettings } from './error-extension.ts'
@@ -42,6 +43,8 @@ export class Node implements Machine<StackEvent> {
   readonly role: 'host' | 'gateway'
   readonly random: () => number
   readonly wall: (at: Instant) => bigint
+  /** Of its tables of addresses. */
+  readonly tableKeys: TableKeys
   readonly counters: Counters = new Counters()
   readonly timers: Timers = new Timers()
   /** By index. */
@@ -53,6 +56,8 @@ export class Node implements Machine<StackEvent> {
   readonly extendedEcho: ExtendedEchoResponder
   readonly #events: StackEvent[] = []
   readonly #telling = new TokenBucket({ rate: 20, burst: 500 })
+  /** Ports that have queued something since they were last taken. */
+  readonly #waiting: Port[] = []
   #inbound: Inbound | undefined
   #closed = false
 
@@ -60,12 +65,13 @@ export class Node implements Machine<StackEvent> {
     this.role = config.role
     this.random = config.random
     this.wall = config.wall
+    this.tableKeys = new TableKeys((config.random() * 2 ** 32) | 0)
     this.transport = new Transport(this)
     this.ip4 = new Ip4Layer(this, config.ip4 ?? {})
     this.ip6 = new Ip6Layer(this, config.ip6 ?? {})
     this.errorExtension = new ErrorExtension(this, config.errorExtensions ?? {})
     this.extendedEcho = new ExtendedEchoResponder(this, config.extendedEcho ?? {})
-    for (const p of config.ports) this.ports.set(p.index, new Port(p, this.counters))
+    for (const p of config.ports) this.ports.set(p.index, new Port(p, this.counters, this.#waiting))
   }
 
   /** Begins: addresses are probed, groups joined, routers asked for, advertisements sent. Once, before anything else. */
@@ -109,7 +115,7 @@ export class Node implements Machine<StackEvent> {
 
   /** A whole port comes while it runs. */
   addPort(now: Instant, config: PortConfig): Port {
-    const port = new Port(config, this.counters)
+    const port = new Port(config, this.counters, this.#waiting)
     this.ports.set(port.index, port)
     this.ip4.attach(now, port)
     this.ip6.attach(now, port)
@@ -201,6 +207,13 @@ export class Node implements Machine<StackEvent> {
       queue.shift()
       if (fits) return true
     }
+  }
+
+  /** A port that may have packets to send, once; undefined where none is left. For who would else look at many ports. */
+  takeWaiting(): Port | undefined {
+    const port = this.#waiting.shift()
+    port?.unlist()
+    return port
   }
 
   pollEvent(): StackEvent | undefined {

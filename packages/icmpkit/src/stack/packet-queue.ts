@@ -1,6 +1,7 @@
 /**
- * What waits to leave by one port: a bounded ring of packets, each in a buffer that is used again. A full queue takes
- * no more (`no-buffer`); congestion is never answered with an ICMP message (RFC 4443 §3.1, RFC 6633).
+ * What waits to leave by one port: a bounded ring of packets, each in a buffer that is used again by whatever queue needs
+ * one next. A full queue takes no more (`no-buffer`); congestion is never answered with an ICMP message (RFC 4443 §3.1,
+ * RFC 6633).
  */
 
 interface Waiting {
@@ -12,7 +13,7 @@ export class PacketQueue {
   /** Packets in it. */
   size = 0
   readonly #limit: number
-  readonly #ring: Waiting[] = []
+  #ring: (Waiting | undefined)[] = NONE
   #head = 0
 
   constructor(limit: number) {
@@ -22,14 +23,12 @@ export class PacketQueue {
   /** A buffer for `octets`, queued at once: the caller fills it before the next call. undefined where the queue is full. */
   claim(octets: number): Uint8Array | undefined {
     if (this.size >= this.#limit) return undefined
-    const i = (this.#head + this.size) % this.#limit
-    this.size++
-    let w = this.#ring[i]
-    if (w === undefined) {
-      w = { bytes: new Uint8Array(Math.max(octets, SMALL)), end: octets }
-      this.#ring[i] = w
-    } else if (w.bytes.length < octets) w.bytes = new Uint8Array(octets)
+    if (this.#ring === NONE) this.#ring = []
+    const w = octets <= SMALL ? (small.pop() ?? fresh(SMALL)) : (large.pop() ?? fresh(LARGE))
+    if (w.bytes.length < octets) w.bytes = new Uint8Array(octets)
     w.end = octets
+    this.#ring[(this.#head + this.size) % this.#limit] = w
+    this.size++
     return w.bytes
   }
 
@@ -40,9 +39,13 @@ export class PacketQueue {
 
   shift(): void {
     const w = this.#ring[this.#head]!
-    if (w.bytes.length > KEPT) w.bytes = EMPTY
-    this.#head = (this.#head + 1) % this.#limit
+    this.#ring[this.#head] = undefined
+    // What is larger goes with its packet.
+    if (w.bytes.length === SMALL) keep(small, w)
+    else if (w.bytes.length === LARGE) keep(large, w)
     this.size--
+    // An empty queue begins anew, so that one which is never long stays small.
+    this.#head = this.size === 0 ? 0 : (this.#head + 1) % this.#limit
   }
 
   clear(): void {
@@ -50,8 +53,19 @@ export class PacketQueue {
   }
 }
 
-/** Octets of the smallest buffer made. */
+function fresh(octets: number): Waiting {
+  return { bytes: new Uint8Array(octets), end: 0 }
+}
+
+function keep(spare: Waiting[], w: Waiting): void {
+  if (spare.length < SPARE) spare.push(w)
+}
+
+/** Octets of the buffers that are kept. */
 const SMALL = 128
-/** A buffer above this is given back when its packet has left. */
-const KEPT = 2048
-const EMPTY = new Uint8Array(0)
+const LARGE = 2048
+/** So many of each. */
+const SPARE = 1024
+const small: Waiting[] = []
+const large: Waiting[] = []
+const NONE: (Waiting | undefined)[] = []

@@ -47,8 +47,11 @@ export class Port {
   /** Octets in front of each IP packet that leaves. */
   readonly header: number
   readonly #counters: Counters
+  readonly #waiting: Port[]
+  #listed = false
 
-  constructor(config: PortConfig, counters: Counters) {
+  /** `waiting`: where it puts itself when it has a packet to send. */
+  constructor(config: PortConfig, counters: Counters, waiting: Port[]) {
     this.index = config.index
     this.name = config.name
     this.medium = config.medium
@@ -61,6 +64,7 @@ export class Port {
     this.queue = new PacketQueue(config.queue ?? 256)
     this.header = config.medium === 'ip' ? 0 : ETHERNET + (config.vlan === undefined ? 0 : TAG)
     this.#counters = counters
+    this.#waiting = waiting
   }
 
   /**
@@ -71,10 +75,19 @@ export class Port {
     if (!this.up) return this.#counters.drop('port-down')
     const out = this.queue.claim(this.header + end - at)
     if (out === undefined) return this.#counters.drop('queue-full')
+    if (!this.#listed) {
+      this.#listed = true
+      this.#waiting.push(this)
+    }
     if (this.header > 0) this.#frame(out, etherType, to, toAt)
     if (end - at < SHORT) for (let i = at, o = this.header; i < end; ) out[o++] = bytes[i++]!
     else out.set(bytes.subarray(at, end), this.header)
     return true
+  }
+
+  /** Whoever took it off the list of those that wait empties its queue. */
+  unlist(): void {
+    this.#listed = false
   }
 
   #frame(out: Uint8Array, etherType: number, to: Uint8Array, toAt: number): void {

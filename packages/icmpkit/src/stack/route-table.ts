@@ -3,7 +3,7 @@
  * searched from the longest. What is not unicast is a rule (`unreachable`, `prohibit`, `blackhole`), as Linux names them.
  */
 import { ANY4, ANY6, type Ip, type Ip4, type Ip6 } from '../wire/addr.ts'
-import { IpTable } from '../wire/ip-table.ts'
+import { IpTable, type TableKeys } from '../wire/ip-table.ts'
 
 export type RouteKind =
   | 'unicast'
@@ -39,21 +39,20 @@ export class RouteTable<A extends Ip> {
   /** Rises with each route that comes or goes: what was decided by an older one is decided anew. */
   version = 0
   readonly #family: 4 | 6
-  readonly #seed: number
+  readonly #keys: TableKeys
   readonly #limit: number
-  /** By prefix length: the routes of each prefix, best first. */
-  readonly #tables: (IpTable | undefined)[]
+  /** The prefix lengths in use, longest first, and beside them the prefixes of each: where their routes stand. */
   #lengths: number[] = []
+  #tables: IpTable[] = []
+  /** The routes of each prefix, best first. */
   #lists: Route<A>[][] = []
   #free: number[] = []
   #count = 0
 
-  /** `seed` is any int32 nobody outside can guess. */
-  constructor(family: 4 | 6, seed: number, limit = 65536) {
+  constructor(family: 4 | 6, keys: TableKeys, limit = 65536) {
     this.#family = family
-    this.#seed = seed
+    this.#keys = keys
     this.#limit = limit
-    this.#tables = new Array(family === 4 ? 33 : 129)
   }
 
   get size(): number {
@@ -67,8 +66,9 @@ export class RouteTable<A extends Ip> {
 
   /** All routes of the longest prefix that holds `dst`, best first. */
   candidates(dst: A): readonly Route<A>[] | undefined {
-    for (const length of this.#lengths) {
-      const i = this.#tables[length]!.get(this.mask(dst, length))
+    for (let n = 0; n < this.#lengths.length; n++) {
+      const length = this.#lengths[n]!
+      const i = this.#tables[n]!.get(this.mask(dst, length))
       if (i < 0) continue
       const made = this.made?.(dst)
       return made !== undefined && made[0]!.prefixLength > length ? made : this.#lists[i]
@@ -79,9 +79,10 @@ export class RouteTable<A extends Ip> {
   /** The best of the routes that are `usable`, from the longest prefix that has one (RFC 1812 §5.3.12.3). */
   best(dst: A, usable: (route: Route<A>) => boolean): Route<A> | undefined {
     const made = this.made?.(dst)?.find(usable)
-    for (const length of this.#lengths) {
+    for (let n = 0; n < this.#lengths.length; n++) {
+      const length = this.#lengths[n]!
       if (made !== undefined && made.prefixLength > length) return made
-      const i = this.#tables[length]!.get(this.mask(dst, length))
+      const i = this.#tables[n]!.get(this.mask(dst, length))
       const route = i < 0 ? undefined : this.#lists[i]!.find(usable)
       if (route !== undefined) return route
     }
@@ -91,14 +92,16 @@ export class RouteTable<A extends Ip> {
   /** False where the table is full. A route of the same prefix, origin, port and next hop is replaced. */
   add(route: Route<A>): boolean {
     const prefix = this.mask(route.prefix, route.prefixLength)
-    let table = this.#tables[route.prefixLength]
+    let table = this.#tables[this.#lengths.indexOf(route.prefixLength)]
     let i = table?.get(prefix) ?? -1
     if (i < 0) {
       if (this.#count >= this.#limit) return false
       if (table === undefined) {
-        table = new IpTable(this.#seed, this.#limit)
-        this.#tables[route.prefixLength] = table
-        this.#lengths = [...this.#lengths, route.prefixLength].sort((a, b) => b - a)
+        table = new IpTable(this.#keys, this.#limit)
+        const shorter = this.#lengths.findIndex((l) => l < route.prefixLength)
+        const n = shorter < 0 ? this.#lengths.length : shorter
+        this.#lengths = this.#lengths.toSpliced(n, 0, route.prefixLength)
+        this.#tables = this.#tables.toSpliced(n, 0, table)
       }
       i = this.#free.pop() ?? this.#lists.length
       this.#lists[i] = []
@@ -128,14 +131,15 @@ export class RouteTable<A extends Ip> {
         gone += list.length - kept.length
         if (kept.length > 0) this.#lists[i] = kept
         else {
-          this.#tables[length]!.delete(prefix)
+          this.#tables[this.#lengths.indexOf(length)]!.delete(prefix)
           this.#lists[i] = []
           this.#free.push(i)
         }
       }
-      if (this.#tables[length]!.size === 0) {
-        this.#tables[length] = undefined
-        this.#lengths = this.#lengths.filter((l) => l !== length)
+      const n = this.#lengths.indexOf(length)
+      if (this.#tables[n]!.size === 0) {
+        this.#lengths = this.#lengths.toSpliced(n, 1)
+        this.#tables = this.#tables.toSpliced(n, 1)
       }
     }
     this.#count -= gone

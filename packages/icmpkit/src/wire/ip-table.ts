@@ -8,24 +8,44 @@
 import { type Ip, writeIp } from './addr.ts'
 import { i32 } from './octets.ts'
 
+/** What hides from outsiders where an address stands; the tables of one owner may share it. */
+export class TableKeys {
+  readonly #seed: number
+  #words: Int32Array | undefined
+
+  /** `seed` is any int32 nobody outside can guess. */
+  constructor(seed: number) {
+    this.#seed = seed
+  }
+
+  get words(): Int32Array {
+    this.#words ??= keysOf(this.#seed)
+    return this.#words
+  }
+}
+
 /** Words a row: four of address, one family, one value. */
 const ROW = 6
+/** Rows of the first table; before the first address there is none, so that an empty one costs next to nothing. */
+const FIRST = 4
+const NO_ROWS = new Int32Array(ROW)
+const NO_KEYS = new Int32Array(18)
+/** An address on its way into a look-up. */
+const KEY = new Uint8Array(16)
 
 export class IpTable {
   /** Rows in use. */
   size = 0
   readonly #limit: number
-  readonly #keys: Int32Array
-  readonly #key = new Uint8Array(16)
-  #rows: Int32Array
-  #mask: number
+  readonly #seed: number | TableKeys
+  #keys: Int32Array = NO_KEYS
+  #rows: Int32Array = NO_ROWS
+  #mask = 0
 
-  /** `seed` is any int32 nobody outside can guess; `limit` bounds the rows: `set` refuses the next. */
-  constructor(seed: number, limit: number = 1 << 20) {
-    this.#keys = keysOf(seed)
+  /** `seed`: any int32 nobody outside can guess, or keys made of one; `limit` bounds the rows: `set` refuses the next. */
+  constructor(seed: number | TableKeys, limit: number = 1 << 20) {
+    this.#seed = seed
     this.#limit = limit
-    this.#mask = 15
-    this.#rows = new Int32Array(16 * ROW)
   }
 
   /** The value of the address of `family` that stands at `at`, or -1. */
@@ -35,23 +55,24 @@ export class IpTable {
   }
 
   get(ip: Ip): number {
-    writeIp(ip, this.#key, 0)
-    return this.getAt(this.#key, 0, typeof ip === 'bigint' ? 6 : 4)
+    if (this.size === 0) return -1
+    writeIp(ip, KEY, 0)
+    return this.getAt(KEY, 0, typeof ip === 'bigint' ? 6 : 4)
   }
 
   /** False where the table is full and the address is new. */
   set(ip: Ip, value: number): boolean {
     const family = typeof ip === 'bigint' ? 6 : 4
-    writeIp(ip, this.#key, 0)
-    let row = this.#find(this.#key, 0, family)
+    writeIp(ip, KEY, 0)
+    let row = this.#find(KEY, 0, family)
     const rows = this.#rows
     if (rows[row + 4] === 0) {
       if (this.size >= this.#limit) return false
       if ((this.size + 1) * 2 > this.#mask) {
         this.#grow()
-        row = this.#find(this.#key, 0, family)
+        row = this.#find(KEY, 0, family)
       }
-      this.#fill(row, this.#key, 0, family)
+      this.#fill(row, KEY, 0, family)
       this.size++
     }
     this.#rows[row + 5] = value
@@ -60,8 +81,8 @@ export class IpTable {
 
   /** Takes the address out; rows behind it move up, so that no tombstones pile up under an attacker's churn. */
   delete(ip: Ip): boolean {
-    writeIp(ip, this.#key, 0)
-    let hole = this.#find(this.#key, 0, typeof ip === 'bigint' ? 6 : 4)
+    writeIp(ip, KEY, 0)
+    let hole = this.#find(KEY, 0, typeof ip === 'bigint' ? 6 : 4)
     const rows = this.#rows
     if (rows[hole + 4] === 0) return false
     this.size--
@@ -139,7 +160,8 @@ export class IpTable {
 
   #grow(): void {
     const old = this.#rows
-    this.#mask = this.#mask * 2 + 1
+    if (old === NO_ROWS) this.#keys = typeof this.#seed === 'number' ? keysOf(this.#seed) : this.#seed.words
+    this.#mask = Math.max(FIRST - 1, this.#mask * 2 + 1)
     this.#rows = new Int32Array((this.#mask + 1) * ROW)
     for (let from = 0; from < old.length; from += ROW) {
       if (old[from + 4] === 0) continue

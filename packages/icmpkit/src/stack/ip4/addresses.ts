@@ -3,7 +3,7 @@
  * An address is answered for only when it is ready: on Ethernet when ARP found nobody else who has it (RFC 5227).
  */
 import { type Ip4, isMulticast } from '../../wire/addr.ts'
-import { IpTable } from '../../wire/ip-table.ts'
+import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 import type { Port } from '../port.ts'
 
 export interface Address4 {
@@ -24,9 +24,9 @@ export class Addresses4 {
   readonly #all: Address4[] = []
   readonly #groups: Map<number, Ip4[]> = new Map()
 
-  constructor(seed: number) {
-    this.#ready = new IpTable(seed)
-    this.#broadcasts = new IpTable(seed ^ 0x5bd1e995)
+  constructor(keys: TableKeys) {
+    this.#ready = new IpTable(keys)
+    this.#broadcasts = new IpTable(keys)
   }
 
   [Symbol.iterator](): IterableIterator<Address4> {

@@ -7,12 +7,13 @@ import type { Quote } from '../../wire/quote.ts'
 
 export class AnswersSent {
   /** Rows of destination and the first eight octets of the message: type, code, checksum, identifier, sequence. */
-  readonly #rows: Int32Array = new Int32Array(ROWS * ROW)
+  #rows: Int32Array = NONE
   #next = 0
 
   /** The message at `at` leaves for `dst`, in a datagram of `length` octets. */
   note(dst: number, bytes: Uint8Array, at: number, length: number): void {
     if (length <= CARRIED) return
+    if (this.#rows === NONE) this.#rows = new Int32Array(ROWS * ROW)
     const row = this.#next
     const rows = this.#rows
     rows[row] = dst
@@ -39,5 +40,6 @@ export class AnswersSent {
 const ROWS = 256
 const ROW = 3
 const DST = 16
+const NONE = new Int32Array(0)
 /** No longer than every path is taken to carry (RFC 1122 §3.3.3): not worth remembering. */
 const CARRIED = 576

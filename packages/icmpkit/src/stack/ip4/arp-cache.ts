@@ -6,7 +6,7 @@
  * of senders changes nothing for those that this node speaks to.
  */
 import type { Ip4 } from '../../wire/addr.ts'
-import { IpTable } from '../../wire/ip-table.ts'
+import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 
 /** `incomplete`: asked for; `polling`: known, out of date, asked again by unicast. Numbers, since they stand in an array. */
 export const State = { free: 0, incomplete: 1, known: 2, polling: 3 } as const
@@ -22,17 +22,17 @@ export interface CacheBounds {
 }
 
 export class ArpCache {
-  state: Uint8Array = new Uint8Array(FIRST)
+  state: Uint8Array = OCTETS
   /** Six octets a slot. */
-  macs: Uint8Array = new Uint8Array(6 * FIRST)
+  macs: Uint8Array = OCTETS
   /** Out of date from then on. */
-  until: Float64Array = new Float64Array(FIRST)
+  until: Float64Array = FLOATS
   /** When something was last sent there; -1: never. */
-  used: Float64Array = new Float64Array(FIRST)
+  used: Float64Array = FLOATS
   /** Of those asked for: requests sent, and when the next is due. */
-  tries: Uint8Array = new Uint8Array(FIRST)
-  due: Float64Array = new Float64Array(FIRST)
-  address: Int32Array = new Int32Array(FIRST)
+  tries: Uint8Array = OCTETS
+  due: Float64Array = FLOATS
+  address: Int32Array = WORDS
   /** Octets that wait. */
   waiting = 0
   /** Rows that are incomplete. */
@@ -42,16 +42,16 @@ export class ArpCache {
   readonly #queues: (Uint8Array[] | undefined)[] = []
   readonly #free: number[] = []
   /** Those asked for, by state, in the order of `due`: all wait equally long, so it is the order in which they were put. */
-  #next: Int32Array = new Int32Array(FIRST)
-  #previous: Int32Array = new Int32Array(FIRST)
+  #next: Int32Array = WORDS
+  #previous: Int32Array = WORDS
   readonly #first: number[] = [-1, -1, -1, -1]
   readonly #last: number[] = [-1, -1, -1, -1]
   #slots = 0
   #hand = 0
 
-  constructor(seed: number, bounds: CacheBounds) {
+  constructor(keys: TableKeys, bounds: CacheBounds) {
     this.#bounds = bounds
-    this.#table = new IpTable(seed, bounds.entries)
+    this.#table = new IpTable(keys, bounds.entries)
   }
 
   get size(): number {
@@ -191,7 +191,7 @@ export class ArpCache {
   }
 
   #grow(): void {
-    const slots = Math.min(this.state.length * 2, Math.max(this.#bounds.entries, FIRST))
+    const slots = Math.max(FIRST, Math.min(this.state.length * 2, this.#bounds.entries))
     this.state = into(new Uint8Array(slots), this.state)
     this.macs = into(new Uint8Array(6 * slots), this.macs)
     this.until = into(new Float64Array(slots), this.until)
@@ -209,8 +209,11 @@ function into<A extends Uint8Array | Int32Array | Float64Array>(wide: A, narrow:
   return wide
 }
 
-/** Slots of an empty cache. */
-const FIRST = 16
+/** Slots at first; an empty cache has none. */
+const FIRST = 4
+const OCTETS = new Uint8Array(0)
+const FLOATS = new Float64Array(0)
+const WORDS = new Int32Array(0)
 /** Slots looked at for a victim. */
 const LOOK = 32
 const NOTHING: readonly Uint8Array[] = []

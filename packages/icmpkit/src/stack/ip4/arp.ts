@@ -299,7 +299,7 @@ export class Arp {
   #open(port: Port): PortArp {
     const p: PortArp = {
       port,
-      cache: new ArpCache((this.#node.random() * 2 ** 32) | 0, this.#settings),
+      cache: new ArpCache(this.#node.tableKeys, this.#settings),
       timer: new Timer(this.#node.timers, (now) => this.#due(now, p)),
     }
     this.#ports[port.index] = p

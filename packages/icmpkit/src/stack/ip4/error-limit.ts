@@ -10,7 +10,7 @@ export class ErrorLimit4 {
   readonly #port: BucketSettings
   readonly #source: BucketSettings
   readonly #ports: Map<number, TokenBucket> = new Map()
-  readonly #sources: (TokenBucket | undefined)[] = new Array(GROUPS)
+  readonly #sources: Map<number, TokenBucket> = new Map()
   readonly #key: number
 
   /** `seed` is any int32 nobody outside can guess: else who floods could choose whom to silence. */
@@ -36,10 +36,10 @@ export class ErrorLimit4 {
     let hash = Math.imul(to ^ this.#key, 0x9e3779b1)
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35)
     const group = (hash ^ (hash >>> 13)) & (GROUPS - 1)
-    let bucket = this.#sources[group]
+    let bucket = this.#sources.get(group)
     if (bucket === undefined) {
       bucket = new TokenBucket(this.#source)
-      this.#sources[group] = bucket
+      this.#sources.set(group, bucket)
     }
     return bucket
   }

@@ -28,7 +28,6 @@ export class Errors4 {
   extensions: ((now: Instant, d: Inbound, fault: Fault4) => readonly ExtensionObject[]) | undefined
   readonly #node: Node
   readonly #settings: Ip4Settings
-  readonly #message: Uint8Array = new Uint8Array(originalDatagram.LIMIT[4])
   #limit: ErrorLimit4
 
   constructor(node: Node, settings: Ip4Settings) {
@@ -67,8 +66,8 @@ export class Errors4 {
       outer: ip4.HEADER + (((options?.length ?? 0) + 3) & ~3),
       quote: this.#settings.extensionQuote,
     })
-    const end = icmp4.write(messageOf(fault, quote, extensions), this.#message, 0)
-    const payload = this.#message.subarray(0, end)
+    const end = icmp4.write(messageOf(fault, quote, extensions), MESSAGE, 0)
+    const payload = MESSAGE.subarray(0, end)
     const g = { dst, src, protocol: icmp4.PROTOCOL, payload, tos: this.#tos(h.tos) }
     const sent = layer.send(now, options === undefined ? g : { ...g, options })
     if (sent !== 'sent') return counters.suppress('no-source-address')
@@ -139,3 +138,5 @@ function messageOf(fault: Fault4, quote: Uint8Array, extensions: icmp4.TimeExcee
 /** The TOS bits of RFC 1349 without the lowest, which is ECN's now (RFC 3168). */
 const TOS_BITS = 0x1c
 const NONE: readonly ExtensionObject[] = []
+/** Where a message is made; of all nodes, since none is asked for anything while another's stands in it. */
+const MESSAGE = new Uint8Array(originalDatagram.LIMIT[4])

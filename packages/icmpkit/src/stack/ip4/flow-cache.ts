@@ -2,14 +2,15 @@
  * Forwarding decisions that hold until routes, addresses or ports change: by source, destination and the port that a
  * datagram came in by, so that every check that depends on these three is done once a flow.
  *
- * Direct mapped: a new flow takes the place of the one that hashes alike. It never grows, and a flood of flows costs
- * each packet what it would cost without the cache.
+ * Direct mapped: a new flow takes the place of the one that hashes alike; first the cache grows, up to its bound, and a
+ * flood of flows costs each packet what it would cost without it.
  */
 import { i32 } from '../../wire/octets.ts'
 
 export class FlowCache {
   /** Rows of source, destination, incoming port, outgoing port, next hop. Port 0 is none: the row is empty. */
-  readonly #rows = new Int32Array(FLOWS * ROW)
+  #rows: Int32Array = NONE
+  #mask = 0
   readonly #keyA: number
   readonly #keyB: number
   #empty = true
@@ -45,8 +46,12 @@ export class FlowCache {
   }
 
   set(src: number, dst: number, inPort: number, outPort: number, nextHop: number): void {
+    let row = this.#row(src, dst, inPort)
+    while (this.#mask < FLOWS - 1 && this.#isTaken(row, src, dst, inPort)) {
+      this.#grow()
+      row = this.#row(src, dst, inPort)
+    }
     const rows = this.#rows
-    const row = this.#row(src, dst, inPort)
     rows[row] = src
     rows[row + 1] = dst
     rows[row + 2] = inPort
@@ -61,12 +66,32 @@ export class FlowCache {
     this.#empty = true
   }
 
+  /** By another flow; or there is no room at all yet. */
+  #isTaken(row: number, src: number, dst: number, inPort: number): boolean {
+    const rows = this.#rows
+    if (rows === NONE) return true
+    return rows[row + 3] !== 0 && (rows[row] !== src || rows[row + 1] !== dst || rows[row + 2] !== inPort)
+  }
+
+  #grow(): void {
+    const old = this.#rows
+    this.#mask = Math.max(FIRST - 1, this.#mask * 4 + 3)
+    this.#rows = new Int32Array((this.#mask + 1) * ROW)
+    for (let from = 0; from < old.length; from += ROW) {
+      if (old[from + 3] === 0) continue
+      this.#rows.set(old.subarray(from, from + ROW), this.#row(old[from]!, old[from + 1]!, old[from + 2]!))
+    }
+  }
+
   #row(src: number, dst: number, inPort: number): number {
     let h = Math.imul(src ^ this.#keyA, 0x9e3779b1) ^ Math.imul(dst ^ this.#keyB, 0x85ebca6b) ^ inPort
     h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35)
-    return ((h ^ (h >>> 13)) & (FLOWS - 1)) * ROW
+    return ((h ^ (h >>> 13)) & this.#mask) * ROW
   }
 }
 
+/** At most, and at first. */
 const FLOWS = 4096
+const FIRST = 16
 const ROW = 5
+const NONE = new Int32Array(ROW)

@@ -6,8 +6,6 @@ import * as ip4 from '../../wire/ip4.ts'
 import { put16, u16 } from '../../wire/octets.ts'
 
 export class Fragmenter {
-  readonly #out: Uint8Array = new Uint8Array(0x10000)
-
   /**
    * Hands each fragment of the datagram at `at…end` to `send`, borrowed until it returns. False where `mtu` leaves no
    * room for eight octets behind the header: nothing was sent.
@@ -21,7 +19,7 @@ export class Fragmenter {
   ): boolean {
     const first = (bytes[at]! & 0x0f) << 2
     if (mtu - first < UNIT) return false
-    const out = this.#out
+    const out = OUT
     const flags = u16(bytes, at + FLAGS)
     let offset = (flags & OFFSET) * UNIT
     let header = first
@@ -73,3 +71,5 @@ const FLAGS = 6
 const OFFSET = 0x1fff
 const MORE = 0x2000
 const COPIED = 0x80
+/** Where a fragment is made; of all nodes, since none is asked for anything while another's stands in it. */
+const OUT = new Uint8Array(0x10000)

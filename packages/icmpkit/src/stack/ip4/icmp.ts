@@ -27,10 +27,9 @@ export class Icmp4 {
   /** Those with DF. */
   readonly answers: AnswersSent = new AnswersSent()
   readonly #node: Node
-  readonly #handlers: (Handler4 | undefined)[] = new Array(256)
+  readonly #handlers: Map<number, Handler4> = new Map()
   readonly #believed: Believed4[] = []
   readonly #options = new TransitOptions()
-  readonly #message: Uint8Array = new Uint8Array(0x10000)
 
   constructor(node: Node) {
     this.#node = node
@@ -42,7 +41,7 @@ export class Icmp4 {
 
   /** One handler a type; the last one stays. */
   on(type: number, handler: Handler4): void {
-    this.#handlers[type] = handler
+    this.#handlers.set(type, handler)
   }
 
   /** Told of each unreachable, time exceeded and parameter problem that a transport believed. */
@@ -67,7 +66,7 @@ export class Icmp4 {
     }
     const { transport } = this.#node
     transport.message(now, deliveryOf(d, h))
-    const handler = this.#handlers[d.bytes[h.payload]!]
+    const handler = this.#handlers.get(d.bytes[h.payload]!)
     if (handler !== undefined) handler(now, d, h, m)
     else if (!REPLIES.has(m.kind)) counters.drop('unknown-type')
     else if (transport.raw.size > 0) counters.delivered++
@@ -128,8 +127,8 @@ export class Icmp4 {
     const src = layer.specificDestination(h.dst, d.port)
     if (src === undefined) return 'no-source'
     const { dst, options } = this.#wayBack(now, d, h, src)
-    const end = icmp4.write(m, this.#message, 0)
-    const payload = this.#message.subarray(0, end)
+    const end = icmp4.write(m, MESSAGE, 0)
+    const payload = MESSAGE.subarray(0, end)
     const tos = how.tos ?? h.tos
     const g = { dst, src, protocol: icmp4.PROTOCOL, payload, tos, ...options }
     // Unfragmented as its request came, so that its identification means nothing (RFC 6864 §4.1); fragmented all the same
@@ -188,3 +187,5 @@ const NO_OPTIONS = {}
 const ICMP_HEADER = 8
 /** Fragmentation needed and DF set. */
 const TOO_BIG = 4
+/** Where a message is made; of all nodes, since none is asked for anything while another's stands in it. */
+const MESSAGE = new Uint8Array(0x10000)

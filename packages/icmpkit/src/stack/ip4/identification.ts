@@ -5,12 +5,14 @@
 import { i32 } from '../../wire/octets.ts'
 
 export class Identification {
-  readonly #counters: Uint16Array = new Uint16Array(GROUPS)
+  readonly #random: () => number
+  /** Made with the first datagram that needs one. */
+  #counters: Uint16Array | undefined
   readonly #key: number
 
   constructor(random: () => number) {
+    this.#random = random
     this.#key = (random() * 2 ** 32) | 0
-    for (let i = 0; i < GROUPS; i++) this.#counters[i] = Math.floor(random() * 0x10000)
   }
 
   /** The next one for `protocol` and the address that stands at `dst` in `bytes`. */
@@ -18,8 +20,10 @@ export class Identification {
     let hash = Math.imul(i32(bytes, dst) ^ this.#key, 0x9e3779b1) ^ Math.imul(protocol + 1, 0x85ebca6b)
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35)
     const group = (hash ^ (hash >>> 13)) & (GROUPS - 1)
-    this.#counters[group] = this.#counters[group]! + 1
-    return this.#counters[group]!
+    this.#counters ??= Uint16Array.from({ length: GROUPS }, () => Math.floor(this.#random() * 0x10000))
+    const counters = this.#counters
+    counters[group] = counters[group]! + 1
+    return counters[group]!
   }
 }
 

@@ -89,14 +89,13 @@ export class Ip4Layer {
   readonly #loopback: Loopback4
   readonly #fragmenter: Fragmenter = new Fragmenter()
   readonly #ids: Identification
-  readonly #out: Uint8Array = new Uint8Array(0x10000)
 
   constructor(node: Node, settings: Partial<Ip4Settings>) {
     this.#node = node
     this.settings = withDefaults(settings)
-    this.addresses = new Addresses4((node.random() * 2 ** 32) | 0)
+    this.addresses = new Addresses4(node.tableKeys)
     this.arp = new Arp(node)
-    this.routes = new RouteTable<Ip4>(4, (node.random() * 2 ** 32) | 0)
+    this.routes = new RouteTable<Ip4>(4, node.tableKeys)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.errors = new Errors4(node, this.settings)
     this.icmp = new Icmp4(node)
@@ -280,7 +279,7 @@ export class Ip4Layer {
     if (typeof hop === 'string') return hop
     const src = g.src ?? this.sourceFor(g.dst, hop.port)
     if (src === undefined) return 'no-source'
-    const out = this.#out
+    const out = OUT
     const probe = g.probe === true
     const df = probe || (g.df === true && this.paths?.isNarrow(now, g.dst) !== true)
     const fields = { ...g, src, df, ttl: g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl) }
@@ -411,3 +410,5 @@ const FLAGS = 6
 const DF = 0x40
 const PROTOCOL = 9
 const DST = 16
+/** Where a datagram is made; of all nodes, since none is asked for anything while another's stands in it. */
+const OUT = new Uint8Array(0x10000)

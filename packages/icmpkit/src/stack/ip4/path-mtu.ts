@@ -39,7 +39,7 @@ export class PathMtu4 implements Paths4 {
     this.#node = node
     this.#layer = layer
     this.#settings = { ...PATH_MTU_DEFAULTS, ...layer.settings.pathMtu }
-    this.#table = new IpTable((node.random() * 2 ** 32) | 0, this.#settings.entries)
+    this.#table = new IpTable(node.tableKeys, this.#settings.entries)
     layer.icmp.onBelieved((now, e) => this.#heard(now, e))
   }
 

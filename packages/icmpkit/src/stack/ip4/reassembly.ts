@@ -49,17 +49,16 @@ export class Reassembly4 {
   /** Oldest first: the time-out is the same for all, so this is the order in which they go. */
   readonly #waiting: Set<Partial4> = new Set()
   /** As many as datagrams, or more: a bucket holds one or two, however many wait. */
-  readonly #buckets: (Partial4 | undefined)[]
+  #buckets: (Partial4 | undefined)[] = [undefined]
+  readonly #bits: number
   readonly #seed: number
   readonly #timer: Timer
-  readonly #whole: Uint8Array = new Uint8Array(0x10000)
   #octets = 0
 
   /** `datagrams` may wait at once. */
   constructor(node: Node, datagrams: number) {
     this.#node = node
-    const bits = Math.min(16, Math.max(4, Math.ceil(Math.log2(datagrams + 1))))
-    this.#buckets = new Array(1 << bits).fill(undefined)
+    this.#bits = Math.min(16, Math.max(4, Math.ceil(Math.log2(datagrams + 1))))
     this.#seed = (node.random() * 2 ** 32) | 0
     this.#timer = new Timer(node.timers, (now) => this.#expire(now))
   }
@@ -122,6 +121,7 @@ export class Reassembly4 {
       return undefined
     }
     if (this.#waiting.size >= settings.reassemblyDatagrams) this.#discard(this.#oldest()!, 'fragment-limit')
+    if (this.#buckets.length === 1) this.#buckets = new Array(1 << this.#bits).fill(undefined)
     const bucket = this.#bucketOf(h)
     const p: Partial4 = {
       src: h.src,
@@ -181,7 +181,7 @@ export class Reassembly4 {
       this.#node.counters.drop('fragment-too-big')
       return undefined
     }
-    const whole = this.#whole
+    const whole = WHOLE
     whole.set(header)
     for (const piece of p.pieces) whole.set(piece.octets, header.length + piece.offset)
     put16(whole, LENGTH, length)
@@ -293,3 +293,5 @@ const LENGTH = 2
 const FLAGS = 6
 const OFFSET = 0x1fff
 const MORE = 0x2000
+/** Where a whole datagram is made; of all nodes, since none is asked for anything while another's stands in it. */
+const WHOLE = new Uint8Array(0x10000)

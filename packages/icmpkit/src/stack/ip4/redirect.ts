@@ -29,7 +29,7 @@ export class Redirects4 implements Hosts4 {
   constructor(node: Node, layer: Ip4Layer) {
     this.#node = node
     this.#layer = layer
-    this.#table = new IpTable((node.random() * 2 ** 32) | 0, MAX_REDIRECTS)
+    this.#table = new IpTable(node.tableKeys, MAX_REDIRECTS)
     layer.icmp.on(REDIRECT, (now, d, h, m) => this.#input(now, d, h, m))
   }
 

@@ -7,7 +7,7 @@
  */
 import type { Instant } from '../../clock.ts'
 import { type Ip6, isLinkLocal } from '../../wire/addr.ts'
-import { IpTable } from '../../wire/ip-table.ts'
+import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 import type { Port } from '../port.ts'
 
 export type AddressState = 'tentative' | 'preferred' | 'deprecated' | 'duplicate'
@@ -33,7 +33,7 @@ export interface Address6 {
 export const MAX_ADDRESSES = 64
 
 export class Addresses6 {
-  readonly #seed: number
+  readonly #keys: TableKeys
   /** Ready and wider than the link, by address: index into `#ready`. */
   readonly #wide: IpTable
   readonly #ready: (Address6 | undefined)[] = []
@@ -41,9 +41,9 @@ export class Addresses6 {
   readonly #links: Map<number, IpTable> = new Map()
   readonly #all: Map<number, Address6[]> = new Map()
 
-  constructor(seed: number) {
-    this.#seed = seed
-    this.#wide = new IpTable(seed)
+  constructor(keys: TableKeys) {
+    this.#keys = keys
+    this.#wide = new IpTable(keys)
   }
 
   /** Those of the port, in any state. */
@@ -123,7 +123,7 @@ export class Addresses6 {
     if (!isLinkLocal(a.address)) return this.#wide
     let table = this.#links.get(a.port.index)
     if (table === undefined) {
-      table = new IpTable(this.#seed, MAX_ADDRESSES)
+      table = new IpTable(this.#keys, MAX_ADDRESSES)
       this.#links.set(a.port.index, table)
     }
     return table

@@ -4,7 +4,7 @@
  * no redirect.
  */
 import type { Ip6 } from '../../wire/addr.ts'
-import { IpTable } from '../../wire/ip-table.ts'
+import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 import type { Port } from '../port.ts'
 import type { Hop6 } from './layer.ts'
 
@@ -13,18 +13,18 @@ interface Redirected extends Hop6 {
 }
 
 export class DestinationCache {
-  readonly #seed: number
+  readonly #keys: TableKeys
   readonly #redirects: IpTable
   /** A ring: the oldest makes room. */
-  readonly #redirected: (Redirected | undefined)[] = new Array(MAX_REDIRECTS)
+  readonly #redirected: (Redirected | undefined)[] = []
   #next = 0
   #worked: IpTable
   #hops: (Hop6 | undefined)[] = []
 
-  constructor(seed: number) {
-    this.#seed = seed
-    this.#redirects = new IpTable(seed, MAX_REDIRECTS)
-    this.#worked = new IpTable(seed, MAX_WORKED)
+  constructor(keys: TableKeys) {
+    this.#keys = keys
+    this.#redirects = new IpTable(keys, MAX_REDIRECTS)
+    this.#worked = new IpTable(keys, MAX_WORKED)
   }
 
   /** By redirect; undefined where there is none for `dst`, or only by another port. */
@@ -72,7 +72,7 @@ export class DestinationCache {
   /** Routers, prefixes or their reachability changed: all is worked out anew. */
   stale(): void {
     if (this.#hops.length === 0) return
-    this.#worked = new IpTable(this.#seed, MAX_WORKED)
+    this.#worked = new IpTable(this.#keys, MAX_WORKED)
     this.#hops = []
   }
 }

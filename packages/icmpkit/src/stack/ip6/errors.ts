@@ -34,7 +34,7 @@ export class Errors6 {
   constructor(node: Node, settings: Ip6Settings) {
     this.#node = node
     this.#settings = settings
-    this.#anycast = new IpTable((node.random() * 2 ** 32) | 0)
+    this.#anycast = new IpTable(node.tableKeys)
     for (const address of settings.anycast) this.#anycast.set(address, 1)
   }
 

@@ -8,8 +8,6 @@ import { put16, put32 } from '../../wire/octets.ts'
 import { upperHeaderOctets } from './upper-header.ts'
 
 export class Fragmenter6 {
-  readonly #out: Uint8Array = new Uint8Array(0x10000 + ip6.HEADER)
-
   /**
    * Hands the packet at `at…end` to `send` in fragments of at most `mtu` octets, on loan one by one. False, and nothing
    * sent, where its header chain does not fit into the first one.
@@ -26,7 +24,7 @@ export class Fragmenter6 {
     const head = split - at
     const most = (mtu - head - FRAGMENT) & ~7
     if (most < 8 || chainEnd - split > most) return false
-    const out = this.#out
+    const out = OUT
     out.set(bytes.subarray(at, split))
     out[nextHeaderAt - at] = extension.Type.fragment
     out[head] = bytes[nextHeaderAt]!
@@ -69,3 +67,5 @@ function measure(
 const FRAGMENT = 8
 const PAYLOAD_LENGTH = 4
 const NEXT_HEADER = 6
+/** Where a fragment is made; of all nodes, since none is asked for anything while another's stands in it. */
+const OUT = new Uint8Array(0x10000 + ip6.HEADER)

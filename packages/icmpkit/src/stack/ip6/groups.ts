@@ -5,7 +5,7 @@
  */
 import type { Instant } from '../../clock.ts'
 import type { Ip6 } from '../../wire/addr.ts'
-import { IpTable } from '../../wire/ip-table.ts'
+import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 import type { Port } from '../port.ts'
 
 export const ALL_NODES: Ip6 = 0xff020000000000000000000000000001n as Ip6
@@ -37,18 +37,18 @@ export interface Membership {
 
 export class Groups {
   watcher: GroupWatcher | undefined
-  readonly #seed: number
+  readonly #keys: TableKeys
   readonly #ports: Map<number, Joined> = new Map()
 
-  constructor(seed: number) {
-    this.#seed = seed
+  constructor(keys: TableKeys) {
+    this.#keys = keys
   }
 
   /** False where the port has as many as it may. */
   join(now: Instant, port: Port, group: Ip6, delayMs = 0): boolean {
     let p = this.#ports.get(port.index)
     if (p === undefined) {
-      p = { table: new IpTable(this.#seed, MAX_GROUPS), list: [] }
+      p = { table: new IpTable(this.#keys, MAX_GROUPS), list: [] }
       this.#ports.set(port.index, p)
     }
     const known = p.table.get(group)

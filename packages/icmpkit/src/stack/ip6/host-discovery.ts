@@ -35,7 +35,7 @@ export class HostDiscovery implements Hosts6, NeighbourWatcher {
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
     this.#layer = layer
-    this.destinations = new DestinationCache((node.random() * 2 ** 32) | 0)
+    this.destinations = new DestinationCache(node.tableKeys)
     const changed = () => this.#changed()
     this.routers = new RouterList(node, layer.neighbours, changed)
     this.prefixes = new PrefixList(node, layer.routes, changed)

@@ -21,7 +21,7 @@ export type Handler6 = (now: Instant, d: Inbound, p: Packet6, m: icmp6.Message) 
 
 export class Icmp6 {
   readonly #node: Node
-  readonly #handlers: (Handler6 | undefined)[] = new Array(256)
+  readonly #handlers: Map<number, Handler6> = new Map()
 
   constructor(node: Node) {
     this.#node = node
@@ -34,7 +34,7 @@ export class Icmp6 {
 
   /** One handler a type; the last one stays. */
   on(type: number, handler: Handler6): void {
-    this.#handlers[type] = handler
+    this.#handlers.set(type, handler)
   }
 
   input(now: Instant, d: Inbound, p: Packet6): void {
@@ -58,7 +58,7 @@ export class Icmp6 {
     }
     if (transport.raw.size > 0) transport.message(now, deliveryOf(d, p))
     const type = d.bytes[p.at]!
-    const handler = this.#handlers[type]
+    const handler = this.#handlers.get(type)
     if (icmp6.isError(type)) this.#heard(now, d, p, m)
     else if (handler === undefined) counters.drop('unknown-type')
     else handler(now, d, p, m)

@@ -112,10 +112,10 @@ export class Ip6Layer {
   constructor(node: Node, settings: Ip6Options) {
     this.#node = node
     this.settings = withDefaults(settings)
-    this.addresses = new Addresses6((node.random() * 2 ** 32) | 0)
-    this.groups = new Groups((node.random() * 2 ** 32) | 0)
+    this.addresses = new Addresses6(node.tableKeys)
+    this.groups = new Groups(node.tableKeys)
     this.neighbours = new Neighbours(node, this.settings)
-    this.routes = new RouteTable<Ip6>(6, (node.random() * 2 ** 32) | 0)
+    this.routes = new RouteTable<Ip6>(6, node.tableKeys)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.errors = new Errors6(node, this.settings)
     this.icmp = new Icmp6(node)

@@ -1,5 +1,6 @@
 /** What neighbour discovery knows of one link (RFC 4861 §6.3.2): its timers, and whether IPv6 runs on it at all. */
 import type { Instant } from '../../clock.ts'
+import type { TableKeys } from '../../wire/ip-table.ts'
 import type { Port } from '../port.ts'
 import type { NdSettings } from './nd-settings.ts'
 import { NeighbourCache } from './neighbour-cache.ts'
@@ -19,7 +20,7 @@ export class NdLink {
   #reachableMs = 0
   #drawn: number = Number.NEGATIVE_INFINITY
 
-  constructor(port: Port, settings: NdSettings, random: () => number) {
+  constructor(port: Port, settings: NdSettings, random: () => number, keys: TableKeys) {
     this.port = port
     this.up = port.up
     this.#mac = port.mac.slice()
@@ -29,7 +30,7 @@ export class NdLink {
     this.#baseMs = settings.reachableTimeMs
     this.cache = new NeighbourCache(
       port,
-      (random() * 2 ** 32) | 0,
+      keys,
       settings.neighbourLimit,
       Math.min(settings.unresolvedLimit, settings.neighbourLimit),
     )

@@ -17,7 +17,6 @@ export const HOP_LIMIT = 255
 
 export class NdOutput {
   readonly #node: Node
-  readonly #bytes: Uint8Array = new Uint8Array(ROOM)
 
   constructor(node: Node) {
     this.#node = node
@@ -25,7 +24,7 @@ export class NdOutput {
 
   /** Sends `m` on `port`; to the link-layer address `mac` where it is given, else as the neighbour cache says. */
   send(now: Instant, port: Port, src: Ip6, dst: Ip6, m: nd.Message, mac?: Uint8Array): void {
-    const bytes = this.#bytes
+    const bytes = OUT
     const payload = icmp6.size(m)
     const at = ip6.write({ src, dst, protocol: icmp6.PROTOCOL, hopLimit: HOP_LIMIT }, bytes, 0, payload)
     const end = icmp6.write(m, bytes, at, src, dst)
@@ -58,3 +57,5 @@ export function linkLayerIn(
 
 /** Longest message made: a redirect of 1280 octets, an advertisement with all its options. */
 const ROOM = 4096
+/** Where a message is made; of all nodes, since none is asked for anything while another's stands in it. */
+const OUT = new Uint8Array(ROOM)

@@ -4,7 +4,7 @@
  */
 import type { Instant } from '../../clock.ts'
 import type { Ip6 } from '../../wire/addr.ts'
-import { IpTable } from '../../wire/ip-table.ts'
+import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 import type { Port } from '../port.ts'
 import type { Timer } from '../timers.ts'
 
@@ -48,11 +48,11 @@ export class NeighbourCache {
   readonly #unresolved: Set<number> = new Set()
   #hand = 0
 
-  constructor(port: Port, seed: number, limit: number, unresolvedLimit: number) {
+  constructor(port: Port, keys: TableKeys, limit: number, unresolvedLimit: number) {
     this.#port = port
     this.#limit = limit
     this.#unresolvedLimit = unresolvedLimit
-    this.#table = new IpTable(seed, limit)
+    this.#table = new IpTable(keys, limit)
   }
 
   get size(): number {

@@ -56,7 +56,7 @@ export class Neighbours {
   link(port: Port): NdLink {
     let link = this.#links.get(port.index)
     if (link === undefined) {
-      link = new NdLink(port, this.#settings, this.#node.random)
+      link = new NdLink(port, this.#settings, this.#node.random, this.#node.tableKeys)
       this.#links.set(port.index, link)
       this.#addFixed(link)
     }

@@ -1,6 +1,7 @@
 /**
  * Where packets to a destination go, until a route changes: found by the octets of the destination, so that forwarding
- * makes no value of an address. Direct mapped: it never grows, and a flood of destinations costs what no cache would.
+ * makes no value of an address. Direct mapped: it grows up to its bound, and a flood of destinations costs what no cache
+ * would.
  */
 import { type Ip6, writeIp } from '../../wire/addr.ts'
 import { i32 } from '../../wire/octets.ts'
@@ -8,10 +9,11 @@ import type { Port } from '../port.ts'
 
 export class NextHopCache {
   /** The next hops, sixteen octets each. */
-  readonly octets: Uint8Array = new Uint8Array(ROWS * 16)
-  readonly #keys: Int32Array = new Int32Array(ROWS * 4)
-  readonly #ports: (Port | undefined)[] = new Array(ROWS).fill(undefined)
-  readonly #hops: (Ip6 | undefined)[] = new Array(ROWS).fill(undefined)
+  octets: Uint8Array = new Uint8Array(0)
+  #keys: Int32Array = NONE
+  #ports: (Port | undefined)[] = [undefined]
+  #hops: (Ip6 | undefined)[] = [undefined]
+  #mask = 0
   readonly #seed: number
   #version = -1
 
@@ -41,7 +43,11 @@ export class NextHopCache {
 
   /** Returns the row. `nextHop` undefined: the destination is on the link. */
   set(bytes: Uint8Array, at: number, port: Port, nextHop: Ip6 | undefined): number {
-    const i = this.#row(bytes, at)
+    let i = this.#row(bytes, at)
+    while (this.#mask < ROWS - 1 && this.#isTaken(i, bytes, at)) {
+      this.#grow()
+      i = this.#row(bytes, at)
+    }
     for (let w = 0; w < 4; w++) this.#keys[i * 4 + w] = i32(bytes, at + w * 4)
     this.#ports[i] = port
     this.#hops[i] = nextHop
@@ -70,12 +76,48 @@ export class NextHopCache {
     this.#ports.fill(undefined)
   }
 
+  /** By another destination; or there is no room at all yet. */
+  #isTaken(i: number, bytes: Uint8Array, at: number): boolean {
+    if (this.#keys === NONE) return true
+    if (this.#ports[i] === undefined) return false
+    for (let w = 0; w < 4; w++) if (this.#keys[i * 4 + w] !== i32(bytes, at + w * 4)) return true
+    return false
+  }
+
+  #grow(): void {
+    const keys = this.#keys
+    const ports = this.#ports
+    const hops = this.#hops
+    const { octets } = this
+    this.#mask = Math.max(FIRST - 1, this.#mask * 4 + 3)
+    const rows = this.#mask + 1
+    this.octets = new Uint8Array(rows * 16)
+    this.#keys = new Int32Array(rows * 4)
+    this.#ports = new Array(rows).fill(undefined)
+    this.#hops = new Array(rows).fill(undefined)
+    for (let from = 0; from < ports.length; from++) {
+      if (ports[from] === undefined) continue
+      const i = this.#rowOf(keys[from * 4]!, keys[from * 4 + 1]!, keys[from * 4 + 2]!, keys[from * 4 + 3]!)
+      this.#keys.set(keys.subarray(from * 4, from * 4 + 4), i * 4)
+      this.octets.set(octets.subarray(from * 16, from * 16 + 16), i * 16)
+      this.#ports[i] = ports[from]
+      this.#hops[i] = hops[from]
+    }
+  }
+
   #row(bytes: Uint8Array, at: number): number {
-    let h = Math.imul(i32(bytes, at) ^ this.#seed, 0x9e3779b1) ^ Math.imul(i32(bytes, at + 4), 0x85ebca6b)
-    h ^= Math.imul(i32(bytes, at + 8) ^ this.#seed, 0xc2b2ae35) ^ Math.imul(i32(bytes, at + 12), 0x27d4eb2f)
+    return this.#rowOf(i32(bytes, at), i32(bytes, at + 4), i32(bytes, at + 8), i32(bytes, at + 12))
+  }
+
+  #rowOf(a: number, b: number, c: number, d: number): number {
+    let h = Math.imul(a ^ this.#seed, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b)
+    h ^= Math.imul(c ^ this.#seed, 0xc2b2ae35) ^ Math.imul(d, 0x27d4eb2f)
     h = Math.imul(h ^ (h >>> 15), 0x9e3779b1)
-    return (h ^ (h >>> 13)) & (ROWS - 1)
+    return (h ^ (h >>> 13)) & this.#mask
   }
 }
 
+/** At most, and at first. */
 const ROWS = 4096
+const FIRST = 16
+const NONE = new Int32Array(4)

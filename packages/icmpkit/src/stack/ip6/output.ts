@@ -21,8 +21,6 @@ export class Output6 {
   readonly #layer: Ip6Layer
   readonly #in: Input6
   readonly #fragmenter: Fragmenter6 = new Fragmenter6()
-  readonly #out: Uint8Array = new Uint8Array(LONGEST)
-  readonly #message: Uint8Array = new Uint8Array(LONGEST)
 
   constructor(node: Node, layer: Ip6Layer, input: Input6) {
     this.#node = node
@@ -42,14 +40,14 @@ export class Output6 {
     if (end - ip6.HEADER > 0xffff) return 'too-big'
     const mtu = hop.own ? LONGEST : layer.mtuTo(now, g.dst, hop.port)
     if (end > mtu && g.df === true) return 'too-big'
-    ip6.write(fields, this.#out, 0, g.payload.length)
-    this.#out.set(g.payload, at)
-    if (hop.own) this.#loop(now, hop.port, this.#out.slice(0, end))
-    else if (end <= mtu) this.#leave(now, hop, this.#out, 0, end)
+    ip6.write(fields, OUT, 0, g.payload.length)
+    OUT.set(g.payload, at)
+    if (hop.own) this.#loop(now, hop.port, OUT.slice(0, end))
+    else if (end <= mtu) this.#leave(now, hop, OUT, 0, end)
     else {
       // Nobody can guess the next one (RFC 7739 §5.3).
       const id = Math.floor(this.#node.random() * 2 ** 32)
-      const cut = this.#fragmenter.cut(this.#out, 0, end, mtu, id, (b, from, to) => this.#leave(now, hop, b, from, to))
+      const cut = this.#fragmenter.cut(OUT, 0, end, mtu, id, (b, from, to) => this.#leave(now, hop, b, from, to))
       if (!cut) return 'too-big'
     }
     this.#node.counters.originated++
@@ -62,8 +60,8 @@ export class Output6 {
     const src = to.src ?? this.#layer.sourceFor(to.dst, hop.port)
     if (src === undefined) return 'no-source'
     if (icmp6.size(message) > 0xffff) return 'too-big'
-    const end = icmp6.write(message, this.#message, 0, src, to.dst)
-    return this.send(now, { ...to, src, protocol: icmp6.PROTOCOL, payload: this.#message.subarray(0, end) })
+    const end = icmp6.write(message, MESSAGE, 0, src, to.dst)
+    return this.send(now, { ...to, src, protocol: icmp6.PROTOCOL, payload: MESSAGE.subarray(0, end) })
   }
 
   /** Told to whoever sent it: an own transport, or the packet's source, whom an error reaches (RFC 4861 §7.2.2). */
@@ -134,3 +132,6 @@ function inboundOf(now: Instant, port: Port, bytes: Uint8Array, at: number, end:
 const LONGEST = 66000
 const HOP_LIMIT = 7
 const SRC = 8
+/** Where a packet, and its message, is made; of all nodes, since none is asked for anything while another's stands in it. */
+const OUT = new Uint8Array(LONGEST)
+const MESSAGE = new Uint8Array(LONGEST)

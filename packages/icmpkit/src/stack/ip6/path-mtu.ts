@@ -31,7 +31,7 @@ export class PathMtu6 {
   constructor(node: Node, settings: Ip6Settings) {
     this.#node = node
     this.#settings = settings
-    this.#table = new IpTable((node.random() * 2 ** 32) | 0, settings.pathMtu.entries)
+    this.#table = new IpTable(node.tableKeys, settings.pathMtu.entries)
   }
 
   /** Paths with a value of their own. */
@@ -101,10 +101,11 @@ export class PathMtu6 {
 
 /** The addresses and first sixteen octets behind the IPv6 header of the last large packets. */
 class SentLarge {
-  readonly #octets: Uint8Array = new Uint8Array(SLOTS * KEPT)
+  #octets: Uint8Array = NOTHING
   #next = 0
 
   note(bytes: Uint8Array, at: number): void {
+    if (this.#octets === NOTHING) this.#octets = new Uint8Array(SLOTS * KEPT)
     const slot = this.#next * KEPT
     for (let i = 0; i < KEPT; i++) this.#octets[slot + i] = bytes[at + SRC + i]!
     this.#next = (this.#next + 1) % SLOTS
@@ -122,6 +123,7 @@ class SentLarge {
 }
 
 const SLOTS = 256
+const NOTHING = new Uint8Array(0)
 const SRC = 8
 /** Both addresses and sixteen octets: an ICMPv6 or UDP header with what follows, or a fragment header and as much. */
 const KEPT = ip6.HEADER - SRC + 16

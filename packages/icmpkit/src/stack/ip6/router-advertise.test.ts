@@ -152,14 +152,15 @@ test('advertisements come at random between the two intervals, the first three a
 test('a solicitation is answered within half a second, several by one, and never two in three seconds (RFC 4861 §6.2.6) [v6-nd-ra-solicited]', () => {
   const delays: number[] = []
   for (let seed = 1; seed <= 30; seed++) {
-    const n = gateway({}, seed * 40_000_003)
+    const n = gateway({}, seed * 48_271_009)
     n.run(100_000)
-    n.taken()
+    // Not within three seconds of one that nobody asked for.
+    while (advertised(n.run(4000)).length > 0);
     const from = n.now
     solicit(n)
-    n.run(10)
+    const soon = advertised(n.run(10))
     solicit(n, '::')
-    const [answer, ...more] = advertised(n.run(2000))
+    const [answer, ...more] = [...soon, ...advertised(n.run(2000))]
     expect(more).toEqual([])
     expect(left(answer!.bytes)).toMatchObject({ dst: 'ff02::1', src: LINK_LOCAL })
     delays.push(answer!.at - from)

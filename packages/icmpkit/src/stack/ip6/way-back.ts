@@ -12,8 +12,8 @@ import type { Node } from '../node.ts'
 export class WayBack {
   readonly #node: Node
   /** Rows of source, link-layer address, port. */
-  readonly #rows: Int32Array = new Int32Array(ROWS * ROW)
-  readonly #until: Float64Array = new Float64Array(ROWS)
+  #rows: Int32Array = NO_ROWS
+  #until: Float64Array = NEVER
   readonly #seed: number
   #version = -1
 
@@ -44,9 +44,10 @@ export class WayBack {
     const macLow = ethernet ? (bytes[frame + 10]! << 8) | bytes[frame + 11]! : 0
     let h = Math.imul(a ^ this.#seed, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(c ^ this.#seed, 0xc2b2ae35) ^ e
     h = Math.imul(h ^ (h >>> 15), 0x27d4eb2f)
-    const i = (h ^ (h >>> 13)) & (ROWS - 1)
-    const row = i * ROW
-    const rows = this.#rows
+    h ^= h >>> 13
+    let i = h & (this.#until.length - 1)
+    let row = i * ROW
+    let rows = this.#rows
     if (
       this.#until[i]! > now &&
       rows[row] === a &&
@@ -60,6 +61,15 @@ export class WayBack {
       return true
     }
     if (!this.#isWayBack(now, d)) return false
+    if (this.#until.length < ROWS && (rows === NO_ROWS || this.#until[i]! > now)) {
+      // Another's place: what is known is found out anew in a larger table.
+      const larger = Math.max(FIRST, this.#until.length * 4)
+      rows = new Int32Array(larger * ROW)
+      this.#rows = rows
+      this.#until = new Float64Array(larger)
+      i = h & (larger - 1)
+      row = i * ROW
+    }
     rows[row] = a
     rows[row + 1] = b
     rows[row + 2] = c
@@ -88,6 +98,10 @@ export class WayBack {
 
 /** How long it is believed, ms. */
 const LIFETIME = 1000
-const ROWS = 1024
+/** At most, and at first. */
+const ROWS = 4096
+const FIRST = 16
 const ROW = 7
+const NO_ROWS = new Int32Array(ROW)
+const NEVER = new Float64Array(1)
 const SRC = 8
