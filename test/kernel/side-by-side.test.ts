@@ -3,6 +3,7 @@
  * (docs/side-by-side.md). A difference without a reason in test/side-by-side/differences.tsv fails, and so does a reason
  * without a difference. UPDATE=1 writes the page.
  */
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -90,4 +91,13 @@ test('a Linux kernel and the stack answer the same octets alike, or the differen
   ].join('\n')
   if (process.env.UPDATE === '1') writeFileSync(PAGE, page)
   expect(readFileSync(PAGE, 'utf8')).toBe(page)
+})
+
+test('two thousand random packets for a host and as many for a gateway are answered alike, or a rule with its RFC section says why not', () => {
+  const fuzz = resolve(root, 'test/side-by-side/fuzz.ts')
+  const options = ['--conditions=@icmpkit/source', fuzz, '--inputs', '2000', '--seed', '1']
+  const { stdout, stderr, status } = spawnSync(process.execPath, options, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${stdout}${stderr}`)
+  expect(stdout).toMatch(/^host: 2000 inputs, .*: nothing found$/m)
+  expect(stdout).toMatch(/^gateway: 2000 inputs, .*: nothing found$/m)
 })

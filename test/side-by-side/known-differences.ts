@@ -69,8 +69,8 @@ export const KNOWN: readonly KnownDifference[] = [
   },
   {
     name: 'octets behind the end of the option list',
-    because: 'RFC 792: the quote is of the datagram as it came; Linux has put zeros there before',
-    applies: (c) => has4(c, 0) && /^quote/.test(c.octets ?? '') && areAlike(c, TOS),
+    because: 'RFC 792, RFC 1812 §5.3.13: quoted as it came, forwarded as it is; Linux has put zeros there before',
+    applies: (c) => has4(c, 0) && /^quote|^forwarded/.test(c.octets ?? '') && areAlike(c, TOS, OPTIONS, OCTETS),
   },
   {
     name: 'timestamp option with a flag that there is not',
@@ -311,11 +311,6 @@ export const KNOWN: readonly KnownDifference[] = [
     applies: (c) => has4(c, 0x44) && areAlike(c, OPTIONS) && /^forwarded|undefined/.test(`${c.octets}`),
   },
   {
-    name: 'forwarded octets behind the end of the option list',
-    because: 'RFC 1812 §5.3.13: options that ask nothing are not changed; Linux puts zeros there',
-    applies: (c) => has4(c, 0) && areAlike(c, OPTIONS, OCTETS) && /^forwarded/.test(c.octets ?? ''),
-  },
-  {
     name: 'UDP length 0 over IPv6',
     because: 'RFC 2675 §4 has it in jumbograms; here it is malformed (RFC 768); Linux takes it for the whole packet',
     applies: (c) =>
@@ -353,7 +348,7 @@ export const KNOWN: readonly KnownDifference[] = [
   {
     name: 'no operation in later fragments',
     because: 'RFC 791 §3.1: may be left out; Linux keeps it',
-    applies: (c) => c.role === 'gateway' && has4(c, 1) && c.ours.length > 1 && areAlike(c, OPTIONS, OCTETS),
+    applies: (c) => has4(c) && c.ours.length > 1 && areAlike(c, OPTIONS, OCTETS),
   },
   {
     name: 'source of an IPv6 error',
@@ -362,12 +357,14 @@ export const KNOWN: readonly KnownDifference[] = [
     applies: (c) => areAlike(c, FROM) && all(c.ours, /\([1-4]\/\d\).*hop limit/),
   },
   {
-    name: 'redirect to itself',
-    because: 'RFC 1812 §5.2.7.2: there is nothing better to tell who sends to its own address; Linux tells it',
+    name: 'redirects',
+    because:
+      'RFC 1812 §5.2.7.2: there is nothing better to tell who sends to its own address; Linux tells it, and anybody else less often, with options in it',
     applies: (c) =>
       c.role === 'gateway' &&
-      c.packets.some((p) => is4(p) && src4(p) === dst4(p)) &&
-      areAlike({ ...c, linux: c.linux.filter((w) => !w.includes('(5/1)')) }, OPTIONS),
+      [...c.linux, ...c.ours].some((w) => w.includes('(5/1)')) &&
+      /^undefined|^quote|^forwarded/.test(`${c.octets}`) &&
+      areAlike({ ...c, linux: withoutRedirects(c.linux), ours: withoutRedirects(c.ours) }, OPTIONS),
   },
   {
     name: 'fewer of the same error',
@@ -405,6 +402,20 @@ export const KNOWN: readonly KnownDifference[] = [
       'RFC 8200 §4.5, RFC 5722 §4: all of the packet are discarded, those still to come too; Linux forgets, and joins what comes later',
     applies: (c) => c.ours.length < c.linux.length && haveOverlap6(c.packets),
   },
+  {
+    name: 'reset to a segment whose options are broken',
+    because:
+      'RFC 9293 §3.10.7.1: whatever comes to a closed port is reset; Linux looks for signatures first, and gives up',
+    applies: (c) => c.linux.length === 0 && all(c.ours, /: TCP/) && c.packets.some((p) => upper(p) === 6),
+  },
+  {
+    name: 'ICMPv6 that is not there, behind a fragment header with reserved bits',
+    because:
+      'RFC 8200 §4.5: they are ignored, so this is the whole packet, and may be an error; to Linux it is a piece of one',
+    applies: (c) =>
+      c.ours.length === 0 &&
+      c.packets.some((p) => chain6(p).some((h) => h.type === 44 && (u16(p, h.at + 2) & 0xfff9) === 0)),
+  },
 ]
 
 const ERROR4 = /\((3|5|11|12)\/\d+\)/
@@ -420,6 +431,10 @@ const OCTETS = /, \d+ octets/g
 function areAlike(c: Comparison, ...patterns: readonly RegExp[]): boolean {
   const plain = (list: readonly string[]) => list.map((w) => patterns.reduce((t, p) => t.replace(p, ''), w)).join(';')
   return plain(c.linux) === plain(c.ours)
+}
+
+function withoutRedirects(words: readonly string[]): string[] {
+  return words.filter((w) => !w.includes('(5/1)'))
 }
 
 /** Without lengths, each once. */
