@@ -1,5 +1,6 @@
 /** `icmp lab run|show|new` as a user has them: exit codes, NDJSON, a capture that tshark reads, what a wrong file says. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -65,6 +66,21 @@ test('run --json is a line of JSON an event, its time a decimal string, the summ
 test('--until ends the scenario at that moment', () => {
   const { out } = icmp('run', file('net.yaml', NET), '--json', '--until', '600ms')
   expect(JSON.parse(out.trimEnd().split('\n').at(-1)!)).toMatchObject({ kind: 'summary', time: '0.600000000' })
+})
+
+test('what is interrupted ends with its summary all the same', async () => {
+  const long = NET.replace('count: 3', 'count: 1000000')
+  const child = spawn(process.execPath, [ICMP, 'lab', 'run', file('long.yaml', long), '--json'])
+  let out = ''
+  child.stdout.on('data', (octets: Buffer) => {
+    if (out === '') child.kill('SIGINT')
+    out += octets.toString()
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  expect(code).toBe(0)
+  const last = JSON.parse(out.trimEnd().split('\n').at(-1)!) as { kind: string; asks: { sent: number }[] }
+  expect(last.kind).toBe('summary')
+  expect(last.asks[0]!.sent).toBeLessThan(1_000_000)
 })
 
 test('run without --json is a story: a line an event, then what it came to', () => {

@@ -1,6 +1,6 @@
 /** `icmp lab run`: a scenario in virtual time, its events as a story, or as NDJSON, and every packet as pcapng. */
 import { closeSync, openSync } from 'node:fs'
-import { type ScenarioEvent, type ScenarioOptions, scenario } from 'icmpkit/lab'
+import { type Scenario, type ScenarioOptions, scenario } from 'icmpkit/lab'
 import { safeJson } from 'icmpkit/wire'
 import { Output, put, remark } from '../output.ts'
 import { readLab } from './lab-file.ts'
@@ -43,25 +43,14 @@ export async function run(file: string, flags: RunFlags): Promise<number> {
   }
 }
 
-async function tell(story: Iterable<ScenarioEvent>, flags: RunFlags, gone: () => boolean): Promise<number> {
-  let stopped = false
-  const out = new Output(
-    () => {
-      stopped = true
-    },
-    flags.pcap === '-' ? 2 : 1,
-  )
-  const stop = () => {
-    stopped = true
-  }
+async function tell(story: Scenario, flags: RunFlags, gone: () => boolean): Promise<number> {
+  const stop = () => story.stop()
+  const out = new Output(stop, flags.pcap === '-' ? 2 : 1)
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
-  let since = 0
-  for (const e of story) {
+  for await (const e of story) {
     out.write(flags.json === true ? `${safeJson({ schema: 'icmpkit.lab-run.v1', ...e })}\n` : line(e))
-    // Now and then the process has a look at its signals, and at who reads.
-    if (++since % TURN === 0) await new Promise((done) => setImmediate(done))
-    if (stopped || gone()) break
+    if (gone()) break
   }
   process.off('SIGINT', stop)
   process.off('SIGTERM', stop)
@@ -100,5 +89,3 @@ class CaptureFile {
     if (this.#fd !== 1) closeSync(this.#fd)
   }
 }
-
-const TURN = 256

@@ -131,6 +131,18 @@ test('time stands still while the reader does something else, and nothing happen
   expect(story.lab.now).toBeLessThan(now + 2)
 })
 
+test('a scenario that is stopped ends where it stands, with its summary; read with await it lets others have their turn', async () => {
+  const story = scenario(line({ until: 1e12, ask: [{ from: 'me', to: 'srv', count: 1_000_000, interval: 1e5 }] }), {
+    states: false,
+  })
+  // Nothing is told for long stretches: the timer of the process has to come through all the same.
+  setTimeout(() => story.stop(), 20)
+  const events: ScenarioEvent[] = []
+  for await (const e of story) events.push(e)
+  expect(events.at(-1)).toMatchObject({ kind: 'summary', asks: [{ to: 'srv' }] })
+  expect(Number(events.at(-1)!.time)).toBeLessThan(1e9)
+})
+
 test('an hour of a quiet network ends at its end, and a scenario that asks nothing ends at once', () => {
   expect([...scenario(line({ until: 3_600_000 }))].at(-1)).toMatchObject({ kind: 'summary', time: '3600.000000000' })
   expect([...scenario(line())].map((e) => [e.kind, e.time])).toEqual([

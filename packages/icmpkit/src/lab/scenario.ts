@@ -13,6 +13,7 @@ import { Random } from './random.ts'
 import type { ScenarioEvent, SummaryEvent } from './scenario-event.ts'
 import { changesOf, stateOf } from './told.ts'
 import { capture, watchPackets } from './trace.ts'
+import { nextTurn } from './virtual-clock.ts'
 
 export interface ScenarioOptions {
   /** Events of packets on links: none, those that something befell (lost, corrupted, …), or all. `befallen`. */
@@ -28,8 +29,11 @@ export function scenario(config: ScenarioConfig, options: ScenarioOptions = {}):
   return new Scenario(config, options)
 }
 
-/** A scenario under way: `for (const e of scenario(config)) …`, once. */
-export class Scenario implements Iterable<ScenarioEvent> {
+/**
+ * A scenario under way: `for (const e of scenario(config)) …`, or `for await`, which lets the process do other things in
+ * between; once.
+ */
+export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<ScenarioEvent> {
   /** The network. */
   readonly lab: Lab
   readonly #config: ScenarioConfig
@@ -43,6 +47,7 @@ export class Scenario implements Iterable<ScenarioEvent> {
   readonly #lastChange: number
   /** What the last step brought. */
   #events: ScenarioEvent[] = []
+  #stopped = false
 
   constructor(config: ScenarioConfig, options: ScenarioOptions) {
     this.lab = lab(config)
@@ -57,7 +62,25 @@ export class Scenario implements Iterable<ScenarioEvent> {
     this.#askers = (config.ask ?? []).map((a, i) => this.#asker(a, i))
   }
 
+  /** Ends it where it stands: its summary follows. */
+  stop(): void {
+    this.#stopped = true
+  }
+
   *[Symbol.iterator](): Generator<ScenarioEvent, void, void> {
+    for (const e of this.#told()) if (e !== undefined) yield e
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ScenarioEvent, void, void> {
+    let since = 0
+    for (const e of this.#told()) {
+      if (e !== undefined) yield e
+      if (e === undefined || ++since % TURN === 0) await new Promise<void>((done) => nextTurn(done))
+    }
+  }
+
+  /** undefined: a lot has happened, and nothing of it is to be told. */
+  *#told(): Generator<ScenarioEvent | undefined, void, void> {
     const { seed = 1, nodes } = this.#config
     const links = this.lab.links.length
     yield { kind: 'network', time: timeOf(0), node: null, seed, nodes: Object.keys(nodes).length, links }
@@ -68,7 +91,10 @@ export class Scenario implements Iterable<ScenarioEvent> {
     if (states) this.lab.watch((node, e) => emit(stateOf(node, this.#ports.get(`${node} ${e.port}`) ?? '', e)))
     const isNode = (name: string) => Object.hasOwn(nodes, name)
     for (const c of this.#config.at ?? []) this.lab.at(c.time, () => changesOf(c, this.lab.now, isNode).forEach(emit))
-    while (this.#advance()) yield* this.#taken()
+    while (this.#advance()) {
+      if (this.#events.length === 0) yield undefined
+      yield* this.#taken()
+    }
     for (const a of this.#askers) a.stop(this.lab.now)
     yield* this.#taken()
     captured?.end()
@@ -81,10 +107,11 @@ export class Scenario implements Iterable<ScenarioEvent> {
     return taken
   }
 
-  /** Until something is to be told; false when the scenario is over. */
+  /** Until something is to be told, or much has happened; false when the scenario is over. */
   #advance(): boolean {
     const { lab: net } = this
-    for (;;) {
+    for (let steps = 0; steps < STEPS; steps++) {
+      if (this.#stopped) return false
       let due = Number.POSITIVE_INFINITY
       let asking = false
       for (const a of this.#askers) {
@@ -105,6 +132,7 @@ export class Scenario implements Iterable<ScenarioEvent> {
       if (this.#events.length > 0) return true
       if (net.now >= this.#until) return false
     }
+    return true
   }
 
   #asker(data: AskData, index: number): Asker {
@@ -159,5 +187,8 @@ export class Scenario implements Iterable<ScenarioEvent> {
   }
 }
 
+/** Events, and moments at which something happened, between two turns of the event loop. */
+const TURN = 256
+const STEPS = 10_000
 /** Streams of chance behind those of nodes and links. */
 const ASK = 0x4000_0000

@@ -118,7 +118,7 @@ export class VirtualClock implements Clock {
 }
 
 /** `setImmediate` where there is one; a message channel does the same in a browser. */
-const nextTurn: (run: () => void) => void =
+export const nextTurn: (run: () => void) => void =
   typeof setImmediate === 'function'
     ? (run) => void setImmediate(run)
     : (run) => {
