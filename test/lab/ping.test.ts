@@ -1,9 +1,17 @@
 /** The library's own asking machines over doors of a lab: they cannot tell it from a kernel. */
 import { expect, test } from 'vitest'
-import { type PingEvent, type PingOptions, ping, type SendEvent, send } from '../../packages/icmpkit/src/index.ts'
+import {
+  type PacketSeen,
+  type PingEvent,
+  type PingOptions,
+  ping,
+  type SendEvent,
+  send,
+} from '../../packages/icmpkit/src/index.ts'
 import { type Lab, lab } from '../../packages/icmpkit/src/lab/index.ts'
 import { EchoQuestion, PingMachine } from '../../packages/icmpkit/src/probe/index.ts'
 import { drive } from '../../packages/icmpkit/src/run.ts'
+import { hex } from '../../packages/icmpkit/src/wire/index.ts'
 import { SECRET, settings, target } from '../probe/scripted-network.ts'
 
 /** me ── r1 ──(1400)── r2 ── srv, five milliseconds a link. */
@@ -106,4 +114,35 @@ test('send puts any message on the way, and hears what it draws', async () => {
   expect(reply).toMatchObject({ from: SRV[4], type: 14, code: 0 })
   // Two delays and neighbours asked for behind midnight: what the lab's clock says at srv.
   expect(reply?.kind === 'reply' ? (reply.message as { receive: number }).receive : -1).toBeGreaterThanOrEqual(15)
+})
+
+test('from inside a node, names are those of nodes, interfaces and sources those of the node, chance is that of the seed', async () => {
+  const addresses = async (to: string, o: PingOptions) => {
+    const { summaries } = await ping(to, { count: 1, timeout: 500, ...o, over: line().from('r1') }).done
+    return summaries.map((s) => s.address)
+  }
+  expect(await addresses('srv', {})).toEqual([SRV[4]])
+  expect(await addresses('srv', { family: 6 })).toEqual([SRV[6]])
+  expect(await addresses('r2', { allAddresses: true })).toEqual([
+    '10.0.1.2',
+    '10.0.2.1',
+    '2001:db8:0:1::2',
+    '2001:db8:0:2::1',
+  ])
+  expect(await addresses('fe80::1%eth1', {})).toEqual(['fe80::1%eth1'])
+  expect(await addresses('nobody', {})).toEqual([null])
+
+  const sources: string[] = []
+  const onPacket = (p: PacketSeen) => {
+    if (p.direction === 'out') sources.push(hex(p.bytes, p.at, p.end))
+  }
+  // By eth0, where nobody has the address of srv.
+  const byEth0 = { interface: 'eth0', count: 1, timeout: 500, onPacket, over: line().from('r1') }
+  expect(await ping('srv', byEth0).done).toMatchObject({ received: 0 })
+  expect(sources[0]?.slice(24, 32)).toBe('0a000002')
+  await expect(ping('srv', { interface: 'eth9', over: line().from('r1') }).done).rejects.toThrow('no interface eth9')
+  // The same seed, the same octets: token and identifier too.
+  const first = sources[0]
+  await ping('srv', { ...byEth0, over: line().from('r1') }).done
+  expect(sources.at(-1)).toBe(first)
 })
