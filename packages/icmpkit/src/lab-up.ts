@@ -53,6 +53,8 @@ export interface LabUpSummary {
   links: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** The longest that something happened after its moment, milliseconds: how busy this process was. */
   late: number
+  /** Time that did not pass in the lab, milliseconds: it had more to do than this machine can, or the process stood still. */
+  slipped: number
   /** Events that nobody read in time. */
   droppedEvents: number
 }
@@ -143,7 +145,8 @@ class Running implements LabUp {
       fromKernel: { ...(crossing?.in ?? { packets: 0, octets: 0 }) },
       toKernel: { ...(crossing?.out ?? { packets: 0, octets: 0, dropped: 0 }) },
       links: Object.fromEntries(this.#lab.links.map((l) => [l.name, { ...l.counts }])),
-      late: Math.round((crossing?.late ?? 0) * 1000) / 1000,
+      late: rounded(crossing?.late ?? 0),
+      slipped: rounded(crossing?.slipped ?? 0),
       droppedEvents: this.dropped,
     }
   }
@@ -249,6 +252,11 @@ function withKernel(config: LabConfig, at: string | undefined): { network: LabCo
   for (let n = 2; kinds.some(([other]) => other === own); n++) own = `kernel${n}`
   const nodes = { ...config.nodes, [own]: 'host' as const }
   return { network: { ...config, nodes, links: [...config.links, [own, name]] }, at: own }
+}
+
+/** To the microsecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000
 }
 
 /** Hosts that `ready` names. */

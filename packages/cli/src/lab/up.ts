@@ -123,6 +123,8 @@ function summary(s: LabUpSummary): string {
   const packets = Object.entries(fates).map(([fate, n]) => `${n} ${fate}`)
   lines.push(`packets on links: ${packets.join(', ') || 'none'}`)
   if (s.late > LATE) lines.push(`the lab was ${Math.round(s.late)} ms late at its worst: this process was busy`)
+  if (s.slipped > 0)
+    lines.push(`its time stood still for ${Math.round(s.slipped)} ms in all: more was to do than this machine can`)
   if (s.droppedEvents > 0) lines.push(`${s.droppedEvents} events were dropped: nobody read them in time`)
   return `${lines.join('\n')}\n`
 }
