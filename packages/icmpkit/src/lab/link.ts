@@ -37,6 +37,8 @@ export interface Passing {
   fate: Fate
   /** When it arrives; NaN where it does not. */
   arrives: Instant
+  /** It was lost in a burst, and not by `loss`. */
+  bursty: boolean
 }
 
 /** Where a link ends: a port of a node. */
@@ -82,6 +84,8 @@ export class Link {
   readonly #pool: FlightPool
   readonly #random: Random
   readonly #plan: LinkPlan
+  /** Of the packet that is told now. */
+  #bursty = false
 
   constructor(plan: LinkPlan, heap: EventHeap, pool: FlightPool, random: Random) {
     this.name = plan.name
@@ -191,7 +195,9 @@ export class Link {
   #carry(now: Instant, leaves: number, side: Side, to: Side, bytes: Uint8Array, at: number, end: number): void {
     const random = this.#random
     const { does } = side
-    if (random.chance(does.loss) || (does.burstLoss !== undefined && does.losesInBurst(random))) {
+    const lost = random.chance(does.loss)
+    this.#bursty = !lost && does.burstLoss !== undefined && does.losesInBurst(random)
+    if (lost || this.#bursty) {
       this.#tell(now, side, to, bytes, at, end, 'lost', NEVER)
       return
     }
@@ -243,6 +249,7 @@ export class Link {
       end,
       fate,
       arrives: arrives as Instant,
+      bursty: fate === 'lost' && this.#bursty,
     }
     for (const tap of this.taps) tap(p)
   }

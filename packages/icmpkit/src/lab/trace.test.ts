@@ -36,6 +36,16 @@ test.each<[string, LinkData, string[]]>([
   ['a delay one way', { delay: 0.25, from: { b: { delay: 2 } } }, ['a → b, delayed 0.25 ms', 'b → a, delayed 2 ms']],
   ['random loss', { delay: 1, loss: 1 }, ['a → b, lost (random)']],
   ['bursts of loss', { delay: 1, burstLoss: { enter: 1, leave: 0 } }, ['a → b, lost (bursty)']],
+  [
+    'both kinds of loss',
+    {
+      delay: 1,
+      loss: 0.4,
+      burstLoss: { enter: 0.4, leave: 0.4 },
+      from: { b: { loss: 0, burstLoss: { enter: 0, leave: 1 } } },
+    },
+    ['a → b, lost (random)', 'a → b, delayed 1 ms', 'b → a, delayed 1 ms', 'a → b, lost (bursty)'],
+  ],
   ['a black hole of ICMP', { blackHole: 'icmp' }, ['a → b, black hole: icmp']],
   ['a black hole of all', { blackHole: 'all' }, ['a → b, black hole: all']],
   ['a black hole of what is long', { blackHole: { above: 80 } }, ['a → b, black hole: above 80 octets']],

@@ -129,7 +129,7 @@ function fateOf(p: Passing, link: Link): string {
     case 'corrupted':
       return `one bit turned, ${delayed}`
     case 'lost':
-      return `lost (${lossOf(p, link)})`
+      return `lost (${p.bursty ? 'bursty' : 'random'})`
     case 'swallowed':
       return `black hole: ${holeOf(p, link)}`
     case 'queue-full':
@@ -141,12 +141,6 @@ function fateOf(p: Passing, link: Link): string {
     default:
       return p.fate
   }
-}
-
-function lossOf(p: Passing, link: Link): string {
-  const does = link.direction(p.from)
-  if (does?.burstLoss === undefined) return 'random'
-  return does.loss === 0 ? 'bursty' : 'random or bursty'
 }
 
 function holeOf(p: Passing, link: Link): string {
