@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ConfigError } from '../yaml-place.ts'
 import { parseLab } from './lab-file.ts'
@@ -116,6 +117,42 @@ test('a file that is cut off in the middle of something is refused in one line w
     'net.yaml:10:16: Flow map in block collection must be sufficiently indented and end with a }',
   )
   expect(said(NET.slice(0, NET.indexOf('links')))).toBe('net.yaml:1:1: there are no links; expected links: [[me, r1]]')
+})
+
+test('whatever is typed into a file is read or refused at a place in it: no other error comes out', () => {
+  const piece = fc.constantFrom(
+    '[',
+    ']',
+    '{',
+    '}',
+    ':',
+    ',',
+    '-',
+    '&a',
+    '*a',
+    '!',
+    '%',
+    '0',
+    '-1',
+    '1e99',
+    'null',
+    'r1',
+    ' ',
+    '\n',
+    '\u0000',
+    '"',
+    '|',
+    '<<: *a',
+  )
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(NET.length), fc.nat(6), piece), { minLength: 1, maxLength: 4 }), (edits) => {
+      let text = NET
+      for (const [at, gone, put] of edits) text = text.slice(0, at) + put + text.slice(at + gone)
+      const message = said(text)
+      if (message !== 'nothing') expect(message).toMatch(/^net\.yaml:\d+:\d+: \S/)
+    }),
+    { numRuns: 500 },
+  )
 })
 
 const PAGE = readFileSync(resolve(import.meta.dirname, '../../../../docs/lab-file.md'), 'utf8')
