@@ -289,7 +289,7 @@ class Pinging implements PingRun {
       this.#open = [...o.over.doors]
       if (o.interface !== undefined && this.#exit() === 0)
         throw new TypeError(`there is no interface ${o.interface} here`)
-      return []
+      return this.#open.map((door) => ({ door, why: ['given instead of one of the system'] }))
     }
     const families = new Set<Family>(found.map((r) => familyOf(r.ip)))
     const choices: os.DoorChoice[] = []

@@ -209,7 +209,9 @@ class Sending implements SendRun {
       const prepared = await prepareSend(target, what, o)
       const os = o.over === undefined ? await import('./os/index.ts') : undefined
       const choice: DoorChoice =
-        o.over === undefined ? await os!.openDoor(doorSpec(prepared, o)) : { door: o.over.door, why: [] }
+        o.over === undefined
+          ? await os!.openDoor(doorSpec(prepared, o))
+          : { door: o.over.door, why: ['given instead of one of the system'] }
       door = choice.door
       const clock = o.over?.clock ?? new os!.RealClock()
       const zones = os === undefined ? new Map<number, string>() : zonesOf(os, o.netns)

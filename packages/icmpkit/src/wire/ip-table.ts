@@ -33,6 +33,7 @@ const NO_KEYS = new Int32Array(18)
 /** An address on its way into a look-up. */
 const KEY = new Uint8Array(16)
 
+/** Integers by address, bounded by whoever fills it; it begins empty and grows. */
 export class IpTable {
   /** Rows in use. */
   size = 0
