@@ -87,7 +87,7 @@ test.each([
     'a node that is two',
     '  r1: gateway',
     '  r1: gateway\n  r1: host',
-    '5:3: this name is there already; expected each name once',
+    '5:3: r1: there already; expected each name once',
   ],
   [
     'a link that is two',
