@@ -123,8 +123,11 @@ function wrap(line: string, width: number): string {
 
 function mermaid(plan: Plan, addresses: boolean): string {
   const { shapes, edges } = graphOf(plan, addresses, linkText)
+  const quoted = (line: string) => line.replaceAll('"', '#quot;').replaceAll('<', '#lt;')
   const box = { host: ['[', ']'], gateway: ['(', ')'], segment: ['[[', ']]'] } as const
-  const nodes = shapes.map(({ kind, lines }, i) => `  n${i}${box[kind][0]}"${lines.join('<br>')}"${box[kind][1]}\n`)
+  const nodes = shapes.map(
+    ({ kind, lines }, i) => `  n${i}${box[kind][0]}"${lines.map(quoted).join('<br>')}"${box[kind][1]}\n`,
+  )
   const joins = edges.map(({ a, b, label }) => `  n${a} ---${label === '' ? '' : `|"${label}"|`} n${b}\n`)
   return `graph LR\n${nodes.join('')}${joins.join('')}`
 }
@@ -132,7 +135,8 @@ function mermaid(plan: Plan, addresses: boolean): string {
 function dot(plan: Plan, addresses: boolean): string {
   const { shapes, edges } = graphOf(plan, addresses, linkText)
   const box = { host: 'shape=box', gateway: 'shape=box, style=rounded', segment: 'shape=box, peripheries=2' } as const
-  const nodes = shapes.map(({ kind, lines }, i) => `  n${i} [label="${lines.join('\\n')}", ${box[kind]}]\n`)
+  const quoted = (line: string) => line.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+  const nodes = shapes.map(({ kind, lines }, i) => `  n${i} [label="${lines.map(quoted).join('\\n')}", ${box[kind]}]\n`)
   const joins = edges.map(({ a, b, label }) => `  n${a} -- n${b}${label === '' ? '' : ` [label="${label}"]`}\n`)
   return `graph lab {\n  rankdir=LR\n${nodes.join('')}${joins.join('')}}\n`
 }
