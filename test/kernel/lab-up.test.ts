@@ -213,6 +213,9 @@ test('it wakes when something is due in the lab, and otherwise sleeps', async ()
   await new Promise((r) => setTimeout(r, 2000))
   expect(happened.map((t) => Math.round(t))).toEqual([700, 900, 1100])
   expect(steps).toBeLessThan(30)
+  // A quiet lab has not moved since; whoever asks has the present.
+  await new Promise((r) => setTimeout(r, 500))
+  expect(Number(net.snapshot().time) * 1000).toBeGreaterThanOrEqual(from + 2490)
 })
 
 test('a link that goes down is a cable that is out: the kernel sees its carrier go and come', async () => {

@@ -139,6 +139,8 @@ class Running implements LabUp {
 
   snapshot(): LabUpSummary {
     const crossing = this.#crossing
+    // Once it is over, time stands still.
+    if (!this.#over.signal.aborted) crossing?.catchUp(this.#clock.now())
     return {
       kind: 'summary',
       time: timeOf(this.#lab.now),
@@ -183,6 +185,7 @@ class Running implements LabUp {
     const captured = this.#watch(crossing)
     const doors = kernel.ports.map((p) => p.door)
     await drive(crossing, doors, this.#clock, (e) => this.#queue.push(e), this.#over.signal)
+    crossing.catchUp(this.#clock.now())
     captured?.end()
   }
 
