@@ -288,3 +288,19 @@ test('without rights the refusal names them', () => {
   const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', uid: 65534, gid: 65534 })
   expect(stdout).toMatch(/CAP_SYS_ADMIN: run as root/)
 })
+
+test('an interface that somebody deletes ends the lab with a reason, and its namespace goes with it', async () => {
+  const name = `ik-${process.pid}-deleted`
+  const net = labUp(row(1), { netns: name })
+  await net.ready
+  inNetns(name, (netlink) => netlink.removeLink('lab0'))
+  await expect(net.done).rejects.toThrow(/ENODEV.*The interface is gone/)
+  expect(existsSync(`/run/netns/${name}`)).toBe(false)
+})
+
+test('a flood crosses three gateways and comes back whole', async () => {
+  const { net, run } = await labWorld(row(3))
+  const { text } = await run('ping', '-q', '-f', '-c3000', '10.0.3.2')
+  expect(text).toMatch(/3000 packets transmitted, 3000 received, 0% packet loss/)
+  expect(net.snapshot().toKernel).toMatchObject({ dropped: 0 })
+})
