@@ -1,5 +1,5 @@
 /**
- * What happens next: one binary heap for a whole network. Of two things due at once the one that was put in first comes
+ * What happens next in a whole network: two binary heaps with one order. Of two things due at once the one that was put in first comes
  * first, so a link keeps the order of its packets.
  */
 import type { Instant } from '../clock.ts'
@@ -14,22 +14,67 @@ export interface Happening {
 }
 
 export class EventHeap {
-  readonly #heap: Happening[] = []
+  /** Timers of nodes: as many as there are nodes, seldom moved. */
+  readonly #lasting = new Heap()
+  /** Packets on the way: few, and moved all the time. Apart from the others they stay in the processor's cache. */
+  readonly #brief = new Heap()
   #order = 0
 
   get size(): number {
-    return this.#heap.length
+    return this.#lasting.size + this.#brief.size
   }
 
   /** When the first is due; Infinity where nothing is. */
   get next(): number {
-    return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#heap[0]!.due
+    return Math.min(
+      this.#lasting.first?.due ?? Number.POSITIVE_INFINITY,
+      this.#brief.first?.due ?? Number.POSITIVE_INFINITY,
+    )
   }
 
   /** Puts it in, or moves it. */
   set(h: Happening, due: number): void {
     h.due = due
     h.order = this.#order++
+    this.#lasting.set(h)
+  }
+
+  /** Puts in what stays until it happens: it is neither moved nor removed. */
+  setBrief(h: Happening, due: number): void {
+    h.due = due
+    h.order = this.#order++
+    this.#brief.set(h)
+  }
+
+  remove(h: Happening): void {
+    this.#lasting.remove(h)
+  }
+
+  /** Takes out the first that is due at `until` or before. */
+  take(until: number): Happening | undefined {
+    const a = this.#lasting.first
+    const b = this.#brief.first
+    const brief = b !== undefined && (a === undefined || before(b, a))
+    const first = brief ? b : a
+    if (first === undefined || first.due > until) return undefined
+    if (brief) this.#brief.remove(first)
+    else this.#lasting.remove(first)
+    return first
+  }
+}
+
+class Heap {
+  readonly #heap: Happening[] = []
+
+  get size(): number {
+    return this.#heap.length
+  }
+
+  get first(): Happening | undefined {
+    return this.#heap[0]
+  }
+
+  set(h: Happening): void {
     if (h.place < 0) {
       h.place = this.#heap.length
       this.#heap.push(h)
@@ -48,14 +93,6 @@ export class EventHeap {
       this.#down(last)
     }
     h.place = -1
-  }
-
-  /** Takes out the first that is due at `until` or before. */
-  take(until: number): Happening | undefined {
-    const first = this.#heap[0]
-    if (first === undefined || first.due > until) return undefined
-    this.remove(first)
-    return first
   }
 
   #up(h: Happening): void {

@@ -232,7 +232,7 @@ export class Link {
     flight.link = this
     flight.to = to.end
     this.flying++
-    this.#heap.set(flight, arrives)
+    this.#heap.setBrief(flight, arrives)
     return flight
   }
 
