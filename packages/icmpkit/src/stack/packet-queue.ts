@@ -23,7 +23,7 @@ export class PacketQueue {
   /** A buffer for `octets`, queued at once: the caller fills it before the next call. undefined where the queue is full. */
   claim(octets: number): Uint8Array | undefined {
     if (this.size >= this.#limit) return undefined
-    if (this.#ring === NONE) this.#ring = []
+    if (this.#ring === NONE) this.#ring = [undefined]
     const w = octets <= SMALL ? (small.pop() ?? fresh(SMALL)) : (large.pop() ?? fresh(LARGE))
     if (w.bytes.length < octets) w.bytes = new Uint8Array(octets)
     w.end = octets

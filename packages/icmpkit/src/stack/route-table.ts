@@ -114,8 +114,8 @@ export class RouteTable<A extends Ip> {
       this.#count--
     } else if (this.#count >= this.#limit) return false
     this.version++
-    list.push({ ...route, prefix })
-    list.sort((a, b) => a.metric - b.metric)
+    // An array that grows by one takes room for sixteen more; few prefixes have two routes.
+    this.#lists[i] = [...list, { ...route, prefix }].sort((a, b) => a.metric - b.metric)
     this.#count++
     return true
   }

@@ -4,13 +4,14 @@
  */
 import type { Instant } from '../../clock.ts'
 import type { Ip4 } from '../../wire/addr.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { type BucketSettings, TokenBucket } from '../token-bucket.ts'
 
 export class ErrorLimit4 {
   readonly #port: BucketSettings
   readonly #source: BucketSettings
-  readonly #ports: Map<number, TokenBucket> = new Map()
-  readonly #sources: Map<number, TokenBucket> = new Map()
+  readonly #ports: SparseMap<number, TokenBucket> = new SparseMap()
+  readonly #sources: SparseMap<number, TokenBucket> = new SparseMap()
   readonly #key: number
 
   /** `seed` is any int32 nobody outside can guess: else who floods could choose whom to silence. */

@@ -11,6 +11,7 @@ import * as ip4 from '../../wire/ip4.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import {
   type AdvertisedAddress,
@@ -64,7 +65,7 @@ export class RouterAdvertiser4 {
   readonly #layer: Ip4Layer
   #settings: RouterAdvertisementSettings
   /** By port index. */
-  readonly #ports: Map<number, Advertising> = new Map()
+  readonly #ports: SparseMap<number, Advertising> = new SparseMap()
 
   constructor(node: Node, layer: Ip4Layer) {
     this.#node = node

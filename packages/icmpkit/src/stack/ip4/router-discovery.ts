@@ -8,6 +8,7 @@ import * as icmp4 from '../../wire/icmp4.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { ROUTER_DISCOVERY_DEFAULTS, type RouterDiscoverySettings } from './control-settings.ts'
 import { ALL_ROUTERS } from './groups.ts'
@@ -38,7 +39,7 @@ export class RouterDiscovery4 {
   #settings: RouterDiscoverySettings
   readonly #expiry: Timer
   /** By port index. */
-  readonly #soliciting: Map<number, Soliciting> = new Map()
+  readonly #soliciting: SparseMap<number, Soliciting> = new SparseMap()
   #routers: Router[] = []
 
   constructor(node: Node, layer: Ip4Layer) {

@@ -6,6 +6,7 @@ import type { Instant } from '../../clock.ts'
 import { ANY6, type Ip6 } from '../../wire/addr.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import type { Address6 } from './addresses.ts'
 import { ALL_NODES } from './groups.ts'
@@ -20,7 +21,7 @@ interface Announcing {
 export class Announcer {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #announcing: Map<number, Announcing> = new Map()
+  readonly #announcing: SparseMap<number, Announcing> = new SparseMap()
   #late = 0
 
   constructor(node: Node, layer: Ip6Layer) {

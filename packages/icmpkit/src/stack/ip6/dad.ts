@@ -10,6 +10,7 @@ import { ANY6, isLinkLocal } from '../../wire/addr.ts'
 import type * as ndOption from '../../wire/nd-option.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { type Address6, linkLocalOf, solicitedNode } from './addresses.ts'
 import type { Dad6, Ip6Layer } from './layer.ts'
@@ -30,9 +31,9 @@ export class Dad implements Dad6 {
   readonly #node: Node
   readonly #layer: Ip6Layer
   readonly #mld: Mld
-  readonly #probing: Map<Address6, Probing> = new Map()
+  readonly #probing: SparseMap<Address6, Probing> = new SparseMap()
   /** By port: nothing is sent before, so that nodes which start together don't speak together. */
-  readonly #quietUntil: Map<number, number> = new Map()
+  readonly #quietUntil: SparseMap<number, number> = new SparseMap()
 
   constructor(node: Node, layer: Ip6Layer, mld: Mld) {
     this.#node = node

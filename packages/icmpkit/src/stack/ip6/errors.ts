@@ -12,6 +12,7 @@ import { u16 } from '../../wire/octets.ts'
 import { fit, LIMIT } from '../../wire/original-datagram.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import type { Ip6Settings } from './settings.ts'
 import { icmpType, UNSEEN } from './upper-header.ts'
@@ -28,7 +29,7 @@ export class Errors6 {
   extensions: ((now: Instant, d: Inbound, fault: Fault6) => readonly ExtensionObject[]) | undefined
   readonly #node: Node
   readonly #settings: Ip6Settings
-  readonly #buckets: Map<number, TokenBucket> = new Map()
+  readonly #buckets: SparseMap<number, TokenBucket> = new SparseMap()
   readonly #anycast: IpTable
 
   constructor(node: Node, settings: Ip6Settings) {

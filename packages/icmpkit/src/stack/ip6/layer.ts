@@ -13,6 +13,7 @@ import type { Sent } from '../ip4/layer.ts'
 import type { Node } from '../node.ts'
 import type { Port, PortConfig } from '../port.ts'
 import { type Route, RouteTable } from '../route-table.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { type Address6, Addresses6, linkLocalOf, solicitedNode } from './addresses.ts'
 import { Echo6 } from './echo.ts'
@@ -107,7 +108,7 @@ export class Ip6Layer {
   /** Of the last call that told it: `sourceFor` is asked without. */
   #now = 0 as Instant
   /** Per port what routers advertise (RFC 4861 §6.3.4); undefined: the link's own, the settings'. */
-  readonly #advertised: Map<number, { mtu?: number; hopLimit?: number }> = new Map()
+  readonly #advertised: SparseMap<number, { mtu?: number; hopLimit?: number }> = new SparseMap()
 
   constructor(node: Node, settings: Ip6Options) {
     this.#node = node

@@ -10,6 +10,7 @@ import * as nodeInfo from '../../wire/node-info.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import type { Address6 } from './addresses.ts'
@@ -27,7 +28,7 @@ export class NodeInformation {
   /** Refusals and unknown questions, as errors are limited (RFC 4620 §5). */
   readonly #refusals: TokenBucket
   /** Groups of the name, by port: those joined. */
-  readonly #groups: Map<number, Ip6> = new Map()
+  readonly #groups: SparseMap<number, Ip6> = new SparseMap()
   #late = 0
 
   constructor(node: Node, layer: Ip6Layer) {

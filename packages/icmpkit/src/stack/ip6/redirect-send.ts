@@ -9,6 +9,7 @@ import type * as ndOption from '../../wire/nd-option.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import type { Ip6Layer, Redirects6 } from './layer.ts'
 import { isUnicastLinkLocal } from './nd-input.ts'
@@ -16,7 +17,7 @@ import { isUnicastLinkLocal } from './nd-input.ts'
 export class RedirectSender implements Redirects6 {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #buckets: Map<number, TokenBucket> = new Map()
+  readonly #buckets: SparseMap<number, TokenBucket> = new SparseMap()
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node

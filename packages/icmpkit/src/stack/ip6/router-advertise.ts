@@ -8,6 +8,7 @@ import type * as nd from '../../wire/nd.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { type AdvertisedValues, advertisedValues, MAX_OWN_PREFIXES, prefixOptions } from './advertised-values.ts'
@@ -30,9 +31,9 @@ interface Advertising {
 export class RouterAdvertiser {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #ports: Map<number, Advertising> = new Map()
+  readonly #ports: SparseMap<number, Advertising> = new SparseMap()
   /** The last multicast one, by port; outlives changes of settings. */
-  readonly #last: Map<number, number> = new Map()
+  readonly #last: SparseMap<number, number> = new SparseMap()
   readonly #told: TokenBucket = new TokenBucket({ rate: 0.1, burst: 5 })
 
   /** The settings have been checked. */

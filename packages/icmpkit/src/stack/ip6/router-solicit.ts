@@ -6,6 +6,7 @@ import type { Instant } from '../../clock.ts'
 import { ANY6 } from '../../wire/addr.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { ALL_ROUTERS } from './groups.ts'
 import type { Ip6Layer } from './layer.ts'
@@ -22,7 +23,7 @@ interface Asking {
 export class RouterSolicitor {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #asking: Map<number, Asking> = new Map()
+  readonly #asking: SparseMap<number, Asking> = new SparseMap()
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node

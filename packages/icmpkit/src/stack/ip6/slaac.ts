@@ -7,6 +7,7 @@ import { type Ip6, isLinkLocal, isMulticast } from '../../wire/addr.ts'
 import type { PrefixInformation } from '../../wire/nd-option.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
+import { SparseMap } from '../sparse-map.ts'
 import { type Address6, linkLocalOf } from './addresses.ts'
 import type { Ip6Layer } from './layer.ts'
 import { FOREVER } from './router-list.ts'
@@ -15,7 +16,7 @@ export class Slaac {
   readonly #node: Node
   readonly #layer: Ip6Layer
   /** Identifiers of ports without a link-layer address. */
-  readonly #made: Map<number, bigint> = new Map()
+  readonly #made: SparseMap<number, bigint> = new SparseMap()
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
