@@ -6,6 +6,22 @@ const shared = { resolve, ssr: { resolve } }
 /** Only a whole run leaves the report that the conformance ledger reads: a run of one file would say less. */
 const whole = process.argv.slice(2).every((a) => a === 'run')
 
+/** Kernel tests that judge times, rates or losses. */
+const ALONE = [
+  'capture',
+  'door-contract',
+  'door-rtt',
+  'floods',
+  'lab-tools-alone',
+  'lab-up',
+  'odd-circumstances',
+  'os-process',
+  'ping-capture',
+  'ping-many',
+  'ping-rtt',
+  'port-contract',
+]
+
 export default defineConfig({
   ...shared,
   test: {
@@ -28,10 +44,20 @@ export default defineConfig({
         // After the others, one file at a time: these measure time and count packets, and two cores are few.
         ...shared,
         test: {
-          name: 'kernel',
-          include: ['test/kernel/**/*.test.ts'],
+          name: 'kernel-alone',
+          include: ALONE.map((file) => `test/kernel/${file}.test.ts`),
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Networks of their own, which mostly wait for a peer: two files at a time.
+        ...shared,
+        test: {
+          name: 'kernel',
+          include: ['test/kernel/**/*.test.ts'],
+          exclude: [...ALONE.map((file) => `test/kernel/${file}.test.ts`), '**/node_modules/**'],
+          sequence: { groupOrder: 2 },
         },
       },
     ],
