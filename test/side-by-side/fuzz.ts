@@ -63,14 +63,16 @@ function run(role: Role, inputs: number, seed: number): number {
       const packets = make(input)
       const first = pair.compare(packets)
       const rule = first && knownOf(first)
-      // What nobody has explained is asked again, alone: it may be the doing of an earlier input.
-      const differs =
-        first !== undefined && rule === undefined
-          ? pair.compareAlone(make({ ...input, number: inputs + asked++ }))
-          : undefined
+      // What nobody has explained is asked again, alone, twice: it may be the doing of an earlier input.
+      const alone = (other: Input) => pair.compareAlone(make({ ...other, number: inputs + asked++ }))
+      const rested = (other: Input) => {
+        linux.rest()
+        return alone(other)
+      }
+      const differs = first !== undefined && rule === undefined ? alone(input) && rested(input) : undefined
       const name = (rule ?? (differs && knownOf(differs)))?.name
       if (name !== undefined) known.set(name, (known.get(name) ?? 0) + 1)
-      else if (differs !== undefined) note(kinds, pair, input, differs)
+      else if (differs !== undefined) note(kinds, rested, input, differs)
       if (packets.some(teaches) || n % 2000 === 0) pair.forget()
     }
   } finally {
@@ -101,7 +103,7 @@ function teaches(bytes: Uint8Array): boolean {
 
 function note(
   kinds: Map<string, { count: number; shown: string }>,
-  pair: Pair,
+  ask: (input: Input) => Comparison | undefined,
   input: Input,
   differs: Comparison,
 ): void {
@@ -115,8 +117,8 @@ function note(
   let least = input
   let shown = differs
   for (let i = 0; i < least.changes.length; ) {
-    const fewer = { ...least, changes: least.changes.filter((_, k) => k !== i), number: input.number }
-    const again = pair.compareAlone(make(fewer))
+    const fewer = { ...least, changes: least.changes.filter((_, k) => k !== i) }
+    const again = ask(fewer)
     if (again !== undefined && knownOf(again) === undefined && kindOf(again) === kind) {
       least = fewer
       shown = again

@@ -11,8 +11,10 @@ import {
   dst4,
   dst6,
   has4,
+  hasCalipsoOrOddAlert6,
   hasMany6,
   hasOddPadding6,
+  hasOddPointer4,
   hasOddTimestamp,
   hasTwice4,
   haveOverlap6,
@@ -45,7 +47,7 @@ export const KNOWN: readonly KnownDifference[] = [
     name: 'source route for this node',
     because:
       'RFC 1122 §3.2.1.8, §3.3.5: a finished one is answered along the way back, another is told of; Linux drops both',
-    applies: (c) => c.linux.length === 0 && has4(c, 0x83, 0x89) && all(c.ours, /\((0|3|14)\/\d+\)|UDP|TCP/),
+    applies: (c) => c.linux.length === 0 && has4(c, 0x83, 0x89) && all(c.ours, /\((0|3|14)\/\d+\)|UDP|TCP|: ICMP,/),
   },
   {
     name: 'error about a source route',
@@ -197,7 +199,7 @@ export const KNOWN: readonly KnownDifference[] = [
     because:
       'RFC 4443 §2.4(e.1), RFC 7112 §5: extension headers, so an error may be behind them, and a first fragment holds what is; Linux does not look',
     applies: (c) =>
-      (c.ours.length === 0 ? all(c.linux, /\([34]\/\d\)|\(1\/\d\)/) : all(c.ours, /\(4\/3\)/)) &&
+      (c.ours.length < c.linux.length ? all(c.linux, /\([1-4]\/\d\)/) : c.ours.some((w) => /\(4\/3\)/.test(w))) &&
       c.packets.some(
         (p) => chain6(p).some((h) => [135, 139, 140].includes(h.type)) || [135, 139, 140].includes(upper(p)),
       ),
@@ -213,7 +215,9 @@ export const KNOWN: readonly KnownDifference[] = [
     because:
       'RFC 1122 §3.2.2.6: the option of the request, updated with this node once; Linux enters the address twice, and looks at it before',
     applies: (c) =>
-      has4(c, 7, 0x44) && all(c.linux, /\((0|14)\/\d+\)/) && all(c.ours, /\((0|14)\/\d+\)/) && areAlike(c, OPTIONS),
+      has4(c, 7, 0x44) &&
+      all(c.ours, /\((0|14)\/\d+\)/) &&
+      (c.linux.length === 0 ? hasOddPointer4(c) : areAlike(c, OPTIONS)),
   },
   {
     name: 'an option twice',
@@ -371,9 +375,11 @@ export const KNOWN: readonly KnownDifference[] = [
     because: 'RFC 1812 §4.3.2.8: a limit; that of Linux for errors of its routes has no switch in a namespace',
     applies: (c) =>
       c.role === 'gateway' &&
-      c.linux.length > 0 &&
       c.linux.length < c.ours.length &&
-      areAlike({ ...c, linux: once(c.linux), ours: once(c.ours) }, TOS, OPTIONS, OCTETS),
+      (c.linux.length === 0
+        ? // Later fragments, of which nothing is said, have used it up.
+          c.packets.length > 5 && all(c.ours, /\(3\/(0|1|13)\)/)
+        : areAlike({ ...c, linux: once(c.linux), ours: once(c.ours) }, TOS, OPTIONS, OCTETS)),
   },
   {
     name: 'TCP header longer than the first fragment',
@@ -415,6 +421,12 @@ export const KNOWN: readonly KnownDifference[] = [
     applies: (c) =>
       c.ours.length === 0 &&
       c.packets.some((p) => chain6(p).some((h) => h.type === 44 && (u16(p, h.at + 2) & 0xfff9) === 0)),
+  },
+  {
+    name: 'options that Linux knows',
+    because:
+      'RFC 8200 §4.2: CALIPSO and a router alert of no two octets are options like any that may be skipped; Linux drops the packet',
+    applies: (c) => c.linux.length === 0 && c.packets.some(hasCalipsoOrOddAlert6),
   },
 ]
 

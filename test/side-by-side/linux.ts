@@ -76,6 +76,12 @@ export class Linux {
     for (const which of ['all', 'default', 'tunA', 'tunB']) this.host.sysctl(`ipv6.conf.${which}.accept_ra`, 0)
   }
 
+  /** Until its limit for errors of routes, which no switch in a namespace takes off, has room for each neighbour again. */
+  rest(): void {
+    pause(1100)
+    this.#read()
+  }
+
   remove(): void {
     this.#tuns.A.close()
     this.#tuns.B.close()

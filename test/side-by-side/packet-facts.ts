@@ -45,6 +45,27 @@ export function isForNobody4(p: Uint8Array, role: 'host' | 'gateway'): boolean {
   )
 }
 
+/** A record route or timestamp whose pointer is at no slot's beginning: one entry fits, a second does not. */
+export function hasOddPointer4(c: Comparison): boolean {
+  return c.packets.some((p) => {
+    if (!is4(p)) return false
+    for (let i = 20; i + 2 < (p[0]! & 15) * 4; i++)
+      if ((p[i] === 7 && p[i + 2]! % 4 !== 0) || (p[i] === 0x44 && p[i + 2]! % 4 !== 1)) return true
+    return false
+  })
+}
+
+/** Hop-by-hop options of type 7, or of type 5 with other than two octets. */
+export function hasCalipsoOrOddAlert6(p: Uint8Array): boolean {
+  return chain6(p).some((h) => {
+    if (h.type !== 0) return false
+    for (let i = h.at + 2; i + 1 < Math.min(h.end, p.length); i += p[i] === 0 ? 1 : 2 + p[i + 1]!) {
+      if (p[i] === 7 || (p[i] === 5 && p[i + 1] !== 2)) return true
+    }
+    return false
+  })
+}
+
 /** Two pieces of one packet that share octets and are not the same. */
 export function haveOverlap6(packets: readonly Uint8Array[]): boolean {
   const pieces = packets.flatMap((p) => {
