@@ -24,6 +24,8 @@ export interface Running {
   readonly ended: Promise<Ended>
   /** Resolves when `pattern` is in its standard output, or fails with what was there when it ended. */
   until(pattern: RegExp): Promise<void>
+  /** The same for its standard error. */
+  untilError(pattern: RegExp): Promise<void>
   signal(name: NodeJS.Signals): void
 }
 
@@ -69,6 +71,7 @@ export function startProgram(
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     written.err += text
+    grown()
   })
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
@@ -78,19 +81,21 @@ export function startProgram(
     })
   })
   onTestFinished(() => void child.kill('SIGKILL'))
+  const wrote = async (stream: 'out' | 'err', pattern: RegExp) => {
+    while (!pattern.test(written[stream])) {
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`ended before ${pattern}: ${written.out}${written.err}`)
+      await new Promise<void>((resolve) => {
+        grown = resolve
+      })
+    }
+  }
   return {
     process: child,
     written,
     ended,
-    async until(pattern) {
-      while (!pattern.test(written.out)) {
-        if (child.exitCode !== null || child.signalCode !== null)
-          throw new Error(`ended before ${pattern}: ${written.out}${written.err}`)
-        await new Promise<void>((resolve) => {
-          grown = resolve
-        })
-      }
-    },
+    until: (pattern) => wrote('out', pattern),
+    untilError: (pattern) => wrote('err', pattern),
     signal: (name) => void child.kill(name),
   }
 }
