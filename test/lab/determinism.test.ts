@@ -1,10 +1,15 @@
 /** The same data and seed give the same packets at the same moments, whatever the network; another seed gives others. */
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { existsSync, globSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { type LabConfig, type LinkData, lab } from '../../packages/icmpkit/src/lab/index.ts'
 import { drive } from '../../packages/icmpkit/src/run.ts'
 import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import { ROOT } from '../house/source.ts'
 import { Exchange } from '../scenario/exchange.ts'
 import { octetsOf } from '../scenario/packet.ts'
 import { randomNetwork, traceOf } from './random-network.ts'
@@ -77,23 +82,75 @@ async function trace(config: LabConfig): Promise<{ digest: string; packets: numb
   return { digest: digest.digest('hex'), packets }
 }
 
-test('a thousand networks, each twice: the same packets, at the same moments, with the same fate, on whatever version of Node', () => {
-  const all = createHash('sha256')
-  let packets = 0
-  for (let n = 0; n < 1000; n++) {
-    const once = traceOf(randomNetwork(n))
-    const again = traceOf(randomNetwork(n))
-    if (again.digest !== once.digest) throw new Error(`network ${n}: other packets the second time`)
-    all.update(once.digest)
-    packets += once.packets
-  }
-  expect(packets).toBeGreaterThan(50_000)
-  // Whatever changes packets or their times changes it: then say so in the commit, with the new one.
-  expect(all.digest('hex')).toBe(DIGEST)
+describe('a thousand networks', () => {
+  const all: string[] = []
+  // Meanwhile, on the other core.
+  let older: Promise<{ version: string; lines: string[] }> | undefined
+
+  beforeAll(() => {
+    if (!existsSync(OLDER)) return
+    older = onOlder()
+    older.catch(() => {})
+  })
+
+  test('each twice: the same packets, at the same moments, with the same fate', () => {
+    const hash = createHash('sha256')
+    let packets = 0
+    for (let n = 0; n < NETWORKS; n++) {
+      const once = traceOf(randomNetwork(n))
+      const again = traceOf(randomNetwork(n))
+      if (again.digest !== once.digest) throw new Error(`network ${n}: other packets the second time`)
+      all.push(`${once.digest} ${once.packets}`)
+      hash.update(once.digest)
+      packets += once.packets
+    }
+    expect(packets).toBeGreaterThan(50_000)
+    // Whatever changes packets or their times changes it: then say so in the commit, with the new one.
+    expect(hash.digest('hex')).toBe(DIGEST)
+  })
+
+  test('the oldest Node that users may have makes the same packets', async (ctx) => {
+    if (older === undefined) return ctx.skip(MISSING)
+    const { version, lines } = await older
+    expect(version).toBe('v22.18.0')
+    expect(process.version).not.toBe(version)
+    expect(lines).toHaveLength(NETWORKS)
+    expect(lines.findIndex((l, n) => l !== all[n])).toBe(-1)
+  })
 })
 
-/** Of all those packets, the same on Node 20 and 26. */
+test('the command on it tells each example network to the octet as on this one', async (ctx) => {
+  if (!existsSync(OLDER)) return ctx.skip(MISSING)
+  const run = promisify(execFile)
+  const command = resolve(ROOT, 'packages/icmpkit/bin/icmp.js')
+  const files = globSync('examples/lab/*.yaml', { cwd: ROOT }).sort()
+  expect(files.length).toBeGreaterThanOrEqual(10)
+  for (const file of files) {
+    const args = [command, 'lab', 'run', '--json', resolve(ROOT, file)]
+    const [here, there] = await Promise.all([process.execPath, OLDER].map((node) => run(node, args, BIG)))
+    expect(here!.stdout.length, file).toBeGreaterThan(1000)
+    expect(there, file).toEqual(here)
+  }
+})
+
+const NETWORKS = 1000
+const BIG = { maxBuffer: 1 << 24 }
+
+/** Of all those packets. */
 const DIGEST = '490b50581a03ec04a4911689c8787f63bd1f091ba237c0b03a4810897af97f5f'
+
+const OLDER = resolve(ROOT, 'packages/node-22/node_modules/node/bin/node')
+const MISSING = `skipped, because there is no ${OLDER} (npm ci brings it)`
+
+async function onOlder(): Promise<{ version: string; lines: string[] }> {
+  const run = promisify(execFile)
+  const program = resolve(import.meta.dirname, 'digest.ts')
+  const [version, digests] = await Promise.all([
+    run(OLDER, ['--version']),
+    run(OLDER, ['--disable-warning=ExperimentalWarning', program, `${NETWORKS}`], BIG),
+  ])
+  return { version: version.stdout.trim(), lines: digests.stdout.trimEnd().split('\n') }
+}
 
 test('the same network twice: the same packets, at the same moments, with the same fate', async () => {
   let packets = 0
