@@ -1,4 +1,5 @@
 /** Doors to the kernel. Linux only; koffi loads when the first door opens. */
+export { BusyPoll } from './busy-poll.ts'
 export {
   type CaptureCounts,
   type CaptureOptions,
@@ -7,6 +8,7 @@ export {
   openCapture,
 } from './capture-socket.ts'
 export type { DoorSpec } from './door-spec.ts'
+export { FlowDoor, type FlowDoorOptions, type FlowPort, flowFilter, openFlowDoor } from './flow-door.ts'
 export { interfaceIndex, interfaceName } from './interface-name.ts'
 export { createNamespace, inNamespace, type Namespace, type NamespaceRef, openNamespace } from './namespace.ts'
 export {
@@ -22,12 +24,29 @@ export { type DoorChoice, openDoor } from './open-door.ts'
 export { openPort } from './open-port.ts'
 export { OsError } from './os-error.ts'
 export { type OwnNamespace, ownNamespace, removeOrphanNamespaces } from './own-namespace.ts'
+export { ProcessWatch, watchProcess } from './pidfd.ts'
 export type { PortDoor, PortFacts, PortSpec } from './port-door.ts'
 export { type PortChange, PortWatch, type Watchable, type WatchOptions, watchPorts } from './port-watch.ts'
 export { RealClock } from './real-clock.ts'
 export { type DroppedRights, dropRights } from './rights.ts'
 export type { InterfaceAddress, Link, Neighbour, NextHop, Route } from './rtnetlink.ts'
 export { secret } from './secret.ts'
+export {
+  openSockDiag,
+  type PortHolders,
+  SockDiag,
+  SocketWatch,
+  type SocketWatchOptions,
+  watchSockets,
+} from './sock-diag.ts'
+export {
+  type SocketFilter,
+  type SocketInfo,
+  type SocketName,
+  type SocketProtocol,
+  SocketRecord,
+  SocketState,
+} from './socket-record.ts'
 export { sourceTo } from './source-address.ts'
 export { openTun, Tun, type TunOptions } from './tun.ts'
 export { probeByUdp, type UdpError, type UdpProbe, unusedUdpPort } from './udp-error.ts'

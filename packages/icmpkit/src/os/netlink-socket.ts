@@ -7,7 +7,7 @@
 import { type Arena, arena } from './arena.ts'
 import { Flag, type Message, MessageReader, MessageType, type MessageWriter, readVerdict } from './netlink-message.ts'
 import { Errno, OsError } from './os-error.ts'
-import { LITTLE, must, type Sys, sys } from './sys.ts'
+import { LITTLE, must, type Pointer, type Sys, sys } from './sys.ts'
 import { forget } from './waker.ts'
 
 /** NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER. */
@@ -134,6 +134,11 @@ export class NetlinkSocket implements Disposable {
     const value = new Uint8Array(4)
     new DataView(value.buffer).setUint32(0, group, LITTLE)
     must(this.#os.setsockopt(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4), 'setsockopt', DOOR)
+  }
+
+  /** An option beyond those of netlink: a filter. @throws OsError */
+  setBytes(level: number, option: number, value: Pointer, length: number, name: string, cure = ''): void {
+    must(this.#os.setsockopt(this.fd, level, option, value, length), `setsockopt ${name}`, DOOR, cure)
   }
 
   /** Octets of the next datagram of the kernel's in `reader`, 0 where none waits, else minus errno. */

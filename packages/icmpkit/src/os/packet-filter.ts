@@ -7,8 +7,8 @@ import { LITTLE } from './sys.ts'
 export type Instruction = readonly [code: number, yes: number, no: number, k: number]
 
 /** Replaces the socket's filter. @throws OsError */
-export function attachFilter(socket: Socket, program: readonly Instruction[]): void {
-  scratch ??= arena(4096, 'filter')
+export function attachFilter(socket: Pick<Socket, 'setBytes'>, program: readonly Instruction[]): void {
+  scratch ??= arena(16 + MAX_INSTRUCTIONS * 8, 'filter')
   const { view, address } = scratch
   view.setUint16(0, program.length, LITTLE)
   view.setBigUint64(8, address + 16n, LITTLE)
@@ -22,8 +22,13 @@ export function attachFilter(socket: Socket, program: readonly Instruction[]): v
   socket.setBytes(SOL_SOCKET, SO_ATTACH_FILTER, address, 16, 'SO_ATTACH_FILTER')
 }
 
+/** The kernel takes no more (BPF_MAXINSNS). */
+export const MAX_INSTRUCTIONS = 4096
+
 /** A = the octet at k. */
 export const LOAD_BYTE = 0x30
+/** A = the 16 bits at k. */
+export const LOAD_HALF = 0x28
 /** X = 4 × the low half of the octet at k: the length of an IPv4 header. */
 export const LOAD_HEADER_LENGTH = 0xb1
 /** A = the octet, or the 16 bits, at X + k. */
@@ -32,6 +37,12 @@ export const LOAD_HALF_X = 0x48
 /** X = k. */
 export const SET_X = 0x01
 export const JUMP_EQUAL = 0x15
+/** True where A and k have a bit in common. */
+export const JUMP_ANY = 0x45
+/** On by k instructions. */
+export const JUMP = 0x05
+/** A = A and k. */
+export const AND = 0x54
 /** Take k octets of the packet; 0 = drop it. */
 export const RETURN = 0x06
 

@@ -60,6 +60,8 @@ export interface Sys {
   capget(header: Pointer, data: Pointer): number
   capset(header: Pointer, data: Pointer): number
   gettid(): number
+  /** A descriptor of a process; by number, since older C libraries have no name for it. */
+  pidfd_open(pid: number, flags: number): number
   if_nametoindex(name: string): number
   /** `name`: at least 16 octets; 0 is success. */
   if_indextoname(index: number, name: Uint8Array): number
@@ -135,6 +137,7 @@ function load(): Sys {
     }
   }
 
+  const rawSyscall = call('syscall', 'long', 'long', 'long')
   const rawMmap = libc.func('mmap', 'uintptr_t', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']) as (
     ...args: unknown[]
   ) => bigint | number
@@ -193,6 +196,7 @@ function load(): Sys {
     capget: int('capget', 'void *', 'void *'),
     capset: int('capset', 'void *', 'void *'),
     gettid: int('gettid'),
+    pidfd_open: (pid, flags) => rawSyscall(PIDFD_OPEN, pid, flags),
     if_nametoindex: (name) => {
       const index = nameToIndex(name)
       return index === 0 ? -koffi.errno() : index
@@ -234,6 +238,7 @@ function closedWithThread(os: Sys): Sys {
     epoll_create1: (flags) => own(os.epoll_create1(flags)),
     timerfd_create: (clock, flags) => own(os.timerfd_create(clock, flags)),
     eventfd: (initial, flags) => own(os.eventfd(initial, flags)),
+    pidfd_open: (pid, flags) => own(os.pidfd_open(pid, flags)),
     close: (fd) => {
       if (!owned.delete(fd)) return os.close(fd)
       try {
@@ -246,6 +251,8 @@ function closedWithThread(os: Sys): Sys {
   }
 }
 
+/** The same on each architecture. */
+const PIDFD_OPEN = 434
 const O_CLOEXEC = 0o2000000
 const EBADF = 9
 
