@@ -64,7 +64,16 @@ export interface Machine<E> {
   pollTimeout(): Instant | undefined
 }
 
-export type DoorName = 'ping-socket' | 'raw-socket' | 'packet' | 'xdp' | 'tun' | 'tap' | 'udp-error-queue' | 'lab'
+export type DoorName =
+  | 'ping-socket'
+  | 'raw-socket'
+  | 'packet'
+  | 'xdp'
+  | 'tun'
+  | 'tap'
+  | 'udp-error-queue'
+  | 'flow'
+  | 'lab'
 
 /** What the door itself lost, read at any time; grows only. Never the network's loss. */
 export interface DoorLoss {

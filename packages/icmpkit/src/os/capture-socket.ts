@@ -14,7 +14,7 @@ import { monotonic } from './kernel-time.ts'
 import { inNamespace, type NamespaceRef } from './namespace.ts'
 import { openNetlink } from './netlink.ts'
 import { Errno, OsError } from './os-error.ts'
-import { attachFilter, type Instruction, JUMP_EQUAL, RETURN } from './packet-filter.ts'
+import { attachFilter, type Instruction, JUMP_EQUAL, LOAD_BYTE, LOAD_HALF, RETURN } from './packet-filter.ts'
 import { Hardware, type Link } from './rtnetlink.ts'
 import { SO_ERROR, SOCK_RAW, SOL_SOCKET, Socket } from './socket.ts'
 import { LITTLE, must, sys } from './sys.ts'
@@ -25,6 +25,10 @@ export interface CaptureOptions {
   snapLength?: number
   /** Only what is or may carry ICMP: the kernel drops the rest before it reaches us. */
   icmpOnly?: boolean
+  /** A filter of one's own instead; what it returns counts from the link header. */
+  filter?: readonly Instruction[]
+  /** Packets start at their network layer, whatever the link is, and without a cooked header. */
+  networkOnly?: boolean
   /** Also what is not for this machine, as far as the interface hears it. */
   promiscuous?: boolean
   netns?: NamespaceRef
@@ -34,6 +38,8 @@ export interface CaptureOptions {
 export interface LiveFrame extends Frame {
   /** This machine sent it. */
   outgoing: boolean
+  /** The kernel's PACKET_*: 0 to this machine, 1 broadcast, 2 multicast, 3 to another host, 4 outgoing. */
+  packetType: number
   interfaceIndex: number
   /** Its transport checksum is not there yet: the interface would have made it. */
   unfinished: boolean
@@ -71,6 +77,7 @@ export class CaptureSocket implements Disposable {
   readonly #ring: Arena
   readonly #words: Int32Array
   readonly #cooked: boolean
+  readonly #networkOnly: boolean
   readonly #loopback: boolean
   readonly #frame: LiveFrame
   readonly #counts = { seen: 0, dropped: 0 }
@@ -84,7 +91,9 @@ export class CaptureSocket implements Disposable {
 
   /** `link` undefined: all interfaces. @throws OsError */
   constructor(link: Link | undefined, options: CaptureOptions) {
-    const linkType = link === undefined ? LinkType.linuxSll2 : linkTypeOf(link)
+    const bare = options.networkOnly === true
+    const linkType = bare ? LinkType.raw : link === undefined ? LinkType.linuxSll2 : linkTypeOf(link)
+    this.#networkOnly = bare
     this.linkType = linkType
     this.interfaceName = link?.name ?? 'any'
     this.snapLength = options.snapLength ?? 0
@@ -109,7 +118,7 @@ export class CaptureSocket implements Disposable {
       this.#socket.close()
       throw e
     }
-    this.#frame = { ...emptyFrame(), outgoing: false, interfaceIndex: 0, unfinished: false }
+    this.#frame = { ...emptyFrame(), outgoing: false, packetType: 0, interfaceIndex: 0, unfinished: false }
     this.#frame.bytes = this.#ring.bytes
     this.#frame.linkType = linkType
   }
@@ -162,6 +171,11 @@ export class CaptureSocket implements Disposable {
     }
   }
 
+  /** From now on this filter decides; what the ring holds already stays. @throws OsError */
+  replaceFilter(filter: readonly Instruction[]): void {
+    if (this.#open) attachFilter(this.#socket, filter)
+  }
+
   get counts(): CaptureCounts {
     if (this.#open) this.#count()
     return { ...this.#counts }
@@ -209,7 +223,8 @@ export class CaptureSocket implements Disposable {
     const { view, bytes } = this.#ring
     const f = this.#frame
     const from = at + PACKET_HEADER
-    f.outgoing = view.getUint8(from + From.packetType) === PACKET_OUTGOING
+    f.packetType = view.getUint8(from + From.packetType)
+    f.outgoing = f.packetType === PACKET_OUTGOING
     if (f.outgoing && (this.#loopback || view.getUint16(from + From.hardware, LITTLE) === Hardware.loopback))
       return false
     const status = this.#word(at + Packet.status)
@@ -222,7 +237,11 @@ export class CaptureSocket implements Disposable {
     f.end = f.at + this.#word(at + Packet.snapped)
     f.length = this.#word(at + Packet.length)
     const tagged = (status & TP_STATUS_VLAN_VALID) !== 0
-    if (this.#cooked) this.#cook(at, tagged)
+    if (this.#networkOnly) {
+      const header = view.getUint16(at + Packet.network, LITTLE) - view.getUint16(at + Packet.mac, LITTLE)
+      f.at = Math.min(f.at + header, f.end)
+      f.length -= header
+    } else if (this.#cooked) this.#cook(at, tagged)
     else if (tagged && f.end - f.at >= 12 && this.linkType === LinkType.ethernet) {
       bytes.copyWithin(f.at - 4, f.at, f.at + 12)
       f.at -= 4
@@ -317,6 +336,7 @@ function linkTypeOf(link: Link): number {
  * the same for each link type. What may hide ICMP passes: IPv6 with any extension header, a tag inside a tag.
  */
 function program(options: CaptureOptions): readonly Instruction[] {
+  if (options.filter !== undefined) return options.filter
   const keep: Instruction = [RETURN, 0, 0, options.snapLength || ALL]
   if (!options.icmpOnly) return [keep]
   return [
@@ -427,8 +447,6 @@ const PACKET_HEADER = 48
 /** struct sockaddr_ll; the protocol is in network order. */
 const From = { protocol: 2, index: 4, hardware: 8, packetType: 10, addressLength: 11, address: 12 } as const
 
-/** BPF loads: 16 bits and 8 bits at an absolute offset; the two areas that the kernel adds (linux/filter.h). */
-const LOAD_HALF = 0x28
-const LOAD_BYTE = 0x30
+/** Of a BPF load: the two areas that the kernel adds (linux/filter.h). */
 const AD_PROTOCOL = 0xfffff000
 const NETWORK = 0xfff00000
