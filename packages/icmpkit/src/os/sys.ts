@@ -38,6 +38,8 @@ export interface Sys {
   read(fd: number, bytes: Pointer, length: number): number
   write(fd: number, bytes: Pointer, length: number): number
   fcntl(fd: number, command: number, argument: number): number
+  flock(fd: number, operation: number): number
+  ftruncate(fd: number, length: number): number
   ioctl(fd: number, request: number, argument: Pointer): number
   /** The address, or minus errno as a bigint. */
   mmap(hint: Pointer, length: number, protection: number, flags: number, fd: number, offset: number): bigint
@@ -170,6 +172,8 @@ function load(): Sys {
     read: call('read', 'int', 'void *', 'size_t'),
     write: call('write', 'int', 'void *', 'size_t'),
     fcntl: int('fcntl', 'int', 'int', 'long'),
+    flock: int('flock', 'int', 'int'),
+    ftruncate: int('ftruncate', 'int', 'long'),
     ioctl: int('ioctl', 'int', 'ulong', 'void *'),
     mmap: (hint, length, protection, flags, fd, offset) => {
       const address = BigInt(rawMmap(hint, length, protection, flags, fd, offset))

@@ -1,0 +1,72 @@
+/**
+ * One of a kind for each network namespace: a lock on a file, which the kernel lets go of at the moment when its process
+ * ends, however it ends. The file says who holds it.
+ */
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { inNamespace, type NamespaceRef } from './namespace.ts'
+import { Errno, OsError } from './os-error.ts'
+import { AF_INET, SOCK_DGRAM, SOL_SOCKET, Socket } from './socket.ts'
+import { LITTLE, must, sys } from './sys.ts'
+
+/** What tells one network namespace from all others. */
+export interface NamespaceIdentity {
+  /** As `ls -i` shows it; given anew when a namespace is gone. */
+  readonly inode: number
+  /** Never given anew while this kernel runs; '0' before Linux 5.14. */
+  readonly cookie: string
+}
+
+/** @throws OsError */
+export function namespaceIdentity(netns?: NamespaceRef): NamespaceIdentity {
+  const look = (): NamespaceIdentity => {
+    const socket = new Socket('namespace', AF_INET, SOCK_DGRAM, 0)
+    const cookie = new DataView(new ArrayBuffer(8))
+    const length = new Uint8Array(new Uint32Array([8]).buffer)
+    sys().getsockopt(socket.fd, SOL_SOCKET, SO_NETNS_COOKIE, new Uint8Array(cookie.buffer), length)
+    socket.close()
+    return { inode: statSync('/proc/thread-self/ns/net').ino, cookie: `${cookie.getBigUint64(0, LITTLE)}` }
+  }
+  return netns === undefined ? look() : inNamespace(netns, look)
+}
+
+export interface InstanceLock extends Disposable {
+  close(): void
+}
+
+/** What the holder wrote, where somebody holds `path`. */
+export interface HeldBy {
+  readonly heldBy: string
+}
+
+/**
+ * Takes the lock at `path` and writes `who` into it; its directory is made for this user alone. @throws OsError
+ */
+export function lockInstance(path: string, who: string): InstanceLock | HeldBy {
+  const os = sys()
+  mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 })
+  const fd = must(os.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), `open ${path}`, DOOR)
+  const locked = os.flock(fd, LOCK_EX | LOCK_NB)
+  if (locked < 0) {
+    os.close(fd)
+    if (locked === -Errno.EAGAIN) return { heldBy: readFileSync(path, 'utf8') }
+    throw new OsError(-locked, `flock ${path}`, DOOR)
+  }
+  const text = Buffer.from(who)
+  os.ftruncate(fd, 0)
+  os.write(fd, text, text.length)
+  let open = true
+  const close = () => {
+    if (open) os.close(fd)
+    open = false
+  }
+  return { close, [Symbol.dispose]: close }
+}
+
+const DOOR = 'instance-lock'
+const SO_NETNS_COOKIE = 71
+const LOCK_EX = 2
+const LOCK_NB = 4
+const O_RDWR = 2
+const O_CREAT = 0o100
+const O_NOFOLLOW = 0o400000
+const O_CLOEXEC = 0o2000000
