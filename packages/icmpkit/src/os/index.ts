@@ -8,6 +8,7 @@ export {
   openCapture,
 } from './capture-socket.ts'
 export type { DoorSpec } from './door-spec.ts'
+export { type DrainRules, openDrainRules, type Refusal, type Tracking } from './drain-rule.ts'
 export { FlowDoor, type FlowDoorOptions, type FlowPort, flowFilter, openFlowDoor } from './flow-door.ts'
 export { interfaceIndex, interfaceName } from './interface-name.ts'
 export { createNamespace, inNamespace, type Namespace, type NamespaceRef, openNamespace } from './namespace.ts'
@@ -39,6 +40,7 @@ export {
   type SocketWatchOptions,
   watchSockets,
 } from './sock-diag.ts'
+export { type SocketOwner, SocketOwners, type SocketOwnersOptions } from './socket-owner.ts'
 export {
   type SocketFilter,
   type SocketInfo,

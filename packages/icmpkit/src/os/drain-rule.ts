@@ -1,0 +1,186 @@
+/**
+ * Draining a program: a rule of nftables that refuses new workstations at its port and lets those through that it has. It
+ * lives in a table whose owner is our socket, so it is gone at the moment we are, also by `kill -9`.
+ *
+ * Of TCP a new connection is a SYN, and nothing has to be remembered. UDP has no such sign: there the kernel's connection
+ * tracking says who is new. It works for the whole namespace while a rule asks for it: each packet is looked up, each flow
+ * takes some 250 octets, and where its table is full (nf_conntrack_max) new flows of ALL programs are dropped. It knows only
+ * whom it has seen, so it must begin before the drain (`track`), and it forgets a UDP flow after 120 s of silence.
+ */
+import { readFileSync } from 'node:fs'
+import { inNamespace, type NamespaceRef } from './namespace.ts'
+import type { NetlinkSocket } from './netlink-socket.ts'
+import {
+  and,
+  compare,
+  deleteChain,
+  type Expression,
+  explained,
+  loadConnectionState,
+  loadMeta,
+  loadTransport,
+  NftFamily,
+  newChain,
+  newRule,
+  openNftables,
+  ownedTable,
+  reject,
+} from './nft-message.ts'
+import type { SocketProtocol } from './socket-record.ts'
+import { LITTLE } from './sys.ts'
+
+export interface Refusal {
+  protocol: SocketProtocol
+  port: number
+  /**
+   * What a new workstation gets: 'admin' communication administratively prohibited (3/13, 1/1), 'port' port unreachable
+   * (3/3, 1/4), 'reset' a TCP reset, which alone is not limited to one a second and address by the kernel. 'admin'
+   */
+  answer?: 'admin' | 'port' | 'reset'
+}
+
+/** Nobody is refused yet. The table is made with the first refusal, or by `track`. @throws OsError */
+export function openDrainRules(netns?: NamespaceRef): DrainRules {
+  const make = () => new DrainRules(openNftables(CURES), readTracking)
+  if (netns === undefined) return make()
+  return inNamespace(netns, () => new DrainRules(openNftables(CURES), () => inNamespace(netns, readTracking)))
+}
+
+/** What connection tracking does in a namespace; undefined where the kernel has none. */
+export interface Tracking {
+  flows: number
+  most: number
+}
+
+export class DrainRules implements Disposable {
+  /** As `nft list ruleset` names it, in the family inet. */
+  readonly table: string
+  readonly #socket: NetlinkSocket
+  readonly #tracking: () => Tracking | undefined
+  readonly #refused = new Map<string, Refusal>()
+  #made = false
+  #tracks = false
+
+  constructor(socket: NetlinkSocket, tracking: () => Tracking | undefined) {
+    this.#socket = socket
+    this.#tracking = tracking
+    this.table = `icmpkit-drain-${process.pid}${tables++ === 0 ? '' : `-${tables - 1}`}`
+  }
+
+  get refused(): Refusal[] {
+    return [...this.#refused.values()]
+  }
+
+  /** What connection tracking knows now; no flows: it does not work, or has only begun. */
+  get tracking(): Tracking | undefined {
+    return this.#tracking()
+  }
+
+  /** From now on the kernel knows who is connected, until we end: before a program of UDP can be drained. @throws OsError */
+  track(): void {
+    if (this.#tracks) return
+    // A chain that nothing passes: that the rule is there is enough.
+    const { table } = this
+    const rule = newRule(FAMILY, table, TRACKING, IS_NEW)
+    this.#send([newChain(FAMILY, table, TRACKING), rule], 'track')
+    this.#tracks = true
+  }
+
+  /** New workstations of that port are refused; again with another answer: so from then on. @throws RangeError, OsError */
+  refuse(r: Refusal): void {
+    const answer = r.answer ?? 'admin'
+    if (answer === 'reset' && r.protocol !== 'tcp') throw new RangeError('a reset answers TCP only')
+    if (!Number.isInteger(r.port) || r.port < 1 || r.port > 65535) throw new RangeError(`${r.port} is not a port`)
+    const { table } = this
+    const chain = chainOf(r.protocol, r.port)
+    const rule = newRule(FAMILY, table, chain, [...newAt(r.protocol, r.port), ANSWERS[answer]])
+    const before = this.#refused.has(chain) ? [deleteChain(FAMILY, table, chain)] : []
+    this.#send([...before, newChain(FAMILY, table, chain, INPUT), rule], 'refuse')
+    this.#refused.set(chain, { ...r, answer })
+  }
+
+  /** New workstations are let in again. False: they were not refused. @throws OsError */
+  admit(protocol: SocketProtocol, port: number): boolean {
+    const chain = chainOf(protocol, port)
+    if (!this.#refused.has(chain)) return false
+    this.#send([deleteChain(FAMILY, this.table, chain)], 'admit')
+    this.#refused.delete(chain)
+    return true
+  }
+
+  /** All are let in again. */
+  close(): void {
+    this.#refused.clear()
+    this.#socket.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #send(messages: readonly Uint8Array[], name: string): void {
+    try {
+      this.#socket.batch(this.#made ? messages : [ownedTable(FAMILY, this.table), ...messages], name)
+      this.#made = true
+    } catch (e) {
+      throw explained(e, CURES)
+    }
+  }
+}
+
+function chainOf(protocol: SocketProtocol, port: number): string {
+  return `${protocol}-${port}`
+}
+
+/** A packet to that port of somebody who is not connected. */
+function newAt(protocol: SocketProtocol, port: number): Expression[] {
+  const ours = [
+    loadMeta(META_PROTOCOL),
+    compare(Uint8Array.of(PROTOCOLS[protocol])),
+    loadTransport(2, 2),
+    compare(Uint8Array.of(port >>> 8, port)),
+  ]
+  return protocol === 'tcp'
+    ? [...ours, loadTransport(TCP_FLAGS, 1), and(Uint8Array.of(FIN_SYN_RST_ACK)), compare(Uint8Array.of(SYN))]
+    : [...ours, ...IS_NEW]
+}
+
+/** The kernel keeps the state as a number of its own byte order. */
+function bits(value: number): Uint8Array {
+  const octets = new Uint8Array(4)
+  new DataView(octets.buffer).setUint32(0, value, LITTLE)
+  return octets
+}
+
+function readTracking(): Tracking | undefined {
+  try {
+    const read = (name: string) => Number(readFileSync(`/proc/sys/net/netfilter/nf_conntrack_${name}`, 'utf8'))
+    return { flows: read('count'), most: read('max') }
+  } catch {
+    return undefined
+  }
+}
+
+/** nft_reject: 1 is a TCP reset, 2 the same word in both families. */
+const ANSWERS = { port: reject(2, 1), admin: reject(2, 3), reset: reject(1, 0) } as const
+const PROTOCOLS = { tcp: 6, udp: 17 } as const
+
+const CURES = {
+  missing:
+    'Draining needs nftables with reject, and for UDP connection tracking: `modprobe nf_tables nft_reject_inet nft_ct`',
+  old: 'Draining needs tables that end with their owner: Linux 5.12',
+}
+
+const FAMILY = NftFamily.inet
+const TRACKING = 'tracking'
+let tables = 0
+/** Hook `input`, before the host's own filters (0): what they accept is refused, what they drop would be silent. */
+const INPUT = { hook: 1, priority: -1, accept: true } as const
+/** NFT_META_L4PROTO. */
+const META_PROTOCOL = 16
+const TCP_FLAGS = 13
+const FIN_SYN_RST_ACK = 0x17
+const SYN = 0x02
+/** NF_CT_STATE_BIT(IP_CT_NEW). */
+const STATE_NEW = 8
+const IS_NEW = [loadConnectionState(), and(bits(STATE_NEW)), compare(bits(0), true)] as const
