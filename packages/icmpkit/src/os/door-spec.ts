@@ -66,10 +66,12 @@ export interface DoorSpec {
   multicastLoop?: boolean
   /** Octets of receive queue; 4 MiB where absent. More than net.core.rmem_max needs CAP_NET_ADMIN. */
   receiveBuffer?: number
-  /** Raw socket. 'mine': echo replies to what left by this door, and errors; 'all': every ICMP message. */
-  accept?: 'mine' | 'all'
+  /** Raw socket. 'mine': echo replies to what left by this door, and errors; 'all': every ICMP message; 'none': it only sends. */
+  accept?: 'mine' | 'all' | 'none'
   /** Raw socket: further ICMP types to let in with 'mine'. */
   types?: readonly number[]
+  /** False: the kernel tells nothing of when a packet left or came; 10,000 that leave at once bring back no 10,000 stamps. */
+  stamps?: false
   /** Raw socket. 'ours': packets leave with the IP header as written, checksum errors included. */
   headers?: 'kernel' | 'ours'
 }
@@ -85,7 +87,7 @@ export function configure(socket: Socket, spec: DoorSpec): void {
   // The value is a wish; the kernel cuts it to net.core.rmem_max without CAP_NET_ADMIN.
   const room = spec.receiveBuffer ?? RECEIVE_BUFFER
   if (socket.trySet(SOL_SOCKET, SO_RCVBUFFORCE, room) < 0) socket.trySet(SOL_SOCKET, SO_RCVBUF, room)
-  socket.trySet(SOL_SOCKET, SO_TIMESTAMPING, STAMPS)
+  if (spec.stamps !== false) socket.trySet(SOL_SOCKET, SO_TIMESTAMPING, STAMPS)
   if (spec.family === 4) configure4(socket, spec)
   else configure6(socket, spec)
 }

@@ -50,7 +50,8 @@ export function openRawSocket(spec: DoorSpec): SocketDoor {
     (errno) => rawSocketCure(errno),
   )
   try {
-    const filter = spec.accept === 'all' ? undefined : new Filter(socket, spec)
+    const filter = (spec.accept ?? 'mine') === 'mine' ? new Filter(socket, spec) : undefined
+    if (spec.accept === 'none') blockAll(socket, spec.family)
     configure(socket, spec)
     if (ours && four) socket.set(SOL_IP, IP_HDRINCL, 1, 'IP_HDRINCL')
     if (ours && !four) socket.set(SOL_IPV6, IPV6_HDRINCL, 1, 'IPV6_HDRINCL', 'Linux 4.5 and later can do it')
@@ -65,6 +66,7 @@ export function openRawSocket(spec: DoorSpec): SocketDoor {
         // The kernel drops ICMPv6 with a bad checksum before a raw socket gets it; ICMPv4 it does not look at.
         verified: !four,
         fixedDontFragment: spec.dontFragment !== undefined,
+        unstamped: spec.stamps === false,
         cannot: four ? (ours ? CANNOT4_OURS : []) : ours ? CANNOT6_OURS : CANNOT6,
         ...(filter === undefined ? {} : { onSend: (bytes, at, end) => filter.learn(bytes, at, end) }),
       },
@@ -132,6 +134,12 @@ class Filter {
     ]
     attachFilter(this.#socket, program)
   }
+}
+
+function blockAll(socket: Socket, family: Family): void {
+  if (family === 4) blockTypes4(socket, [])
+  else blockTypes6(socket, [])
+  attachFilter(socket, [[RETURN, 0, 0, 0]])
 }
 
 /** A set bit blocks; types above 31 always pass and are left to the filter program. */

@@ -58,6 +58,8 @@ export interface SocketKind {
   readonly verified: boolean
   /** The socket's IP_MTU_DISCOVER is fixed; otherwise it follows each packet's DF bit (IPv4). */
   readonly fixedDontFragment: boolean
+  /** Nobody asks when something left: no stamps, which would come back one for each packet. */
+  readonly unstamped?: boolean
   readonly cannot: readonly string[]
   /** Sees the ICMP message of each packet before it leaves: a filter may have to learn its identifier. */
   readonly onSend?: (bytes: Uint8Array, at: number, end: number) => void
@@ -272,7 +274,7 @@ export class SocketDoor implements Door, Pollable {
 
     const control = this.#out.control(i)
     // First of all, so that `#number` finds it: the number of its stamp, filled in when it leaves.
-    let c = this.#ownKeys ? putCmsgInt(view, control, SOL_SOCKET, SCM_TS_OPT_ID, 0) : control
+    let c = this.#numbered ? putCmsgInt(view, control, SOL_SOCKET, SCM_TS_OPT_ID, 0) : control
     if (!this.#kind.ownHeaders) {
       c = four ? this.#controls4(c, at, icmp, port) : this.#controls6(c, at, port)
       this.#dontFragment[i] = four ? bytes[at + 6]! & 0x40 : 0
@@ -326,10 +328,11 @@ export class SocketDoor implements Door, Pollable {
       if (!this.#ownKeys) this.#socket.get(SOL_SOCKET, SO_ERROR)
       const before = monotonic()
       const key = this.#stamps.next
-      for (let i = this.#first; i < end; i++) this.#number(i, this.#stamps.expect(this.#tags[i]!, before))
+      if (this.#stamped)
+        for (let i = this.#first; i < end; i++) this.#number(i, this.#stamps.expect(this.#tags[i]!, before))
       const sent = this.#os.sendmmsg(this.#socket.fd, this.#out.message(this.#first), end - this.#first, MSG_DONTWAIT)
       const left = Math.max(0, sent)
-      this.#stamps.rollBack(key + left)
+      if (this.#stamped) this.#stamps.rollBack(key + left)
       if (left > 0) {
         this.#attempts = 0
         this.#keysTaken = this.#ownKeys
@@ -361,6 +364,15 @@ export class SocketDoor implements Door, Pollable {
     return end
   }
 
+  get #stamped(): boolean {
+    return this.#kind.unstamped !== true
+  }
+
+  /** Each message carries the number of its stamp. */
+  get #numbered(): boolean {
+    return this.#ownKeys && this.#stamped
+  }
+
   #number(i: number, key: number): void {
     if (this.#ownKeys) this.#out.view.setUint32(this.#out.control(i) + CMSG_HEADER, key, LITTLE)
   }
@@ -372,7 +384,7 @@ export class SocketDoor implements Door, Pollable {
     if (!this.#ownKeys) this.#recount()
     if (errno === Errno.EAGAIN) return false
     if (errno === Errno.EINTR) return true
-    if (errno === Errno.EINVAL && this.#ownKeys && !this.#keysTaken) {
+    if (errno === Errno.EINVAL && this.#numbered && !this.#keysTaken) {
       // Linux before 6.13 refuses to take our number: let it count, and take the number out of what is staged.
       this.#countInstead()
       return true
