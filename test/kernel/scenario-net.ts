@@ -42,7 +42,7 @@ export function scenarioNet(scenario: Scenario): ScenarioNet {
       for (const [name, value] of Object.entries(scenario.sysctl?.[n.name] ?? {})) h.sysctl(name, value)
     }
     for (const members of ends) {
-      const sides = members.map((e) => ({ host: hosts[plan.nodes[e.node]!.name]!, port: e.port }))
+      const sides = members.map((e) => ({ host: hosts[plan.nodes[e.at]!.name]!, port: e.port }))
       if (sides.length === 2) wire(sides[0]!, sides[1]!)
       else {
         const sw = makeHost('sw')
@@ -58,7 +58,7 @@ export function scenarioNet(scenario: Scenario): ScenarioNet {
     for (const own of ports.entries()) for (const { port } of own[1]) address(hosts[plan.nodes[own[0]]!.name]!, port)
     const gateways = plan.nodes.map((n) => n.kind === 'gateway')
     const made = new MadeRoutes(
-      ends.map((e) => ({ isUp: () => true, ends: e })),
+      ends.map((e) => ({ up: true, ends: e })),
       gateways,
     )
     const prefixes = ports.flat().flatMap((p) => p.port.addresses ?? [])
@@ -72,7 +72,7 @@ export function scenarioNet(scenario: Scenario): ScenarioNet {
         h.netlink.addRoute({ dst, prefixLength: r.prefixLength, gateway: r.nextHop!, oif, replace: true })
       }
       if (gateways[i]) {
-        for (const a of prefixes) if (!isLinkLocal(a.address)) add(made.of<Ip>(i, familyOf(a.address))(a.address)?.[0])
+        for (const a of prefixes) if (!isLinkLocal(a.address)) add(made.of<Ip>(i)(a.address)?.[0])
       } else {
         add(made.defaultOf<Ip>(i, 4))
         add(made.defaultOf<Ip>(i, 6))
@@ -130,5 +130,4 @@ function masked(ip: Ip, length: number): Ip {
   return ((ip >> host) << host) as Ip
 }
 
-const familyOf = (ip: Ip): 4 | 6 => (typeof ip === 'bigint' ? 6 : 4)
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))

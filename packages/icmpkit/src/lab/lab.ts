@@ -76,7 +76,12 @@ export class Lab {
           ports[plan.nodes.findIndex((n) => n.name === name)]!.map((p) => p.port),
         )
     }
-    const routed: RouteLink[] = links.map((l, i) => ({ isUp: () => l.up, ends: ends[i]! }))
+    const routed: RouteLink[] = links.map((l, i) => ({
+      get up() {
+        return l.up
+      },
+      ends: ends[i]!,
+    }))
     const gateways = plan.nodes.map((n) => n.kind === 'gateway' && n.up !== false)
     this.#gateways = gateways
     this.#tunnels = new Tunnels(plan)
@@ -94,8 +99,8 @@ export class Lab {
       serve(node.node, n.udp ?? [], n.tcp ?? [])
       for (const p of ports[i]!) node.plug(p.port.index, links[p.link]!)
       if (n.makeRoutes !== false && n.kind === 'gateway') {
-        node.node.ip4.routes.made = this.#routes.of<Ip4>(i, 4)
-        node.node.ip6.routes.made = this.#routes.of<Ip6>(i, 6)
+        node.node.ip4.routes.made = this.#routes.of<Ip4>(i)
+        node.node.ip6.routes.made = this.#routes.of<Ip6>(i)
       }
       this.#nodes.set(n.name, node)
       const labels = this.#tunnels.of(n.name, (name) => this.#nodes.get(name)!)

@@ -1,6 +1,5 @@
 /** Which ports a network's nodes have: names, link-layer addresses by a counter, addresses. */
 import type { PortConfig } from '../stack/port.ts'
-import type { RouteEnd } from './made-routes.ts'
 import type { Plan } from './topology.ts'
 
 /** A port of a node, and the index of the link that it ends. */
@@ -9,17 +8,23 @@ export interface PlannedPort {
   link: number
 }
 
+/** One end of a link: the index of its node, and the port. */
+export interface PlannedEnd {
+  at: number
+  port: PortConfig
+}
+
 /** The ports of each node, eth0 first, in the order of the links; and the ends of each link. */
-export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: RouteEnd[][] } {
+export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: PlannedEnd[][] } {
   const indexes = new Map<string, number>(plan.nodes.map((n, i) => [n.name, i]))
   const ports: PlannedPort[][] = plan.nodes.map(() => [])
-  const ends: RouteEnd[][] = []
+  const ends: PlannedEnd[][] = []
   const inTunnel = new Set<string>(plan.tunnels.flatMap((t) => t.path))
   let made = 0
   for (const [link, l] of plan.links.entries()) {
     ends[link] = l.ends.map((end) => {
-      const node = indexes.get(end.node)!
-      const own = ports[node]!
+      const at = indexes.get(end.node)!
+      const own = ports[at]!
       const n = ++made
       const mac = l.medium === 'ip' ? new Uint8Array(0) : Uint8Array.of(2, 0, n >>> 24, n >>> 16, n >>> 8, n)
       const index = own.length + 1
@@ -34,7 +39,7 @@ export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: RouteEnd[][
         ...(inTunnel.has(end.node) ? { mpls: true } : {}),
       }
       own.push({ port, link })
-      return { node, port }
+      return { at, port }
     })
   }
   return { ports, ends }
