@@ -52,17 +52,10 @@ export const ERROR_EXTENSION_DEFAULTS: ErrorExtensionSettings = {
 
 export class ErrorExtension {
   readonly #node: Node
-  #settings: ErrorExtensionSettings
+  readonly #settings: ErrorExtensionSettings
 
   constructor(node: Node, settings: Partial<ErrorExtensionSettings>) {
     this.#node = node
-    this.#settings = { ...ERROR_EXTENSION_DEFAULTS, ...settings }
-    node.ip4.errors.extensions = (now, d, fault) => this.objects(now, d, 4, fault.kind)
-    node.ip6.errors.extensions = (now, d, fault) => this.objects(now, d, 6, fault.kind)
-  }
-
-  /** Other switches from now on. */
-  configure(settings: Partial<ErrorExtensionSettings>): void {
     this.#settings = { ...ERROR_EXTENSION_DEFAULTS, ...settings }
   }
 

@@ -8,7 +8,7 @@ import { ANY6, type Ip, type Ip6, isLinkLocal, isMulticast } from '../wire/addr.
 import * as extendedEcho from '../wire/extended-echo.ts'
 import { Class, classOf, type ExtensionObject } from '../wire/extension.ts'
 import * as icmp4 from '../wire/icmp4.ts'
-import * as icmp6 from '../wire/icmp6.ts'
+import type * as icmp6 from '../wire/icmp6.ts'
 import { Afi, type InterfaceByAddress, type InterfaceIdentification } from '../wire/interface-identification.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
@@ -64,28 +64,18 @@ type Finding = Omit<extendedEcho.ExtendedEchoReply, 'kind' | 'id' | 'seq' | 'dat
 
 export class ExtendedEchoResponder {
   readonly #node: Node
-  #settings: ExtendedEchoSettings
-  #bucket: TokenBucket
+  readonly #settings: ExtendedEchoSettings
+  readonly #bucket: TokenBucket
 
   constructor(node: Node, settings: Partial<ExtendedEchoSettings>) {
     this.#node = node
     this.#settings = { ...EXTENDED_ECHO_DEFAULTS, ...settings }
     this.#bucket = new TokenBucket(this.#settings.limit)
-    node.ip4.icmp.on(icmp4.Type.extendedEchoRequest, (now, d, h, m) => {
-      if (m.kind === 'extendedEchoRequest') this.#answer4(now, d, h, m)
-    })
-    node.ip6.icmp.on(icmp6.Type.extendedEchoRequest, (now, d, p, m) => {
-      if (m.kind === 'extendedEchoRequest') this.#answer6(now, d, p, m)
-    })
   }
 
-  /** Other switches from now on. */
-  configure(settings: Partial<ExtendedEchoSettings>): void {
-    this.#settings = { ...EXTENDED_ECHO_DEFAULTS, ...settings }
-    this.#bucket = new TokenBucket(this.#settings.limit)
-  }
-
-  #answer4(now: Instant, d: Inbound, h: ip4.Header, m: extendedEcho.ExtendedEchoRequest): void {
+  /** A query came in over IPv4. */
+  input4(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+    if (m.kind !== 'extendedEchoRequest') return
     const layer = this.#node.ip4
     // What comes from no single host does not come so far (RFC 1812 §5.3.7).
     const unicast = layer.isMine(h.dst) && !isMulticast(h.dst)
@@ -102,7 +92,9 @@ export class ExtendedEchoResponder {
     if (layer.send(now, { ...how, payload }) === 'sent') this.#node.counters.answered++
   }
 
-  #answer6(now: Instant, d: Inbound, p: Packet6, m: extendedEcho.ExtendedEchoRequest): void {
+  /** A query came in over IPv6. */
+  input6(now: Instant, d: Inbound, p: Packet6, m: icmp6.Message): void {
+    if (m.kind !== 'extendedEchoRequest') return
     const layer = this.#node.ip6
     const unicast = !p.multicast && p.src !== ANY6
     const finding = this.#judge(now, d, unicast, p.src, m)

@@ -52,12 +52,14 @@ export class Node implements Machine<StackEvent> {
   readonly transport: Transport
   readonly ip4: Ip4Layer
   readonly ip6: Ip6Layer
-  readonly errorExtension: ErrorExtension
-  readonly extendedEcho: ExtendedEchoResponder
   readonly #events: StackEvent[] = []
   readonly #telling = new TokenBucket({ rate: 20, burst: 500 })
   /** Ports that have queued something since they were last taken. */
   readonly #waiting: Port[] = []
+  #extensions: Partial<ErrorExtensionSettings> | undefined
+  #errorExtension: ErrorExtension | undefined
+  #answers: Partial<ExtendedEchoSettings> | undefined
+  #extendedEcho: ExtendedEchoResponder | undefined
   #inbound: Inbound | undefined
   #closed = false
 
@@ -69,9 +71,20 @@ export class Node implements Machine<StackEvent> {
     this.transport = new Transport(this)
     this.ip4 = new Ip4Layer(this, config.ip4 ?? {})
     this.ip6 = new Ip6Layer(this, config.ip6 ?? {})
-    this.errorExtension = new ErrorExtension(this, config.errorExtensions ?? {})
-    this.extendedEcho = new ExtendedEchoResponder(this, config.extendedEcho ?? {})
+    this.#extensions = config.errorExtensions
+    this.#answers = config.extendedEcho
     for (const p of config.ports) this.ports.set(p.index, new Port(p, this.counters, this.#waiting))
+  }
+
+  /** Made at its first use, as every part that most nodes never need (docs/decisions/what-a-node-weighs.md). */
+  get errorExtension(): ErrorExtension {
+    this.#errorExtension ??= new ErrorExtension(this, this.#extensions ?? {})
+    return this.#errorExtension
+  }
+
+  get extendedEcho(): ExtendedEchoResponder {
+    this.#extendedEcho ??= new ExtendedEchoResponder(this, this.#answers ?? {})
+    return this.#extendedEcho
   }
 
   /** Begins: addresses are probed, groups joined, routers asked for, advertisements sent. Once, before anything else. */
@@ -94,14 +107,15 @@ export class Node implements Machine<StackEvent> {
   changePort(now: Instant, index: number, change: { up?: boolean; mtu?: number; mac?: Uint8Array }): void {
     const port = this.ports.get(index)
     if (port === undefined) return
-    const was = port.up
+    const { up: wasUp, mac } = port
     port.up = change.up ?? port.up
     port.mtu = change.mtu ?? port.mtu
     port.mac = change.mac ?? port.mac
     if (!port.up) port.queue.clear()
-    this.ip4.changed(now, port)
-    this.ip6.changed(now, port)
-    const state = port.up === was ? 'changed' : port.up ? 'up' : 'down'
+    const what = { wasUp, moved: port.mac.some((octet, i) => mac[i] !== octet) }
+    this.ip4.changed(now, port, what)
+    this.ip6.changed(now, port, what)
+    const state = port.up === wasUp ? 'changed' : port.up ? 'up' : 'down'
     this.emit({ kind: 'port', at: now, port: index, state, mtu: port.mtu, mac: port.mac })
   }
 
@@ -109,8 +123,10 @@ export class Node implements Machine<StackEvent> {
   reconfigure(now: Instant, config: Omit<NodeConfig, 'role' | 'random' | 'wall'>): void {
     this.ip4.reconfigure(now, config.ip4 ?? {}, config.ports)
     this.ip6.reconfigure(now, config.ip6 ?? {}, config.ports)
-    this.errorExtension.configure(config.errorExtensions ?? {})
-    this.extendedEcho.configure(config.extendedEcho ?? {})
+    this.#extensions = config.errorExtensions
+    this.#errorExtension = undefined
+    this.#answers = config.extendedEcho
+    this.#extendedEcho = undefined
   }
 
   /** A whole port comes while it runs. */

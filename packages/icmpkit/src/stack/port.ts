@@ -32,6 +32,13 @@ export interface PortAddress {
   prefixLength: number
 }
 
+/** What of a port is another now, beside its MTU. */
+export interface PortChange {
+  wasUp: boolean
+  /** Its link-layer address was another one. */
+  moved: boolean
+}
+
 export class Port {
   readonly index: number
   readonly name: string

@@ -37,8 +37,6 @@ export class AddressMasks4 {
     this.#node = node
     this.#layer = layer
     this.#settings = { ...ADDRESS_MASK_DEFAULTS, ...layer.settings.addressMask }
-    layer.icmp.on(icmp4.Type.addressMaskRequest, (now, d, h, m) => this.#request(now, d, h, m))
-    layer.icmp.on(icmp4.Type.addressMaskReply, (now, d, h, m) => this.#reply(now, d, h, m))
   }
 
   /** The prefix length that an address begins with: of its class where it is to be asked for. */
@@ -76,7 +74,7 @@ export class AddressMasks4 {
     for (const a of this.#asking) a.timer.stop()
   }
 
-  #request(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+  request(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
     const { counters } = this.#node
     if (m.kind !== 'addressMaskRequest') return
     if (m.code !== 0) {
@@ -130,7 +128,7 @@ export class AddressMasks4 {
     if (a.left > 0) a.timer.set(now + REQUEST_INTERVAL)
   }
 
-  #reply(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+  reply(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
     if (m.kind !== 'addressMaskReply') return
     const { counters } = this.#node
     if (m.code !== 0) {

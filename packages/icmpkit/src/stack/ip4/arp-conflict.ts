@@ -7,7 +7,7 @@ import type { Instant } from '../../clock.ts'
 import { ANY4, type Ip4 } from '../../wire/addr.ts'
 import * as arp from '../../wire/arp.ts'
 import type { Node } from '../node.ts'
-import type { Port, PortAddress } from '../port.ts'
+import type { Port, PortAddress, PortChange } from '../port.ts'
 import { Timer } from '../timers.ts'
 import type { Arp } from './arp.ts'
 import { ARP_PROBE_DEFAULTS, type ArpProbeSettings } from './arp-settings.ts'
@@ -25,10 +25,8 @@ interface Claim {
   defended: number
 }
 
-/** What of a port made its claims good. */
+/** A port's addresses that others had, and how often they are tried. */
 interface Link {
-  up: boolean
-  mac: Uint8Array
   conflicts: number
   /** When the last claim began. */
   last: number
@@ -48,7 +46,7 @@ export class ArpClaims {
 
   /** Begins with an address: `addressReady` comes when nobody else has it, at once where nothing is to be probed for. */
   add(now: Instant, port: Port, address: PortAddress): void {
-    this.#links[port.index] ??= { up: port.up, mac: port.mac.slice(), conflicts: 0, last: Number.NEGATIVE_INFINITY }
+    this.#links[port.index] ??= { conflicts: 0, last: Number.NEGATIVE_INFINITY }
     const ip = address.address as Ip4
     this.remove(port, ip)
     const claim: Claim = {
@@ -130,13 +128,9 @@ export class ArpClaims {
   }
 
   /** Link up or down, or another MAC address. A link that comes up may be another one: all is probed for anew (§2.1). */
-  changed(now: Instant, port: Port): void {
-    const link = this.#links[port.index]
-    if (link === undefined || port.medium === 'ip') return
-    const cameUp = port.up && !link.up
-    const moved = link.mac.some((octet, i) => port.mac[i] !== octet)
-    link.up = port.up
-    link.mac = port.mac.slice()
+  changed(now: Instant, port: Port, { wasUp, moved }: PortChange): void {
+    if (port.medium === 'ip') return
+    const cameUp = port.up && !wasUp
     for (const c of this.#of(port)) {
       if (!port.up) c.timer.stop()
       else if (cameUp && this.#settings.count > 0) {

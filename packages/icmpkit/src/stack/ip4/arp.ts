@@ -12,7 +12,7 @@ import { EtherType } from '../../wire/ethernet.ts'
 import type { StackEvent } from '../event.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port, PortAddress } from '../port.ts'
+import type { Port, PortAddress, PortChange } from '../port.ts'
 import { Timer } from '../timers.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { ArpCache, State } from './arp-cache.ts'
@@ -121,13 +121,13 @@ export class Arp {
   }
 
   /** Carrier or link-layer address of the port changed: what is known of its neighbours may be another link's. */
-  changed(now: Instant, port: Port): void {
+  changed(now: Instant, port: Port, change: PortChange): void {
     const p = this.#ports[port.index]
     if (p !== undefined && !port.up) {
       for (let gone = p.cache.clear(); gone > 0; gone--) this.#node.counters.drop('port-down')
       p.timer.stop()
     }
-    this.claims.changed(now, port)
+    this.claims.changed(now, port, change)
   }
 
   /** Writes a message with a sender of this node's and queues it for `to`. */

@@ -40,7 +40,7 @@ export class EchoInPlace {
     if (length < SHORTEST || end > d.end || length > port.mtu || !this.#mayBePadded(d, end)) return false
     if (length > SMALL && layer.pathMtu(now, readIp4(bytes, at + SRC), port) < length) return false
     // Redirects, and gateways that do not answer.
-    if (layer.hosts?.nextHop(now, readIp4(bytes, at + SRC), undefined) !== undefined) return false
+    if (layer.control.nextHop(now, readIp4(bytes, at + SRC), undefined) !== undefined) return false
     if (transport.raw.size > 0 || !layer.settings.echo || layer.settings.requiredOption !== undefined) return false
     if (port.medium === 'ethernet' && !layer.arp.isAt(now, port, this.#askers.nextHop(row), bytes, d.frame + 6))
       return false
@@ -62,7 +62,7 @@ export class EchoInPlace {
   /** The request `h` was answered the long way: the next one of its kind need not be. */
   learn(now: Instant, d: Inbound, h: ip4.Header): void {
     const { ip4: layer } = this.#node
-    if (layer.hosts?.nextHop(now, h.src, undefined) !== undefined) return
+    if (layer.control.nextHop(now, h.src, undefined) !== undefined) return
     const hop = layer.hop(now, h.src)
     if (typeof hop === 'string' || hop.port !== d.port) return
     if (this.#routes !== layer.routes.version || this.#addresses !== layer.addresses.version) {

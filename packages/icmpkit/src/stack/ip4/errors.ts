@@ -24,8 +24,6 @@ export type Fault4 =
   | { kind: 'redirect'; code: number; gateway: Ip4 }
 
 export class Errors4 {
-  /** Extension objects that go behind the quote (RFC 4884); none where undefined. */
-  extensions: ((now: Instant, d: Inbound, fault: Fault4) => readonly ExtensionObject[]) | undefined
   readonly #node: Node
   readonly #settings: Ip4Settings
   #limit: ErrorLimit4
@@ -59,7 +57,7 @@ export class Errors4 {
     if (!this.#limit.take(now, d.port.index, h.src)) return counters.suppress('rate-limit')
     const original = d.bytes.slice(d.at, Math.min(h.end, d.at + originalDatagram.LIMIT[4]))
     if (received !== undefined) original.set(received)
-    const objects = fault.kind === 'redirect' ? NONE : (this.extensions?.(now, d, fault) ?? NONE)
+    const objects = fault.kind === 'redirect' ? NONE : this.#node.errorExtension.objects(now, d, 4, fault.kind)
     const { quote, extensions } = originalDatagram.fit(original, objects, {
       unit: 4,
       limit: originalDatagram.LIMIT[4],

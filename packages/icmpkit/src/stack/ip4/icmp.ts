@@ -1,7 +1,6 @@
 /**
  * ICMPv4 messages for this node (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3): the checksum, the length of the fixed part,
- * then whoever handles the type. Timestamp, address mask, redirect, router discovery, path MTU and extended echo put
- * their handlers in by type.
+ * then whoever handles the type (`handlers.ts`). Echo and errors are handled here.
  */
 import type { Instant } from '../../clock.ts'
 import { type Ip4, isMulticast } from '../../wire/addr.ts'
@@ -13,40 +12,19 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { HeardError } from '../transport/transport.ts'
 import { AnswersSent } from './answers-sent.ts'
+import { HANDLERS } from './handlers.ts'
 import { deliveryOf } from './input.ts'
 import type { Sent } from './layer.ts'
 import { stamp, wayBack } from './option-echo.ts'
 import { TransitOptions } from './transit-options.ts'
 
-/** `m` is parsed, its checksum right; whole, its fragments joined. It stands at `h.payload … h.end` of `d.bytes`. */
-export type Handler4 = (now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message) => void
-/** An error that is believed: its quote is of something that this node sent. */
-export type Believed4 = (now: Instant, e: HeardError) => void
-
 export class Icmp4 {
   /** Those with DF. */
   readonly answers: AnswersSent = new AnswersSent()
   readonly #node: Node
-  readonly #handlers: Map<number, Handler4> = new Map()
-  readonly #believed: Believed4[] = []
-  readonly #options = new TransitOptions()
 
   constructor(node: Node) {
     this.#node = node
-    this.on(icmp4.Type.echoRequest, (now, d, h, m) => this.#echo(now, d, h, m))
-    const error: Handler4 = (now, d, h, m) => void this.hear(now, d, h, m)
-    for (const type of ERRORS) this.on(type, error)
-    this.on(icmp4.Type.sourceQuench, () => void node.counters.drop('source-quench'))
-  }
-
-  /** One handler a type; the last one stays. */
-  on(type: number, handler: Handler4): void {
-    this.#handlers.set(type, handler)
-  }
-
-  /** Told of each unreachable, time exceeded and parameter problem that a transport believed. */
-  onBelieved(listener: Believed4): void {
-    this.#believed.push(listener)
   }
 
   input(now: Instant, d: Inbound, h: ip4.Header): void {
@@ -66,16 +44,16 @@ export class Icmp4 {
     }
     const { transport } = this.#node
     transport.message(now, deliveryOf(d, h))
-    const handler = this.#handlers.get(d.bytes[h.payload]!)
-    if (handler !== undefined) handler(now, d, h, m)
+    const handler = HANDLERS[d.bytes[h.payload]!]
+    if (handler !== undefined) handler(this.#node, now, d, h, m)
     else if (!REPLIES.has(m.kind)) counters.drop('unknown-type')
     else if (transport.raw.size > 0) counters.delivered++
     else counters.drop('unsolicited')
   }
 
   /**
-   * An error, a redirect too: its quote is read and shown to the transports. What is believed comes back, and who asked
-   * by `onBelieved` knows.
+   * An error, a redirect too: its quote is read and shown to the transports. What is believed comes back: its quote is of
+   * something that this node sent.
    */
   hear(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): HeardError | undefined {
     const { counters, transport, ip4: layer } = this.#node
@@ -104,7 +82,7 @@ export class Icmp4 {
     const answer = e.type === icmp4.Type.unreachable && e.code === 4 && this.#isAnswer(e)
     if (!answer && !transport.heard(now, e)) return undefined
     counters.errorReceived(`v4 ${m.kind} ${m.code}`)
-    for (const listener of this.#believed) listener(now, e)
+    layer.control.believed(now, e)
     return e
   }
 
@@ -115,7 +93,7 @@ export class Icmp4 {
   /** Of the next hop that a datagram was too big for; a router from before RFC 1191 does not say, so it is worked out. */
   #claimedMtu(now: Instant, ip: quote.Quote['ip'], m: icmp4.Message): number {
     if (m.kind !== 'unreachable' || m.code !== TOO_BIG || ip.kind !== 'ip4') return 0
-    return this.#node.ip4.paths?.claimed(now, ip, m.nextHopMtu) ?? m.nextHopMtu
+    return this.#node.ip4.control.paths.claimed(now, ip, m.nextHopMtu)
   }
 
   /**
@@ -144,12 +122,13 @@ export class Icmp4 {
   #wayBack(now: Instant, d: Inbound, h: ip4.Header, src: Ip4): { dst: Ip4; options: { options?: Uint8Array } } {
     if (h.options.length === 0) return { dst: h.src, options: NO_OPTIONS }
     const { ip4: layer, wall } = this.#node
-    stamp(this.#options, d.bytes, d.at, h.payload, src, wall(now), (address) => layer.isMine(address))
+    stamp(OPTIONS, d.bytes, d.at, h.payload, src, wall(now), (address) => layer.isMine(address))
     const back = wayBack(h.options, h.src, { reverse: layer.sourceRoutes !== 'drop', updated: true })
     return { dst: back.dst, options: back.options === undefined ? NO_OPTIONS : { options: back.options } }
   }
 
-  #echo(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+  /** An echo request (RFC 1122 §3.2.2.6). */
+  echo(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
     const { ip4: layer, counters } = this.#node
     if (m.kind !== 'echoRequest') return
     const { settings } = layer
@@ -172,8 +151,6 @@ export class Icmp4 {
   }
 }
 
-/** Redirects and source quenches have handlers of their own. */
-const ERRORS = [icmp4.Type.unreachable, icmp4.Type.timeExceeded, icmp4.Type.parameterProblem, icmp4.Type.photuris]
 /** Answers to somebody's questions: raw listeners have seen them. */
 const REPLIES: ReadonlySet<icmp4.Kind> = new Set([
   'echoReply',
@@ -189,3 +166,5 @@ const ICMP_HEADER = 8
 const TOO_BIG = 4
 /** Where a message is made; of all nodes, since none is asked for anything while another's stands in it. */
 const MESSAGE = new Uint8Array(0x10000)
+/** The options of the request that is answered, of whatever node. */
+const OPTIONS = new TransitOptions()

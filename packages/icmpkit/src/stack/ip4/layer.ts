@@ -11,7 +11,7 @@ import { put16 } from '../../wire/octets.ts'
 import * as quote from '../../wire/quote.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port, PortAddress, PortConfig } from '../port.ts'
+import type { Port, PortAddress, PortChange, PortConfig } from '../port.ts'
 import { RouteTable } from '../route-table.ts'
 import type { LocalError } from '../transport/transport.ts'
 import { type Address4, Addresses4 } from './addresses.ts'
@@ -56,22 +56,6 @@ export interface Hop4 {
   nextHop: Ip4
 }
 
-/** What a host has learned of next hops: redirects and discovered routers (RFC 1122 §3.3.1). */
-export interface Hosts4 {
-  /** Asked before the routes; undefined where it knows nothing better. */
-  nextHop(now: Instant, dst: Ip4, port: Port | undefined): Hop4 | undefined
-}
-
-/** What is known of paths (RFC 1191 §3). */
-export interface Paths4 {
-  /** Path MTU to `dst`; undefined where nothing smaller than the link's is known. */
-  mtu(now: Instant, dst: Ip4): number | undefined
-  /** What a code 4 message about the datagram `ip` means where it says `nextHopMtu`, maybe 0. */
-  claimed(now: Instant, ip: ip4.Header, nextHopMtu: number): number
-  /** Narrower than anybody believes: what goes there may be fragmented, whatever it says (RFC 5927 §7.3). */
-  isNarrow(now: Instant, dst: Ip4): boolean
-}
-
 export class Ip4Layer {
   readonly settings: Ip4Settings
   readonly addresses: Addresses4
@@ -82,8 +66,6 @@ export class Ip4Layer {
   readonly echo: EchoInPlace
   readonly forward: Forwarder4
   readonly control: Control4
-  readonly hosts: Hosts4 | undefined
-  readonly paths: Paths4 | undefined
   readonly #node: Node
   readonly #in: Input4
   readonly #loopback: Loopback4
@@ -105,8 +87,6 @@ export class Ip4Layer {
     this.#loopback = new Loopback4(node, (now, d) => this.#in.deliver(now, d))
     this.#ids = new Identification(node.random)
     this.control = new Control4(node, this)
-    this.hosts = this.control.redirects
-    this.paths = this.control.paths
   }
 
   /** A port is there: its addresses are probed and then used, its connected routes made. */
@@ -115,7 +95,7 @@ export class Ip4Layer {
     if (this.#node.role === 'gateway') this.addresses.join(port, ALL_ROUTERS)
     for (const { address, prefixLength } of port.addresses) {
       if (typeof address === 'bigint') continue
-      this.addAddress(now, port, address, this.control.masks.initial(port, address, prefixLength))
+      this.addAddress(now, port, address, this.control.initialPrefix(port, address, prefixLength))
     }
     this.control.attach(now, port)
   }
@@ -166,10 +146,10 @@ export class Ip4Layer {
   }
 
   /** Carrier, MTU or link-layer address of the port changed. */
-  changed(now: Instant, port: Port): void {
+  changed(now: Instant, port: Port, change: PortChange): void {
     this.forward.forget()
-    this.arp.changed(now, port)
-    this.control.changed(now, port)
+    this.arp.changed(now, port, change)
+    this.control.changed(now, port, change)
   }
 
   /**
@@ -249,7 +229,7 @@ export class Ip4Layer {
       const by = port ?? this.#first()
       return by === undefined ? 'no-route' : { port: by, nextHop: dst }
     }
-    const learned = this.hosts?.nextHop(now, dst, port)
+    const learned = this.control.nextHop(now, dst, port)
     if (learned !== undefined) return learned
     const route = this.routes.best(dst, (r) => {
       if (port !== undefined) return r.port === port.index
@@ -264,7 +244,7 @@ export class Ip4Layer {
 
   /** Largest datagram that goes to `dst` in one piece, as far as is known (RFC 1191 §3). */
   pathMtu(now: Instant, dst: Ip4, port: Port): number {
-    return Math.min(port.mtu, this.paths?.mtu(now, dst) ?? port.mtu)
+    return Math.min(port.mtu, this.control.pathMtu(now, dst) ?? port.mtu)
   }
 
   /**
@@ -281,7 +261,7 @@ export class Ip4Layer {
     if (src === undefined) return 'no-source'
     const out = OUT
     const probe = g.probe === true
-    const df = probe || (g.df === true && this.paths?.isNarrow(now, g.dst) !== true)
+    const df = probe || (g.df === true && !this.control.isNarrow(now, g.dst))
     const fields = { ...g, src, df, ttl: g.ttl ?? (isMulticast(g.dst) ? 1 : this.settings.ttl) }
     const length = ip4.size(fields) + g.payload.length
     if (length > LONGEST) return 'too-big'

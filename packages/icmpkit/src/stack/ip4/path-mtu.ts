@@ -11,7 +11,7 @@ import * as ip4 from '../../wire/ip4.ts'
 import type { Node } from '../node.ts'
 import type { HeardError } from '../transport/transport.ts'
 import { PATH_MTU_DEFAULTS, type PathMtuSettings } from './control-settings.ts'
-import type { Ip4Layer, Paths4 } from './layer.ts'
+import type { Ip4Layer } from './layer.ts'
 
 interface Path {
   destination: Ip4
@@ -28,7 +28,7 @@ export function checkPathMtu(given: Partial<PathMtuSettings>): void {
   if (!(ageMs >= MIN_AGE)) throw new RangeError(`a path MTU that ages in ${ageMs} ms: five minutes at least`)
 }
 
-export class PathMtu4 implements Paths4 {
+export class PathMtu4 {
   readonly #node: Node
   readonly #layer: Ip4Layer
   #settings: PathMtuSettings
@@ -40,7 +40,6 @@ export class PathMtu4 implements Paths4 {
     this.#layer = layer
     this.#settings = { ...PATH_MTU_DEFAULTS, ...layer.settings.pathMtu }
     this.#table = new IpTable(node.tableKeys, this.#settings.entries)
-    layer.icmp.onBelieved((now, e) => this.#heard(now, e))
   }
 
   /** Other settings: they hold from the next message on; the table keeps its size. */
@@ -53,6 +52,7 @@ export class PathMtu4 implements Paths4 {
     return this.#paths.length
   }
 
+  /** Undefined where nothing smaller than the link's is known. */
   mtu(now: Instant, destination: Ip4): number | undefined {
     return this.#find(now, destination)?.mtu
   }
@@ -76,7 +76,8 @@ export class PathMtu4 implements Paths4 {
     return LEAST
   }
 
-  #heard(now: Instant, e: HeardError): void {
+  /** An error that is believed. */
+  heard(now: Instant, e: HeardError): void {
     const { ip } = e.quote
     if (e.type !== UNREACHABLE || e.code !== TOO_BIG || ip.kind !== 'ip4') return
     // A datagram that fits by the message's own words was not too big: a lie, or somebody else's news.

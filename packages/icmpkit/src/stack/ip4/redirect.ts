@@ -11,14 +11,14 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { namesOneHost } from './errors.ts'
-import type { Hop4, Hosts4, Ip4Layer } from './layer.ts'
+import type { Hop4, Ip4Layer } from './layer.ts'
 
 interface Redirected {
   destination: Ip4
   hop: Hop4
 }
 
-export class Redirects4 implements Hosts4 {
+export class Redirects4 {
   readonly #node: Node
   readonly #layer: Ip4Layer
   readonly #table: IpTable
@@ -30,7 +30,6 @@ export class Redirects4 implements Hosts4 {
     this.#node = node
     this.#layer = layer
     this.#table = new IpTable(node.tableKeys, MAX_REDIRECTS)
-    layer.icmp.on(REDIRECT, (now, d, h, m) => this.#input(now, d, h, m))
   }
 
   /** Destinations that were redirected. */
@@ -38,6 +37,7 @@ export class Redirects4 implements Hosts4 {
     return this.#redirected.length
   }
 
+  /** Asked before the routes; undefined where it knows nothing better. */
   nextHop(now: Instant, destination: Ip4, port: Port | undefined): Hop4 | undefined {
     if (this.#redirected.length > 0) {
       const i = this.#table.get(destination)
@@ -80,7 +80,8 @@ export class Redirects4 implements Hosts4 {
     return address !== undefined && this.#dead.some((g) => g.address === address)
   }
 
-  #input(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+  /** A redirect came in at `d.at`. */
+  input(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
     if (m.kind !== 'redirect') return
     const { counters, role } = this.#node
     if (!(this.#layer.settings.acceptRedirects ?? role === 'host')) {
@@ -151,7 +152,6 @@ export class Redirects4 implements Hosts4 {
   }
 }
 
-const REDIRECT = 5
 const MAX_REDIRECTS = 1024
 const MAX_DEAD = 16
 /** How long others are preferred to a gateway that did not answer. */

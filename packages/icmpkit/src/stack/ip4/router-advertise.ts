@@ -71,8 +71,6 @@ export class RouterAdvertiser4 {
     this.#node = node
     this.#layer = layer
     this.#settings = { ...ROUTER_ADVERTISEMENT_DEFAULTS, ...layer.settings.routerAdvertisements }
-    layer.icmp.on(icmp4.Type.routerSolicitation, (now, d, h, m) => this.#input(now, d, h, m))
-    layer.icmp.on(icmp4.Type.routerAdvertisement, () => void node.counters.drop('ignored'))
   }
 
   /** An address of the port is ready: it advertises from now on, if it did not. */
@@ -168,7 +166,8 @@ export class RouterAdvertiser4 {
     )
   }
 
-  #input(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
+  /** A solicitation came in. */
+  input(now: Instant, d: Inbound, h: ip4.Header, m: icmp4.Message): void {
     const { counters } = this.#node
     if (m.kind !== 'routerSolicitation') return
     if (m.code !== 0) {

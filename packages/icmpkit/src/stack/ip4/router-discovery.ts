@@ -47,8 +47,6 @@ export class RouterDiscovery4 {
     this.#layer = layer
     this.#settings = { ...ROUTER_DISCOVERY_DEFAULTS, ...layer.settings.routerDiscovery }
     this.#expiry = new Timer(node.timers, (now) => this.#expire(now))
-    layer.icmp.on(icmp4.Type.routerAdvertisement, (now, d, _h, m) => this.#input(now, d, m))
-    layer.icmp.on(icmp4.Type.routerSolicitation, () => void node.counters.drop('ignored'))
   }
 
   /** The port begins, or its link is another one now. */
@@ -96,7 +94,8 @@ export class RouterDiscovery4 {
     if (s.left > 0) s.timer.set(now + SOLICITATION_INTERVAL)
   }
 
-  #input(now: Instant, d: Inbound, m: icmp4.Message): void {
+  /** An advertisement came in. */
+  input(now: Instant, d: Inbound, m: icmp4.Message): void {
     const { counters } = this.#node
     if (m.kind !== 'routerAdvertisement') return
     if (!this.#performs(d.port)) {

@@ -4,23 +4,20 @@
  */
 import type { Instant } from '../../clock.ts'
 import { showIp } from '../../wire/addr.ts'
-import * as icmp4 from '../../wire/icmp4.ts'
 import type * as ip4 from '../../wire/ip4.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import { TokenBucket } from '../token-bucket.ts'
-import type { Ip4Layer } from './layer.ts'
 
 export class SourceQuench4 {
   readonly #node: Node
   readonly #log = new TokenBucket({ rate: 1, burst: 10 })
 
-  constructor(node: Node, layer: Ip4Layer) {
+  constructor(node: Node) {
     this.#node = node
-    layer.icmp.on(icmp4.Type.sourceQuench, (now, d, h) => this.#ignore(now, d, h))
   }
 
-  #ignore(now: Instant, d: Inbound, h: ip4.Header): void {
+  ignore(now: Instant, d: Inbound, h: ip4.Header): void {
     this.#node.counters.drop('source-quench')
     if (!this.#log.take(now)) return
     const what = `ignored a source quench (ICMP type 4) from ${showIp(h.src)} to ${showIp(h.dst)}`

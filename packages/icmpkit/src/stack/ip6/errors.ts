@@ -25,8 +25,6 @@ export type Fault6 =
   | { kind: 'parameterProblem'; code: number; pointer: number }
 
 export class Errors6 {
-  /** Extension objects of this node's configuration (RFC 4884); none where undefined. */
-  extensions: ((now: Instant, d: Inbound, fault: Fault6) => readonly ExtensionObject[]) | undefined
   readonly #node: Node
   readonly #settings: Ip6Settings
   readonly #buckets: SparseMap<number, TokenBucket> = new SparseMap()
@@ -87,7 +85,7 @@ export class Errors6 {
   /** RFC 4884 §4.6: only Destination Unreachable and Time Exceeded may have any. */
   #objects(now: Instant, d: Inbound, fault: Fault6): readonly ExtensionObject[] {
     if (fault.kind !== 'unreachable' && fault.kind !== 'timeExceeded') return NONE
-    const configured = this.extensions?.(now, d, fault) ?? NONE
+    const configured = this.#node.errorExtension.objects(now, d, 6, fault.kind)
     if (fault.kind !== 'unreachable' || fault.pointer === undefined) return configured
     return [{ kind: 'extendedInformation', pointer: fault.pointer }, ...configured]
   }

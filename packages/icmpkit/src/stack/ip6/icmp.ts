@@ -1,6 +1,6 @@
 /**
  * ICMPv6 messages for this node (RFC 4443 §2.4): the checksum, the length of the fixed part, then whoever handles the
- * type. Neighbour discovery, MLD, node information and extended echo put their handlers in by type.
+ * type (`handlers.ts`). Echo, the long way, and errors are handled here.
  *
  * Errors go to the transport that their quote names, and only where it says that this node sent what is quoted the IP
  * layer acts on them too (RFC 5927 §4, RFC 8201 §4).
@@ -14,27 +14,25 @@ import { repeatsInterface } from '../error-extension.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Delivery, HeardError } from '../transport/transport.ts'
+import { HANDLERS } from './handlers.ts'
 import type { Packet6 } from './packet.ts'
 
-/** `m` is parsed, its checksum right; what the type asks besides (hop limit 255, no fragment …) is the handler's. */
-export type Handler6 = (now: Instant, d: Inbound, p: Packet6, m: icmp6.Message) => void
+/** As a handler (`handlers.ts`), of one node. */
+export type Listener6 = (now: Instant, d: Inbound, p: Packet6, m: icmp6.Message) => void
 
 export class Icmp6 {
   readonly #node: Node
-  readonly #handlers: Map<number, Handler6> = new Map()
+  /** Types that nobody has a handler for, and who asked for them all the same. */
+  #others: Map<number, Listener6> | undefined
 
   constructor(node: Node) {
     this.#node = node
-    this.on(icmp6.Type.echoRequest, (now, d, p, m) => this.#answerEcho(now, d, p, m))
-    // Who asked is a raw listener, and has been told; nobody else has anything of it.
-    this.on(icmp6.Type.echoReply, () => {
-      if (node.transport.raw.size === 0) node.counters.drop('unsolicited')
-    })
   }
 
-  /** One handler a type; the last one stays. */
-  on(type: number, handler: Handler6): void {
-    this.#handlers.set(type, handler)
+  /** From now on messages of the type, which `handlers.ts` does not know, go there. */
+  on(type: number, listener: Listener6): void {
+    this.#others ??= new Map()
+    this.#others.set(type, listener)
   }
 
   input(now: Instant, d: Inbound, p: Packet6): void {
@@ -58,14 +56,16 @@ export class Icmp6 {
     }
     if (transport.raw.size > 0) transport.message(now, deliveryOf(d, p))
     const type = d.bytes[p.at]!
-    const handler = this.#handlers.get(type)
+    const handler = HANDLERS[type]
+    const other = this.#others?.get(type)
     if (icmp6.isError(type)) this.#heard(now, d, p, m)
-    else if (handler === undefined) counters.drop('unknown-type')
-    else handler(now, d, p, m)
+    else if (handler !== undefined) handler(this.#node, now, d, p, m)
+    else if (other !== undefined) other(now, d, p, m)
+    else counters.drop('unknown-type')
   }
 
   /** RFC 4443 §4.2. What is plain has been answered in place (`echo.ts`). */
-  #answerEcho(now: Instant, d: Inbound, p: Packet6, m: icmp6.Message): void {
+  answerEcho(now: Instant, d: Inbound, p: Packet6, m: icmp6.Message): void {
     const { counters, ip6: layer } = this.#node
     if (m.kind !== 'echoRequest') return
     if (p.multicast && !layer.settings.echoMulticast) {

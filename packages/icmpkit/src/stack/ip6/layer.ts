@@ -11,7 +11,7 @@ import type { Extension } from '../../wire/ip6-extension.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Sent } from '../ip4/layer.ts'
 import type { Node } from '../node.ts'
-import type { Port, PortConfig } from '../port.ts'
+import type { Port, PortChange, PortConfig } from '../port.ts'
 import { type Route, RouteTable } from '../route-table.ts'
 import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
@@ -146,10 +146,10 @@ export class Ip6Layer {
   }
 
   /** Carrier, MTU or link-layer address of the port changed. */
-  changed(now: Instant, port: Port): void {
+  changed(now: Instant, port: Port, change: PortChange): void {
     this.#echo.wayBack.forget()
     this.forward.forget()
-    if (this.settings.enabled) this.nd.changed(now, port)
+    if (this.settings.enabled) this.nd.changed(now, port, change)
   }
 
   close(now: Instant): void {

@@ -6,7 +6,6 @@
  */
 import type { Instant } from '../../clock.ts'
 import { ANY6, type Ip6, isMulticast } from '../../wire/addr.ts'
-import * as icmp6 from '../../wire/icmp6.ts'
 import type { Extension } from '../../wire/ip6-extension.ts'
 import * as mld from '../../wire/mld.ts'
 import type { Node } from '../node.ts'
@@ -57,16 +56,16 @@ export class Mld implements GroupWatcher {
     this.#node = node
     this.#layer = layer
     layer.groups.watcher = this
-    layer.icmp.on(icmp6.Type.mldQuery, (now, d, p, m) => {
-      if (m.kind !== 'mldQuery' && m.kind !== 'mldv2Query') return
-      if (this.#valid(p)) this.#queried(now, this.#of(d.port), m)
-    })
-    layer.icmp.on(icmp6.Type.mldReport, (now, d, p, m) => {
-      if (m.kind === 'mldReport' && (p.src === ANY6 || this.#valid(p))) this.#suppress(now, this.#of(d.port), m.group)
-    })
-    // A querier's business; known, so that nobody wonders.
-    for (const type of [icmp6.Type.mldDone, icmp6.Type.mldv2Report])
-      layer.icmp.on(type, () => void node.counters.drop('ignored'))
+  }
+
+  /** A query came in. */
+  queried(now: Instant, port: Port, p: Packet6, m: mld.Mldv1 | mld.Mldv2Query): void {
+    if (this.#valid(p)) this.#queried(now, this.#of(port), m)
+  }
+
+  /** Another listener's report, in version 1. */
+  reported(now: Instant, port: Port, p: Packet6, group: Ip6): void {
+    if (p.src === ANY6 || this.#valid(p)) this.#suppress(now, this.#of(port), group)
   }
 
   joined(now: Instant, port: Port, group: Ip6, delayMs: number): void {

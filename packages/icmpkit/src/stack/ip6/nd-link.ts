@@ -12,8 +12,6 @@ export class NdLink {
   retransMs: number
   /** Its own link-local address, made of its hardware address, is a duplicate: silent (RFC 4862 §5.4.5). */
   disabled = false
-  up: boolean
-  #mac: Uint8Array
   readonly #settings: NdSettings
   readonly #random: () => number
   #baseMs: number
@@ -22,8 +20,6 @@ export class NdLink {
 
   constructor(port: Port, settings: NdSettings, random: () => number, keys: TableKeys) {
     this.port = port
-    this.up = port.up
-    this.#mac = port.mac.slice()
     this.#random = random
     this.#settings = settings
     this.retransMs = settings.retransTimerMs
@@ -34,14 +30,6 @@ export class NdLink {
       settings.neighbourLimit,
       Math.min(settings.unresolvedLimit, settings.neighbourLimit),
     )
-  }
-
-  isMac(mac: Uint8Array): boolean {
-    return mac.length === this.#mac.length && mac.every((octet, i) => octet === this.#mac[i])
-  }
-
-  rememberMac(mac: Uint8Array): void {
-    this.#mac = mac.slice()
   }
 
   /** How long a confirmation holds: random, so that the nodes of a link don't probe in step; drawn anew every 2 hours. */

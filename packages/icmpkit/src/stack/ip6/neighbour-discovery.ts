@@ -7,7 +7,7 @@ import { ANY6, type Ip6, isLinkLocal } from '../../wire/addr.ts'
 import type * as nd from '../../wire/nd.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port } from '../port.ts'
+import type { Port, PortChange } from '../port.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { type Address6, solicitedNode } from './addresses.ts'
 import { advertisedValues } from './advertised-values.ts'
@@ -17,7 +17,6 @@ import { ALL_MLDV2_ROUTERS, ALL_ROUTERS } from './groups.ts'
 import { HostDiscovery } from './host-discovery.ts'
 import type { Ip6Layer } from './layer.ts'
 import { Mld } from './mld.ts'
-import { NdInput, type NdReceiver } from './nd-input.ts'
 import { linkLayerIn } from './nd-output.ts'
 import { type AdvertiseSettings, isPort } from './nd-settings.ts'
 import { NodeInformation } from './node-information.ts'
@@ -25,7 +24,7 @@ import type { Packet6 } from './packet.ts'
 import { RedirectSender } from './redirect-send.ts'
 import { RouterAdvertiser } from './router-advertise.ts'
 
-export class NeighbourDiscovery implements NdReceiver {
+export class NeighbourDiscovery {
   readonly mld: Mld
   readonly dad: Dad
   readonly information: NodeInformation
@@ -58,7 +57,6 @@ export class NeighbourDiscovery implements NdReceiver {
       layer.redirects = new RedirectSender(node, layer)
     }
     this.information = new NodeInformation(node, layer)
-    new NdInput(node, layer.icmp, this)
   }
 
   /** A port is there, its addresses not yet. */
@@ -72,11 +70,8 @@ export class NeighbourDiscovery implements NdReceiver {
     this.host?.attach(now, port)
   }
 
-  changed(now: Instant, port: Port): void {
+  changed(now: Instant, port: Port, { wasUp, moved }: PortChange): void {
     const { host } = this
-    const link = this.#layer.neighbours.link(port)
-    const wasUp = link.up
-    link.up = port.up
     if (!port.up) {
       if (wasUp) this.#layer.neighbours.forget(port)
       host?.down(port)
@@ -85,8 +80,7 @@ export class NeighbourDiscovery implements NdReceiver {
       host?.again(now, port)
       this.dad.again(now, port)
       this.mld.again(now, port, this.dad.quiet(now, port))
-    } else if (!link.isMac(port.mac)) this.#announcer.begin(now, port)
-    link.rememberMac(port.mac)
+    } else if (moved) this.#announcer.begin(now, port)
   }
 
   close(now: Instant): void {

@@ -5,7 +5,6 @@
 import type { Instant } from '../../clock.ts'
 import { type Ip, type Ip4, type Ip6, isLinkLocal } from '../../wire/addr.ts'
 import * as dnsName from '../../wire/dns-name.ts'
-import * as icmp6 from '../../wire/icmp6.ts'
 import * as nodeInfo from '../../wire/node-info.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
@@ -35,12 +34,6 @@ export class NodeInformation {
     this.#node = node
     this.#layer = layer
     this.#refusals = new TokenBucket(layer.settings.errorLimit)
-    layer.icmp.on(icmp6.Type.nodeInfoQuery, (now, d, p, m) => {
-      const settings = layer.settings.nodeInformation
-      if (m.kind !== 'nodeInfoQuery') return
-      if (settings === undefined) node.counters.drop('disabled')
-      else this.#queried(now, d, p, m, settings)
-    })
   }
 
   /** Listens to the group of the node's name, or of another name than before. */
@@ -57,7 +50,8 @@ export class NodeInformation {
     }
   }
 
-  #queried(now: Instant, d: Inbound, p: Packet6, m: nodeInfo.Message, settings: NodeInformationSettings): void {
+  /** A query came in at `d.at`. */
+  queried(now: Instant, d: Inbound, p: Packet6, m: nodeInfo.Message, settings: NodeInformationSettings): void {
     const { counters } = this.#node
     if (p.multicast && !isLinkLocal(p.dst)) {
       counters.drop('ignored')
