@@ -1,0 +1,249 @@
+/**
+ * One outage told to the workstations of one table: who is due next. It goes through the rows in order, leaves those that
+ * a limit holds up for another round, and once more through those that stayed silent, a second later.
+ *
+ * No row is an object, and no list is made: what became of a workstation stands in its row.
+ */
+import type { Instant } from '../clock.ts'
+import type { Slot } from '../door.ts'
+import type { Suppressed } from './event.ts'
+import { type FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks } from './flow-table.ts'
+import type { NoticeTemplate } from './notice-template.ts'
+import type { Pace } from './pace.ts'
+
+export interface Manners {
+  /** A workstation that was last seen longer ago is not told, milliseconds. */
+  freshness: number
+  /** The silent are told again after so long; 0: they are not. */
+  repeatAfter: number
+  /** From one notice of a workstation to one of the next outage. */
+  recent: number
+  /** What the limits have held up for so long is given up. */
+  tellWithin: number
+}
+
+/** What the teller shares with its notifier. */
+export interface Shared {
+  readonly manners: Manners
+  readonly pace: Pace
+  /** IPv4 identification of the next. */
+  nextId(): number
+  /** One was written. */
+  wrote(repeated: boolean): void
+}
+
+export class Teller {
+  readonly table: FlowTable
+  /** Number of the outage, 1 to 65,535. */
+  readonly outage: number
+  /** Rows that were there when it began, or have come into question since. */
+  workstations = 0
+  sent = 0
+  rebuilt = 0
+  readonly suppressed: Partial<Record<Suppressed, number>> = {}
+  readonly #shared: Shared
+  readonly #template: (rebuilt: boolean) => NoticeTemplate
+  readonly #began: Instant
+  #phase: 'first' | 'repeat' | 'done' = 'first'
+  #row = 0
+  /** Rows that a limit held up in this round, and when the next round begins. */
+  #held = 0
+  #roundAt: number
+  /** Rows that spoke up after the first round had passed them. */
+  readonly #late: number[] = []
+
+  constructor(
+    table: FlowTable,
+    outage: number,
+    began: Instant,
+    shared: Shared,
+    template: (rebuilt: boolean) => NoticeTemplate,
+  ) {
+    this.table = table
+    this.outage = outage
+    this.#began = began
+    this.#roundAt = began
+    this.#shared = shared
+    this.#template = template
+    this.workstations = table.size
+    if (table.size === 0) this.#phase = 'done'
+  }
+
+  /** Every workstation has been told once, or passed over for a reason. */
+  get toldAll(): boolean {
+    return this.#phase !== 'first'
+  }
+
+  /** Nothing is left to do, the repetition included; rows may move again. */
+  get done(): boolean {
+    return this.#phase === 'done' && this.#late.length === 0
+  }
+
+  /** When it wants to write next; Infinity where it does not. */
+  due(now: Instant): number {
+    if (this.done) return Number.POSITIVE_INFINITY
+    const paced = this.#shared.pace.next(now)
+    if (this.#late.length > 0) return paced
+    if (this.#phase === 'first') return Math.max(this.#roundAt, Math.min(paced, Math.max(now, this.#deadline)))
+    return Math.max(this.#repeatAt(), paced)
+  }
+
+  /** The row has spoken, and was not told of this outage yet: it is, out of turn. */
+  speaks(row: number): void {
+    if (this.#late.length < LATE) this.#late.push(row)
+  }
+
+  /** The outage is over: whoever was not told yet need not be. */
+  stop(): void {
+    if (this.#phase === 'first') {
+      for (let row = 0; row < this.table.size; row++) if (!this.#isDone(row)) this.#suppress(row, 'back')
+    }
+    this.#phase = 'done'
+    this.#late.length = 0
+  }
+
+  /** Writes the next notice that is due; false when none is. */
+  write(now: Instant, slot: Slot): boolean {
+    const { pace } = this.#shared
+    if (this.#late.length > 0 && pace.next(now) <= now) {
+      while (this.#late.length > 0) {
+        const row = this.#late.shift()!
+        if (!this.#isDone(row) && this.#first(now, row, slot)) return true
+      }
+    }
+    if (this.#phase === 'first' && this.#round(now, slot)) return true
+    return this.#phase === 'repeat' && this.#repeat(now, slot)
+  }
+
+  get #deadline(): number {
+    return this.#began + this.#shared.manners.tellWithin
+  }
+
+  /** Goes on through the rows that have not been told. */
+  #round(now: Instant, slot: Slot): boolean {
+    if (now < this.#roundAt) return false
+    const { pace } = this.#shared
+    for (;;) {
+      for (; this.#row < this.table.size; this.#row++) {
+        if (this.#isDone(this.#row)) continue
+        if (pace.next(now) > now) {
+          if (now < this.#deadline) return false
+          this.#suppress(this.#row, 'rate')
+          continue
+        }
+        if (this.#first(now, this.#row, slot)) {
+          this.#row++
+          return true
+        }
+      }
+      this.#row = 0
+      if (this.#held === 0) {
+        this.#phase = this.#shared.manners.repeatAfter > 0 && this.sent > 0 ? 'repeat' : 'done'
+        return false
+      }
+      this.#held = 0
+      this.#roundAt = Math.min(now + ROUND_EVERY, Math.max(now, this.#deadline))
+      if (this.#roundAt > now) return false
+    }
+  }
+
+  /** True where the notice was written. */
+  #first(now: Instant, row: number, slot: Slot): boolean {
+    const { manners, pace } = this.#shared
+    const page = this.table.pages[row >>> PAGE_BITS]!
+    const i = row & (PAGE - 1)
+    const tick = tickOf(now)
+    const state = page.state[i]!
+    if (((tick - page.seen[i]!) | 0) > ticks(manners.freshness)) return this.#suppress(row, 'stale')
+    if (page.told[i] !== 0 && ((tick - page.told[i]!) | 0) < ticks(manners.recent)) return this.#suppress(row, 'recent')
+    if ((state & Row.credit) === 0) return this.#suppress(row, 'no-credit')
+    if (!this.#mayAddress(now, page.quotes, i)) {
+      if (now >= this.#deadline) return this.#suppress(row, 'address-rate')
+      this.#held++
+      return false
+    }
+    pace.take()
+    page.told[i] = tick
+    page.state[i] = ((state - Row.creditOne) & ~(Row.outage | Row.spoke)) | this.outage | Row.sent
+    this.sent++
+    if ((state & Row.rebuilt) !== 0) this.rebuilt++
+    this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
+    this.#shared.wrote(false)
+    return true
+  }
+
+  /** Once more to those that were told and are silent since. */
+  #repeat(now: Instant, slot: Slot): boolean {
+    const { pace, manners } = this.#shared
+    const tick = tickOf(now)
+    const after = ticks(manners.repeatAfter)
+    for (; this.#row < this.table.size; this.#row++) {
+      const page = this.table.pages[this.#row >>> PAGE_BITS]!
+      const i = this.#row & (PAGE - 1)
+      const state = page.state[i]!
+      if ((state & (Row.outage | Row.sent)) !== (this.outage | Row.sent) || (state & Row.spoke) !== 0) continue
+      if (((tick - page.told[i]!) | 0) < after || pace.next(now) > now) return false
+      if ((state & Row.credit) === 0) continue
+      // The second word is a courtesy: a limit ends it.
+      if (!this.#mayAddress(now, page.quotes, i)) continue
+      pace.take()
+      page.told[i] = tick
+      page.state[i] = state - Row.creditOne
+      this.#row++
+      this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
+      this.#shared.wrote(true)
+      return true
+    }
+    this.#phase = 'done'
+    return false
+  }
+
+  #repeatAt(): number {
+    const { manners } = this.#shared
+    if (this.#row >= this.table.size) return 0
+    const page = this.table.pages[this.#row >>> PAGE_BITS]!
+    const told = page.told[this.#row & (PAGE - 1)]!
+    const state = page.state[this.#row & (PAGE - 1)]!
+    if ((state & (Row.outage | Row.sent)) !== (this.outage | Row.sent)) return 0
+    return momentOf(told + ticks(manners.repeatAfter), this.#began)
+  }
+
+  #mayAddress(now: Instant, quotes: Uint8Array, i: number): boolean {
+    const { family, quote } = this.table
+    const four = family === 4
+    return this.#shared.pace.takeAddress(now, quotes, i * quote + (four ? 12 : 8), four ? 4 : 16)
+  }
+
+  #put(quotes: Uint8Array, i: number, rebuilt: boolean, zone: number, slot: Slot): void {
+    const template = this.#template(rebuilt)
+    slot.end = template.write(quotes, i * this.table.quote, this.#shared.nextId(), slot.bytes, slot.at)
+    slot.port = zone
+    slot.tag = TAG
+  }
+
+  #isDone(row: number): boolean {
+    return (this.table.pages[row >>> PAGE_BITS]!.state[row & (PAGE - 1)]! & Row.outage) === this.outage
+  }
+
+  #suppress(row: number, why: Suppressed): false {
+    const page = this.table.pages[row >>> PAGE_BITS]!
+    const i = row & (PAGE - 1)
+    page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke)) | this.outage
+    this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
+    return false
+  }
+}
+
+/** The first moment of a tick near `base`, milliseconds. */
+function momentOf(tick: number, base: number): number {
+  const at = tickOf(base)
+  return base + (((tick - at) | 0) + 1) * ticksToMs
+}
+
+/** Comes back where a notice could not be sent. */
+export const TAG = 1
+const ticksToMs = 16
+/** Between two rounds through what the limits held up, milliseconds: a thousand of 20,000 a second. */
+const ROUND_EVERY = 50
+/** Rows that may wait out of turn. */
+const LATE = 1024
