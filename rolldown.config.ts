@@ -37,6 +37,7 @@ export default defineConfig([
       os: 'packages/icmpkit/src/os/index.ts',
       stack: 'packages/icmpkit/src/stack/index.ts',
       lab: 'packages/icmpkit/src/lab/index.ts',
+      notice: 'packages/icmpkit/src/notice/index.ts',
     },
     platform: 'node',
     external: ['koffi'],
