@@ -38,6 +38,7 @@ export default defineConfig([
       stack: 'packages/icmpkit/src/stack/index.ts',
       lab: 'packages/icmpkit/src/lab/index.ts',
       notice: 'packages/icmpkit/src/notice/index.ts',
+      listen: 'packages/icmpkit/src/listen/index.ts',
     },
     platform: 'node',
     external: ['koffi'],
@@ -46,7 +47,7 @@ export default defineConfig([
     resolve,
     output: { dir: 'packages/icmpkit/dist', chunkFileNames: 'chunk/[name]-[hash].js', cleanDir: true },
   },
-  ...['ping', 'send', 'decode', 'host', 'gateway', 'lab', 'demo', 'all'].map((command) => ({
+  ...['ping', 'send', 'decode', 'host', 'gateway', 'lab', 'demo', 'listen', 'all'].map((command) => ({
     // A script of its own for each command: what `icmp ping` does not use is not read (docs/decisions/start-up.md).
     input: { [command]: `packages/cli/src/entry/${command}.ts` },
     platform: 'node' as const,

@@ -10,9 +10,19 @@ export {
   type LabUpSummary,
   labUp,
 } from './lab-up.ts'
+export { type ListenOptions, type ListenRun, listen } from './listen.ts'
+export type {
+  ListenError,
+  ListenEvent,
+  ListenReady,
+  ListenSummary,
+  Notice,
+  ProgramReport,
+} from './listen-report.ts'
 export type { NodeOptions, NodePort } from './node-options.ts'
 export type { NodeEvent, NodeReady, NodeSummary, PortReport } from './node-report.ts'
 export { gateway, host, type NodeRun } from './node-run.ts'
+export { type KeyKind, type MadeKey, makeKey, type NoticeKey, parseKeys, readKeys } from './notice-keys.ts'
 export type { PacketSeen } from './packet-tap.ts'
 export {
   type DoorReport,

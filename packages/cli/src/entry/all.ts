@@ -5,6 +5,7 @@ import * as gateway from '../gateway.ts'
 import * as host from '../host.ts'
 import { openVantage } from '../lab/vantage.ts'
 import * as lab from '../lab.ts'
+import * as listen from '../listen.ts'
 import { main } from '../main.ts'
 import * as ping from '../ping.ts'
 import * as send from '../send.ts'
@@ -16,5 +17,6 @@ void main([
   host,
   gateway,
   lab,
+  listen,
   demo,
 ])

@@ -1,0 +1,90 @@
+/** Runs `icmp listen`: key files and flags to the library, events to text, NDJSON and the webhook, signals, exit code. */
+import { type ListenEvent, type ListenRun, listen, type NoticeKey, readKeys } from 'icmpkit'
+import { safeJson } from 'icmpkit/wire'
+import { Output, remark } from '../output.ts'
+import { line, summary } from './text.ts'
+import { Webhook } from './webhook.ts'
+
+export interface Flags {
+  notices?: true
+  key?: string[]
+  believe: 'signed' | 'flow'
+  close?: 'signed' | 'any'
+  webhook?: string
+  webhookAll?: true
+  netns?: string
+  json?: true
+  verbose?: true
+  count?: number
+  deadline?: number
+}
+
+/** Returns the exit code: 0, 1 fewer came than `--count` wanted, 2 it could not be done. */
+export async function run(flags: Flags): Promise<number> {
+  const say = (text: string) => remark(`icmp: ${text}\n`)
+  const { notices = false, believe, close, netns, count = Number.POSITIVE_INFINITY } = flags
+  const keys = (): NoticeKey[] => (flags.key ?? []).flatMap((file) => readKeys(file))
+  let session: ListenRun
+  try {
+    session = listen({
+      notices,
+      believe,
+      keys: keys(),
+      ...(close === undefined ? {} : { close }),
+      ...(netns === undefined ? {} : { netns }),
+    })
+  } catch (e) {
+    say((e as Error).message)
+    return 2
+  }
+  const out = new Output(() => session.stop())
+  const webhook = flags.webhook === undefined ? undefined : new Webhook(flags.webhook, say)
+  const stop = () => session.stop()
+  const interim = () => {
+    out.flush()
+    remark(summary(session.snapshot()))
+  }
+  const reload = () => {
+    try {
+      session.setKeys(keys())
+      say('the key files are read anew')
+    } catch (e) {
+      say(`${(e as Error).message}; the keys stay as they were`)
+    }
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  process.on('SIGQUIT', interim)
+  process.on('SIGHUP', reload)
+  const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
+  let told = 0
+  const show = (e: ListenEvent) => {
+    if (flags.json === true) out.write(`${safeJson({ schema: 'icmpkit.listen.v1', ...e })}\n`)
+    else out.write(line(e, flags.verbose === true))
+    // Whoever reads of an outage acts upon it: not a turn of the loop later than need be.
+    if (e.kind !== 'summary') out.flush()
+  }
+  try {
+    for await (const e of session) {
+      if (told < count || (e.kind !== 'notice' && e.kind !== 'error')) show(e)
+      if (e.kind === 'notice' || e.kind === 'error') told++
+      if (e.kind === 'notice' && (e.believed || flags.webhookAll === true)) webhook?.post(e)
+      if (told >= count) session.stop()
+    }
+    await session.done
+    out.flush()
+    await webhook?.end()
+    if (out.failed) return 2
+    return told < count && count !== Number.POSITIVE_INFINITY ? 1 : 0
+  } catch (e) {
+    out.flush()
+    say((e as Error).message)
+    return 2
+  } finally {
+    clearTimeout(deadline)
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+    process.off('SIGQUIT', interim)
+    process.off('SIGHUP', reload)
+  }
+}
