@@ -84,6 +84,7 @@ function measure(nodes: number): Measured {
   const before = used()
   const start = cpu()
   const net = lab(config)
+  net.start()
   const upMs = (cpu() - start) / 1e6
   // What nodes say when they begin has been said.
   net.run(QUIET)

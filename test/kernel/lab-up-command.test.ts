@@ -29,6 +29,7 @@ function fileOf(text: string): string {
   return file
 }
 
+const TEXT = { encoding: 'utf8' } as const
 const netns = (what: string) => `ik-${process.pid}-${what}`
 const execute = promisify(execFile)
 
@@ -78,13 +79,21 @@ test('--pcap holds every packet of every link, and what the lab did to it', asyn
   lab.signal('SIGTERM')
   expect((await lab.ended).code).toBe(0)
   const fields = ['-Tfields', '-e', 'frame.interface_name', '-e', 'frame.comment']
-  const { stdout } = spawnSync('tshark', ['-r', out, '-Y', 'icmp', ...fields], { encoding: 'utf8' })
+  const { stdout } = spawnSync('tshark', ['-r', out, '-Y', 'icmp', ...fields], TEXT)
   const ways = stdout
     .trim()
     .split('\n')
     .map((l) => l.split('\t'))
   expect(ways.map(([link]) => link)).toEqual(['me-r1', 'r1-r2', 'r2-srv', 'r2-srv', 'r1-r2', 'me-r1'])
   expect(ways[1]![1]).toMatch(/^r1 → r2, delayed [4-6](\.\d)? ms$/)
+  // With what the other nodes say as they begin; in the name of the kernel's nobody but the kernel speaks.
+  const first = spawnSync('tshark', ['-r', out, '-c8', '-Tfields', '-e', 'icmpv6.type', '-e', 'frame.comment'], TEXT)
+  expect(
+    first.stdout
+      .trim()
+      .split('\n')
+      .map((l) => l.replace(/ →.*/, '')),
+  ).toEqual(Array(8).fill('143\tr1'))
 })
 
 test('after kill -9 the next one finds the name free again', async () => {

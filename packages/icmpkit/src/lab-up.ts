@@ -4,7 +4,7 @@
  */
 
 import { timeOf } from './lab/asker.ts'
-import { type Lab, type LabConfig, type LabNode, lab } from './lab/index.ts'
+import { type Lab, type LabConfig, type LabNode, lab, type Stand } from './lab/index.ts'
 import type { ScenarioOptions } from './lab/scenario.ts'
 import type { ChangeEvent, PacketEvent, StateEvent } from './lab/scenario-event.ts'
 import { changesOf, stateOf } from './lab/told.ts'
@@ -97,6 +97,9 @@ class Running implements LabUp {
   readonly #clock = new os.RealClock()
   readonly #over = new AbortController()
   readonly #settled = Promise.withResolvers<LabReady>()
+  readonly #captured: { end(): void } | undefined
+  /** Told before the first event, which is `ready`. */
+  #early: LabUpEvent[] = []
   #crossing: Crossing<LabUpEvent> | undefined
 
   constructor(config: LabConfig, options: LabUpOptions) {
@@ -104,6 +107,10 @@ class Running implements LabUp {
     this.#config = network
     this.#options = options
     this.#lab = lab(network)
+    this.#lab.clock.epoch = config.epoch ?? this.#clock.wall(this.#clock.now())
+    // What the others say as they begin is seen; what this node's own stack would say, the kernel says.
+    this.#lab.replace(at, NOBODY)
+    this.#captured = this.#watch()
     this.#node = this.#lab.node(at)
     this.ready = this.#settled.promise
     this.ready.catch(() => {})
@@ -182,16 +189,16 @@ class Running implements LabUp {
     const ready = this.#readyEvent(kernel)
     this.#settled.resolve(ready)
     this.#queue.push(ready)
-    const captured = this.#watch(crossing)
+    for (const e of this.#early.splice(0)) this.#queue.push(e)
     const doors = kernel.ports.map((p) => p.door)
     await drive(crossing, doors, this.#clock, (e) => this.#queue.push(e), this.#over.signal)
     crossing.catchUp(this.#clock.now())
-    captured?.end()
+    this.#captured?.end()
   }
 
-  #watch(crossing: Crossing<LabUpEvent>): { end(): void } | undefined {
+  #watch(): { end(): void } | undefined {
     const { packets = 'befallen', states = true, pcap } = this.#options
-    const tell = (e: LabUpEvent) => crossing.tell(e)
+    const tell = (e: LabUpEvent) => (this.#crossing === undefined ? void this.#early.push(e) : this.#crossing.tell(e))
     if (packets !== 'none') watchPackets(this.#lab, packets === 'all', tell)
     // The lab's ports are named so; to take a node in hand would cost at each moment from then on.
     if (states) this.#lab.watch((node, e) => tell(stateOf(node, `eth${e.port - 1}`, e)))
@@ -256,6 +263,9 @@ function withKernel(config: LabConfig, at: string | undefined): { network: LabCo
   const nodes = { ...config.nodes, [own]: 'host' as const }
   return { network: { ...config, nodes, links: [...config.links, [own, name]] }, at: own }
 }
+
+/** Stands at the kernel's node until the kernel does. */
+const NOBODY: Stand = { receive: () => {}, changePort: () => {} }
 
 /** To the microsecond. */
 function rounded(ms: number): number {

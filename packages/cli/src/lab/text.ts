@@ -36,7 +36,7 @@ function said(e: Exclude<ScenarioEvent, SummaryEvent>): string {
     case 'packet':
       return `${e.node}${e.to === null ? '' : ` → ${e.to}`}, ${e.did}: ${e.packet}`
     case 'state':
-      return `${e.node} ${e.port}: ${e.what} ${JSON.stringify(e.about).replaceAll(/[{}"]/g, '').replaceAll(',', ', ').replaceAll(':', ' ')}`
+      return `${e.node} ${e.port}: ${e.what} ${fields(e.about)}`
   }
 }
 
@@ -66,6 +66,11 @@ function change(e: Extract<ScenarioEvent, { kind: 'change' }>): string {
     case 'routes':
       return `${what} has new routes: ${settings(e.to)}`
   }
+}
+
+function fields(about: unknown): string {
+  const said = Object.entries(about as Record<string, unknown>)
+  return said.map(([k, v]) => `${k} ${typeof v === 'string' ? v : JSON.stringify(v)}`).join(', ')
 }
 
 function settings(to: unknown): string {

@@ -18,6 +18,36 @@ test('an echo request put on a link comes back as a reply, after twice the delay
   expect(seen).toEqual([`10000 a>b carried 10005 ${request.slice(24)}`, `10005 b>a carried 10010 ${reply.slice(24)}`])
 })
 
+test('a network begins when time moves, or a node is taken in hand: whoever taps before sees its first packets', async () => {
+  const begun = async (begin: (net: ReturnType<typeof lab>) => unknown) => {
+    const net = lab({ nodes: { a: 'host', b: 'host' }, links: [['a', 'b']] })
+    const seen: string[] = []
+    net.tap('a-b', (p) => seen.push(`${p.time} ${p.from} ${hex(p.bytes, p.at, p.end)}`))
+    expect(seen).toEqual([])
+    await begin(net)
+    return seen
+  }
+  const first = await begun((net) => net.start())
+  expect(first.length).toBeGreaterThan(1)
+  expect(await begun((net) => net.run(0))).toEqual(first)
+  expect(await begun((net) => net.node('b'))).toEqual(first)
+  expect(await begun((net) => net.nodes)).toEqual(first)
+  expect(await begun((net) => net.from('a'))).toEqual(first)
+  expect(await begun((net) => net.clock.wait(0.05 as typeof net.now, [], false))).toEqual(first)
+})
+
+test('who is replaced before the network begins says nothing of its own', () => {
+  const net = lab({ nodes: { a: 'host', b: 'host' }, links: [['a', 'b']] })
+  const said = new Set<string>()
+  const heard: number[] = []
+  net.tap('a-b', (p) => said.add(p.from))
+  net.replace('a', { receive: (now) => void heard.push(now), changePort: () => {} })
+  net.run(10_000)
+  expect([...said]).toEqual(['b'])
+  expect(heard.length).toBeGreaterThan(0)
+  expect(() => net.replace('c', { receive: () => {}, changePort: () => {} })).toThrow("lab: there is no node 'c'")
+})
+
 test('what a program asks of a node between two runs leaves at the next, though nothing else happens there', () => {
   const net = lab({ nodes: { a: 'host', b: 'host' }, links: [['a', 'b']] })
   const { udp } = net.node('a').node.transport

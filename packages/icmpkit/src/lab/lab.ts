@@ -9,10 +9,11 @@ import type { PortConfig } from '../stack/port.ts'
 import type { Ip4, Ip6 } from '../wire/addr.ts'
 import { Tunnels } from './behaviour-tunnel.ts'
 import { behavioursOf } from './behaviours.ts'
+import type { Happening } from './event-heap.ts'
 import { FlightPool } from './flight.ts'
 import { givenRoutes } from './given-routes.ts'
 import { happen, readRoutes } from './happen.ts'
-import { LabNode, type Shared, type Taken } from './lab-node.ts'
+import { LabNode, type Shared, type Stand, type Taken } from './lab-node.ts'
 import { portsOf } from './layout.ts'
 import { Link, type Passing } from './link.ts'
 import { MadeRoutes, type RouteLink } from './made-routes.ts'
@@ -45,6 +46,9 @@ export class Lab {
   readonly #watchers: ((node: string, e: StackEvent) => void)[] = []
   readonly #seed: number
   #vantages = 0
+  /** The first thing that happens, where nobody wants it sooner. */
+  readonly #beginning: Happening = { due: 0, order: 0, place: -1, happen: () => this.start() }
+  #begun = false
 
   /** @throws TypeError that names the place of what cannot be used */
   constructor(config: LabConfig) {
@@ -107,7 +111,7 @@ export class Lab {
       if (n.behaviours !== undefined || labels !== undefined) node.behave(behavioursOf(n, node, labels))
     }
     for (const n of plan.nodes) if (n.up === false) this.#nodes.get(n.name)!.turn(this.now, false)
-    for (const n of this.#nodes.values()) n.start(this.now)
+    this.#time.heap.set(this.#beginning, 0)
     for (const c of plan.changes) this.at(c.time, () => happen(this, c))
   }
 
@@ -121,10 +125,21 @@ export class Lab {
     return this.#time.heap.next as Instant
   }
 
-  /** @throws TypeError where there is none of that name */
+  /**
+   * The nodes begin: addresses are taken, groups joined. By itself when a node is taken in hand or time moves, so whoever
+   * taps and watches before sees all that is ever sent.
+   */
+  start(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.#time.heap.remove(this.#beginning)
+    for (const n of this.#nodes.values()) n.start(this.now)
+  }
+
+  /** It begins, where it has not. @throws TypeError where there is none of that name */
   node(name: string): LabNode {
-    const found = this.#nodes.get(name)
-    if (found === undefined) throw new TypeError(`lab: there is no node '${name}'`)
+    const found = this.#named(name)
+    this.start()
     this.#held.add(found)
     return found
   }
@@ -149,6 +164,7 @@ export class Lab {
   }
 
   get nodes(): readonly LabNode[] {
+    this.start()
     for (const n of this.#nodes.values()) this.#held.add(n)
     return [...this.#nodes.values()]
   }
@@ -166,6 +182,7 @@ export class Lab {
 
   /** Everything that happens until then, happens; then it is `until`. Whoever waits on the clock goes on afterwards. */
   run(until: number): void {
+    this.start()
     for (const n of this.#held) n.settle(this.now)
     this.#time.run(until)
     this.clock.moved()
@@ -174,6 +191,11 @@ export class Lab {
   /** Calls `run` at that moment of virtual time: `net.at(2000, () => net.change('r1-r2', { up: false }))`. */
   at(time: number, run: () => void): void {
     this.#time.heap.set({ due: 0, order: 0, place: -1, happen: run }, Math.max(time, this.now))
+  }
+
+  /** From now on somebody else is that node; where that is before it all begins, its own stack never says a word. @throws TypeError where there is none */
+  replace(node: string, stand: Stand): void {
+    this.#named(node).replace(this.now, stand)
   }
 
   /** Changes a link from now on: what it does to packets, its MTU, whether it is up. */
@@ -213,6 +235,12 @@ export class Lab {
       taken?.(t)
       see(t)
     }
+  }
+
+  #named(node: string): LabNode {
+    const found = this.#nodes.get(node)
+    if (found === undefined) throw new TypeError(`lab: there is no node '${node}'`)
+    return found
   }
 
   #reroute(): void {

@@ -138,16 +138,19 @@ export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<Scenario
   #asker(data: AskData, index: number): Asker {
     const where = `lab: ask[${index}]`
     if (!Object.hasOwn(this.#config.nodes, data.from)) throw new TypeError(`${where}.from: ${this.#none(data.from)}`)
-    const node = this.lab.node(data.from)
+    const net = this.lab
     const q: Question = {
       index,
       data,
-      node,
+      // Not in hand before it asks: that would begin the network, and nobody has tapped it yet.
+      get node() {
+        return net.node(data.from)
+      },
       ip: this.#addressOf(data, `${where}.to`),
       random: new Random(this.#config.seed ?? 1, ASK + index),
       open: () => {
-        const door = node.door()
-        this.lab.clock.leave([door])
+        const door = q.node.door()
+        net.clock.leave([door])
         return door
       },
       emit: (e) => void this.#events.push(e),

@@ -186,3 +186,27 @@ test('packets as events: who to whom, what became of it, and what it was; withou
   })
   expect([...some].flatMap((e) => (e.kind === 'packet' && e.packet.includes('echo') ? [e.fate] : []))).toEqual(['lost'])
 })
+
+test('a capture has every packet, those with which the nodes begin among them', () => {
+  const config: ScenarioConfig = {
+    nodes: { a: 'host', r: 'gateway', b: 'host' },
+    links: [
+      ['a', 'r', { loss: 0.2 }],
+      ['r', 'b', { medium: 'ip' }],
+    ],
+    ask: [{ from: 'a', to: 'b', count: 3, interval: 10 }],
+  }
+  const blocks: Uint8Array[] = []
+  const s = scenario(config, { packets: 'all', pcap: (b) => void blocks.push(b) })
+  const told = [...s].filter((e) => e.kind === 'packet')
+  const captured = [...read(blocks)]
+  const counted = s.lab.links.flatMap((l) => Object.values(l.counts)).reduce((sum, n) => sum + n, 0)
+  expect(captured.length).toBeGreaterThan(10)
+  expect([captured.length, told.length]).toEqual([counted, counted])
+  expect(
+    told
+      .filter((e) => e.time === '0.000000000')
+      .map((e) => e.packet)
+      .join(),
+  ).toMatch(/multicast listener report/)
+})

@@ -62,8 +62,7 @@ export function capture(net: Lab, write: (block: Uint8Array) => void): { end(): 
   let held: Held | undefined
   const flush = () => {
     if (held === undefined) return
-    const { time, data, port, comments } = held
-    const wall = net.clock.wall(time)
+    const { wall, data, port, comments } = held
     const seconds = wall / 1_000_000_000n
     const nanoseconds = Number(wall - seconds * 1_000_000_000n)
     write(packet({ seconds: Number(seconds), nanoseconds, data, port, comment: comments.join('; ') }))
@@ -82,6 +81,7 @@ export function capture(net: Lab, write: (block: Uint8Array) => void): { end(): 
       flush()
       held = {
         time: p.time,
+        wall: net.clock.wall(p.time),
         from: p.from,
         port,
         data: p.bytes.slice(p.at, p.end),
@@ -95,7 +95,16 @@ export function capture(net: Lab, write: (block: Uint8Array) => void): { end(): 
   net.watchTaken((t) => {
     flush()
     const data = t.bytes.slice(t.at, t.end)
-    held = { time: t.time, from: t.node, port: ports.get(t.link)!, data, comments: [`${t.node}, ${t.why}`], to: [] }
+    const wall = net.clock.wall(t.time)
+    held = {
+      time: t.time,
+      wall,
+      from: t.node,
+      port: ports.get(t.link)!,
+      data,
+      comments: [`${t.node}, ${t.why}`],
+      to: [],
+    }
     flush()
   })
   return { end: flush }
@@ -103,6 +112,7 @@ export function capture(net: Lab, write: (block: Uint8Array) => void): { end(): 
 
 interface Held {
   time: Passing['time']
+  wall: bigint
   from: string
   port: number
   data: Uint8Array
