@@ -47,7 +47,7 @@ export default defineConfig([
     resolve,
     output: { dir: 'packages/icmpkit/dist', chunkFileNames: 'chunk/[name]-[hash].js', cleanDir: true },
   },
-  ...['ping', 'send', 'decode', 'host', 'gateway', 'lab', 'demo', 'listen', 'all'].map((command) => ({
+  ...['ping', 'send', 'decode', 'host', 'gateway', 'lab', 'demo', 'listen', 'notify', 'all'].map((command) => ({
     // A script of its own for each command: what `icmp ping` does not use is not read (docs/decisions/start-up.md).
     input: { [command]: `packages/cli/src/entry/${command}.ts` },
     platform: 'node' as const,

@@ -13,7 +13,7 @@ const { Script } = process.getBuiltinModule('vm')
 
 const directory = `${import.meta.dirname}/../dist/cli`
 const name = process.argv[2]
-const own = ['ping', 'send', 'decode', 'host', 'gateway', 'lab', 'listen', 'demo'].includes(name)
+const own = ['ping', 'send', 'decode', 'host', 'gateway', 'lab', 'listen', 'notify', 'demo'].includes(name)
 // A lab is more than a ping has to load: who asks in one does so out of the bundle of all commands.
 const inLab = (name === 'ping' || name === 'send') && process.argv.some((a) => a === '--lab' || a.startsWith('--lab='))
 const filename = `${directory}/${own && !inLab ? name : 'all'}.js`

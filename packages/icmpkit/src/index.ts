@@ -23,6 +23,16 @@ export type { NodeOptions, NodePort } from './node-options.ts'
 export type { NodeEvent, NodeReady, NodeSummary, PortReport } from './node-report.ts'
 export { gateway, host, type NodeRun } from './node-run.ts'
 export { type KeyKind, type MadeKey, makeKey, type NoticeKey, parseKeys, readKeys } from './notice-keys.ts'
+export {
+  askOperator,
+  type OperatorAnswer,
+  type OperatorRequest,
+  operatorSocket,
+} from './notice-operator.ts'
+export type { NoticeOptions, NoticeProbe, NoticeProgram } from './notice-options.ts'
+export type { NoticeNote, NoticeReady, NoticeServeEvent, NoticeTotals } from './notice-report.ts'
+export { type NoticeServing, serveNotices } from './notice-serve.ts'
+export { type Outage, Outages, type OutagesOptions, outages, type SocketError } from './outages.ts'
 export type { PacketSeen } from './packet-tap.ts'
 export {
   type DoorReport,

@@ -7,6 +7,7 @@ import { openVantage } from '../lab/vantage.ts'
 import * as lab from '../lab.ts'
 import * as listen from '../listen.ts'
 import { main } from '../main.ts'
+import * as notify from '../notify.ts'
 import * as ping from '../ping.ts'
 import * as send from '../send.ts'
 
@@ -18,5 +19,6 @@ void main([
   gateway,
   lab,
   listen,
+  notify,
   demo,
 ])

@@ -104,10 +104,12 @@ function family4(p: HealthProbe): boolean {
 }
 
 function words(errno: number): string {
-  return errno === Errno.ECONNREFUSED ? 'connection refused' : errno === Errno.EAGAIN ? TIMEOUT : errnoName(errno)
+  return errno === Errno.ECONNREFUSED ? REFUSED : errno === Errno.EAGAIN ? TIMEOUT : errnoName(errno)
 }
 
 const DOOR = 'health-probe'
+/** Nobody holds the port. */
+export const REFUSED = 'connection refused'
 const TIMEOUT = 'no answer in time'
 const STREAM = 1
 const EINPROGRESS = 115

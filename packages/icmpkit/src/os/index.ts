@@ -9,7 +9,16 @@ export {
 } from './capture-socket.ts'
 export type { DoorSpec } from './door-spec.ts'
 export { type DrainRules, openDrainRules, type Refusal, type Tracking } from './drain-rule.ts'
+export { ErrorQueue, type QueuedError } from './error-queue.ts'
 export { FlowDoor, type FlowDoorOptions, type FlowPort, flowFilter, openFlowDoor } from './flow-door.ts'
+export { askHealth, type HealthProbe, type HealthQuestion, REFUSED } from './health-probe.ts'
+export {
+  type HeldBy,
+  type InstanceLock,
+  lockInstance,
+  type NamespaceIdentity,
+  namespaceIdentity,
+} from './instance-lock.ts'
 export { interfaceIndex, interfaceName } from './interface-name.ts'
 export { createNamespace, inNamespace, type Namespace, type NamespaceRef, openNamespace } from './namespace.ts'
 export {

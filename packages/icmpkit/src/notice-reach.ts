@@ -1,0 +1,60 @@
+/** What a notifier asks of the kernel: a program's connections at this moment, who may come newly, a connection's end. */
+import type { Connection } from './notice/index.ts'
+import type { NoticeProgram } from './notice-options.ts'
+import * as os from './os/index.ts'
+
+export class Reach {
+  readonly #netns: string | number | undefined
+  readonly #diag: os.SockDiag
+  /** Opened when the first program is drained. */
+  #rules: os.DrainRules | undefined
+
+  /** @throws OsError */
+  constructor(netns: string | number | undefined) {
+    this.#netns = netns
+    this.#diag = os.openSockDiag(netns)
+  }
+
+  /** Established connections, and those that one side has closed. @throws OsError */
+  connections(p: NoticeProgram): Connection[] {
+    let list: Connection[] = []
+    this.#diag.each(
+      { protocol: 'tcp', port: p.port, states: ['established', 'closeWait', 'finWait1', 'finWait2'] },
+      (s) => {
+        const { local, localPort, remote, remotePort, interfaceIndex } = s
+        list.push({ local, localPort, remote, remotePort, zone: interfaceIndex })
+      },
+      () => {
+        list = []
+      },
+    )
+    return list
+  }
+
+  /** Connection tracking begins now, so that a later drain knows who was there. @throws OsError */
+  track(): void {
+    this.#open().track()
+  }
+
+  /** @throws OsError */
+  reject(p: NoticeProgram, on: boolean): void {
+    const answer = p.code ?? 'admin'
+    if (on) this.#open().refuse({ protocol: p.protocol, port: p.port, answer })
+    else this.#rules?.admit(p.protocol, p.port)
+  }
+
+  /** @throws OsError */
+  reset(c: Connection): void {
+    this.#diag.destroy({ protocol: 'tcp', ...c, interfaceIndex: c.zone ?? 0 })
+  }
+
+  close(): void {
+    this.#rules?.close()
+    this.#diag.close()
+  }
+
+  #open(): os.DrainRules {
+    this.#rules ??= os.openDrainRules(this.#netns)
+    return this.#rules
+  }
+}
