@@ -153,6 +153,13 @@ export class KernelSocket implements Disposable {
     return { state: info[0]!, retransmits: info[2]!, backoff: info[4]! }
   }
 
+  /** Octets without acknowledgement. */
+  unsent(): number {
+    const value = new Int32Array(1)
+    must(sys().ioctl(this.fd, SIOCOUTQ, new Uint8Array(value.buffer)), 'ioctl', 'test')
+    return value[0]!
+  }
+
   close(): void {
     if (this.#open) sys().close(this.fd)
     this.#open = false
@@ -218,3 +225,4 @@ const SOCK_STREAM = 1
 const MSG_NOSIGNAL = 0x4000
 const EINPROGRESS = 115
 const TCP_INFO = 11
+const SIOCOUTQ = 0x5411
