@@ -40,20 +40,21 @@ export const Row = {
   spoke: 1 << 25,
   /** The quote is not as it came. */
   rebuilt: 1 << 26,
-  /** TCP: the sequence number in the quote is known. */
+  /** TCP: a sequence number to rebuild a quote with is known; and the workstation itself has told it. */
   known: 1 << 27,
+  answered: 1 << 28,
 } as const
 
 /** Milliseconds of a tick: 32 bits of them are two years. */
-const TICK = 16
+export const ticksToMs = 16
 
 /** Never 0, which means never. */
 export function tickOf(now: number): number {
-  return Math.floor(now / TICK + 1) >>> 0
+  return Math.floor(now / ticksToMs + 1) >>> 0
 }
 
 export function ticks(ms: number): number {
-  return Math.ceil(ms / TICK)
+  return Math.ceil(ms / ticksToMs)
 }
 
 /** Flows by workstation, up to `limit`. */

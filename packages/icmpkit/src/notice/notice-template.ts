@@ -11,7 +11,7 @@ import * as icmp6 from '../wire/icmp6.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
 import { put16 } from '../wire/octets.ts'
-import { MIN_FIELD } from '../wire/original-datagram.ts'
+import * as originalDatagram from '../wire/original-datagram.ts'
 import * as outageObject from '../wire/outage-object.ts'
 import { QUOTE } from './flow-table.ts'
 
@@ -31,12 +31,27 @@ export interface Signer {
 export interface TemplateOptions {
   family: Family
   code: 'port' | 'admin'
-  outage: Omit<outageObject.Outage, 'kind' | 'workstation' | 'signature'>
+  /** undefined: a bare error, its quote not padded and nothing behind it. */
+  outage: Omit<outageObject.Outage, 'kind' | 'workstation' | 'signature'> | undefined
   signer: Signer | undefined
 }
 
 /** What an unreachable says: closed port, or prohibited by its administrator (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1). */
 const CODES = { port: { 4: 3, 6: 4 }, admin: { 4: 13, 6: 1 } } as const
+
+/** Where in a notice the outage object is, and what of it is the workstation's own. */
+interface ObjectPlace {
+  /** Offsets in the notice: extension structure, payload of the object. */
+  structure: number
+  payload: number
+  /** Its port and address stand in it. */
+  workstation: boolean
+  /** Signs for each workstation; its signature stands at `signature`. */
+  signer: Signer | undefined
+  signature: number
+  /** Sum of the structure without its checksum and what is the workstation's own. */
+  sum: number
+}
 
 export class NoticeTemplate {
   readonly family: Family
@@ -45,81 +60,42 @@ export class NoticeTemplate {
   readonly #bytes: Uint8Array
   readonly #quote: number
   readonly #quoteOctets: number
-  /** The ICMP message, and in it the extension structure and the payload of the object. */
-  readonly #icmp: number
-  readonly #structure: number
-  readonly #payload: number
-  readonly #workstation: boolean
-  readonly #signer: Signer | undefined
-  /** Where the signature stands, where each workstation has its own. */
-  readonly #signature: number
-  /** Sums of what does not change. */
+  readonly #object: ObjectPlace | undefined
+  /** Sums of what does not change, of the IPv4 header (or pseudo-header) and of the message. */
   readonly #headerSum: number
   readonly #icmpSum: number
-  readonly #structureSum: number
 
-  constructor(o: TemplateOptions) {
-    const { family, signer } = o
+  constructor({ family, code, outage, signer }: TemplateOptions) {
     const four = family === 4
-    const workstation = signer === undefined || signer.perWorkstation
-    const signature = signer && {
-      algorithm: signer.algorithm,
-      keyId: signer.keyId,
-      octets: new Uint8Array(signer.size),
-    }
-    const address = four ? (0 as Ip4) : (0n as Ip6)
-    const object = {
-      ...o.outage,
-      kind: 'outage',
-      workstation: workstation ? { address, port: 0 } : undefined,
-      signature,
-    } as const
-    const payload = new Uint8Array(outageObject.size(object))
-    outageObject.write(object, payload, 0)
-    const code = CODES[o.code][family]
-    const extensions = extension.of({
-      kind: 'unknown',
-      classNum: outageObject.CLASS,
-      cType: outageObject.C_TYPE,
-      payload,
-    })
-    const quote = new Uint8Array(QUOTE[family])
     const header = four ? ip4.HEADER : ip6.HEADER
-    const bytes = new Uint8Array(header + ICMP_HEADER + MIN_FIELD + extension.size(extensions))
+    const quote = new Uint8Array(QUOTE[family])
+    const payload = outage === undefined ? undefined : payloadOf(family, outage, signer)
+    const extensions =
+      payload && extension.of({ kind: 'unknown', classNum: outageObject.CLASS, cType: outageObject.C_TYPE, payload })
+    const octets = ICMP_HEADER + originalDatagram.size(quote, extensions, four ? 4 : 8)
+    const bytes = new Uint8Array(header + octets)
     this.family = family
     this.length = bytes.length
     this.#bytes = bytes
-    this.#icmp = header
     this.#quote = header + ICMP_HEADER
     this.#quoteOctets = quote.length
-    this.#structure = this.#quote + MIN_FIELD
-    this.#payload = this.#structure + STRUCTURE_HEAD
-    this.#workstation = workstation
-    this.#signer = signer?.perWorkstation ? signer : undefined
-    this.#signature = signer === undefined ? 0 : this.#payload + outageObject.signatureAt(payload) + SIGNATURE_HEAD
-    const octets = bytes.length - header
     if (four) {
       ip4.write({ src: 0 as Ip4, dst: 0 as Ip4, protocol: icmp4.PROTOCOL, tos: TOS }, bytes, 0, octets)
-      icmp4.write({ kind: 'unreachable', code, nextHopMtu: 0, quote, extensions }, bytes, header)
+      icmp4.write({ kind: 'unreachable', code: CODES[code][4], nextHopMtu: 0, quote, extensions }, bytes, header)
       put16(bytes, IP4_CHECKSUM, 0)
     } else {
-      ip6.write({ src: 0n as Ip6, dst: 0n as Ip6, protocol: icmp6.PROTOCOL }, bytes, 0, octets)
-      icmp6.write({ kind: 'unreachable', code, quote, extensions }, bytes, header, 0n as Ip6, 0n as Ip6)
+      ip6.write({ src: NOBODY, dst: NOBODY, protocol: icmp6.PROTOCOL }, bytes, 0, octets)
+      icmp6.write({ kind: 'unreachable', code: CODES[code][6], quote, extensions }, bytes, header, NOBODY, NOBODY)
     }
     put16(bytes, header + CHECKSUM, 0)
-    if (signer !== undefined && !signer.perWorkstation) {
-      bytes.set(signer.sign(outageObject.signedOctets(bytes, this.#payload)), this.#signature)
-    }
-    put16(bytes, this.#structure + CHECKSUM, 0)
-    const structureSum = sum(bytes, this.#structure, bytes.length)
-    if (!workstation) put16(bytes, this.#structure + CHECKSUM, finish(structureSum) || 0xffff)
+    this.#object = payload && this.#objectPlace(payload, signer)
     this.#headerSum = four ? sum(bytes, 0, ip4.HEADER) : icmp6.PROTOCOL + octets
     // A structure with its checksum sums to all ones, whatever is in it.
-    this.#icmpSum = sum(bytes, header, this.#structure) + 0xffff + (four ? 0 : this.#headerSum)
-    this.#structureSum = structureSum
+    const rest = this.#object === undefined ? 0 : 0xffff
+    this.#icmpSum = sum(bytes, header, this.#object?.structure ?? bytes.length, rest + (four ? 0 : this.#headerSum))
   }
 
-  /** Writes the notice that quotes `quote` (a row's) at `at`; returns its end. `id` is the IPv4 identification. */
+  /** Writes the notice that quotes the row at `from` of `quotes`; returns its end. `id` is the IPv4 identification. */
   write(quotes: Uint8Array, from: number, id: number, out: Uint8Array, at: number): number {
     out.set(this.#bytes, at)
     const four = this.family === 4
@@ -139,32 +115,68 @@ export class NoticeTemplate {
       put16(out, at + IP4_ID, id)
       put16(out, at + IP4_CHECKSUM, finish(this.#headerSum + addresses + id))
     }
-    if (this.#workstation) this.#object(out, at, src, octets)
+    if (this.#object?.workstation) this.#ownPart(this.#object, out, at, src, octets)
     const icmp = sum(out, quote, quote + this.#quoteOctets, this.#icmpSum + (four ? 0 : addresses))
-    put16(out, at + this.#icmp + CHECKSUM, finish(icmp))
+    put16(out, quote - ICMP_HEADER + CHECKSUM, finish(icmp))
     return at + this.length
   }
 
-  /** What of the object is the workstation's own. */
-  #object(out: Uint8Array, at: number, src: number, octets: number): void {
-    const payload = at + this.#payload
-    const to = payload + outageObject.WORKSTATION
+  /** Port and address of the workstation, the signature about them, and the checksum of the structure. */
+  #ownPart(o: ObjectPlace, out: Uint8Array, at: number, src: number, octets: number): void {
+    const to = at + o.payload + outageObject.WORKSTATION
     const port = at + this.#quote + this.#quoteOctets - 8
     out[to] = out[port]!
     out[to + 1] = out[port + 1]!
     for (let n = 0; n < octets; n++) out[to + 2 + n] = out[src + n]!
-    let structure = sum(out, to, to + 2 + octets, this.#structureSum)
-    if (this.#signer !== undefined) {
-      out.set(this.#signer.sign(outageObject.signedOctets(out, payload, at + this.length)), at + this.#signature)
-      structure = sum(out, at + this.#structure, at + this.length)
+    let structure = sum(out, to, to + 2 + octets, o.sum)
+    if (o.signer !== undefined) {
+      const signed = outageObject.signedOctets(out, at + o.payload, at + this.length)
+      out.set(o.signer.sign(signed), at + o.signature)
+      structure = sum(out, at + o.structure, at + this.length)
     }
     // Zero would say that there is none (RFC 4884 §7).
-    put16(out, at + this.#structure + CHECKSUM, finish(structure) || 0xffff)
+    put16(out, at + o.structure + CHECKSUM, finish(structure) || 0xffff)
   }
+
+  #objectPlace(object: Uint8Array, signer: Signer | undefined): ObjectPlace {
+    const bytes = this.#bytes
+    const structure = this.#quote + originalDatagram.MIN_FIELD
+    const payload = structure + STRUCTURE_HEAD
+    const signature = payload + outageObject.signatureAt(object) + SIGNATURE_HEAD
+    const all = signer !== undefined && !signer.perWorkstation
+    if (all) bytes.set(signer.sign(outageObject.signedOctets(bytes, payload)), signature)
+    put16(bytes, structure + CHECKSUM, 0)
+    const total = sum(bytes, structure, bytes.length)
+    if (all) put16(bytes, structure + CHECKSUM, finish(total) || 0xffff)
+    return { structure, payload, workstation: !all, signer: all ? undefined : signer, signature, sum: total }
+  }
+}
+
+/** The object with room for what is the workstation's own. */
+function payloadOf(
+  family: Family,
+  outage: NonNullable<TemplateOptions['outage']>,
+  signer: Signer | undefined,
+): Uint8Array {
+  const address = family === 4 ? (0 as Ip4) : NOBODY
+  const object: outageObject.Outage = {
+    ...outage,
+    kind: 'outage',
+    workstation: signer === undefined || signer.perWorkstation ? { address, port: 0 } : undefined,
+    signature: signer && {
+      algorithm: signer.algorithm,
+      keyId: signer.keyId,
+      octets: new Uint8Array(signer.size),
+    },
+  }
+  const payload = new Uint8Array(outageObject.size(object))
+  outageObject.write(object, payload, 0)
+  return payload
 }
 
 /** RFC 1812 §4.3.2.5: internetwork control. */
 const TOS = 0xc0
+const NOBODY = 0n as Ip6
 const ICMP_HEADER = 8
 /** Extension structure and object header. */
 const STRUCTURE_HEAD = 8

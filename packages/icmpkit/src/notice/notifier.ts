@@ -7,18 +7,20 @@
  */
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
-import type { Family, Ip, Ip4 } from '../wire/addr.ts'
-import { State } from '../wire/outage-object.ts'
+import type { Ip, Ip4 } from '../wire/addr.ts'
+import type { Malformed } from '../wire/malformed.ts'
 import { Candidates } from './candidates.ts'
 import type { Connection, NoticeEvent, ProgramState, Protocol, Request, Suppressed } from './event.ts'
 import { FlowHash } from './flow-key.ts'
-import { FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks } from './flow-table.ts'
-import { FlowView, TCP, UDP } from './flow-view.ts'
-import { NoticeTemplate, type Signer } from './notice-template.ts'
+import { tickOf, ticks } from './flow-table.ts'
+import { FlowView, UDP } from './flow-view.ts'
+import type { Signer } from './notice-template.ts'
 import { Pace } from './pace.ts'
-import { checkBackAt, checkReason, type Down, Program, type ProgramSpec, type Sign } from './program.ts'
+import { checkBackAt, checkReason, type ProgramSpec, type Sign } from './program.ts'
+import * as snapshot from './snapshot.ts'
 import { Sources } from './sources.ts'
-import { type Manners, type Shared, TAG, Teller } from './teller.ts'
+import { TAG } from './teller.ts'
+import { type Common, FAMILIES, keyOf, Watch } from './watch.ts'
 
 export interface NotifierOptions {
   programs: readonly ProgramSpec[]
@@ -80,19 +82,6 @@ export interface NoticeCounters {
   unsent: Partial<Record<LocalDrop, number>>
 }
 
-/** A program, its tables and the telling under way. */
-interface Watched {
-  readonly program: Program
-  readonly key: number
-  readonly tables: Record<Family, FlowTable>
-  tellers: Teller[]
-  /** The outage is not told as an event yet. */
-  untold: boolean
-  /** Number of the last outage, 0 before the first; and what it was. */
-  outage: number
-  last: Down | undefined
-}
-
 export class Notifier implements Machine<NoticeEvent> {
   readonly counters: NoticeCounters = {
     heard: 0,
@@ -104,53 +93,22 @@ export class Notifier implements Machine<NoticeEvent> {
     suppressed: {},
     unsent: {},
   }
-  readonly #o: NotifierOptions
-  readonly #manners: Manners
-  readonly #shared: Shared
-  readonly #hash: FlowHash
-  readonly #pace: Pace
-  readonly #candidates: Candidates
-  readonly #sources: Sources
-  readonly #view = new FlowView()
-  readonly #quote = new Uint8Array(48)
-  readonly #programs = new Map<string, Watched>()
+  readonly #common: Common
+  readonly #view: FlowView
+  readonly #loopbackPort: number
+  readonly #programs = new Map<string, Watch>()
   /** By protocol and port. */
-  readonly #byPort = new Map<number, Watched>()
-  #events: NoticeEvent[] = []
-  #requests: Request[] = []
-  #id: number
-  #outage = 0
-  #sinceSweep = 0
+  readonly #byPort = new Map<number, Watch>()
+  readonly #events: NoticeEvent[] = []
+  readonly #requests: Request[] = []
   /** The moment of the last call: `pollTimeout` is not told it. */
   #now = 0 as Instant
 
   /** @throws RangeError on a program that cannot be, or two on one port or of one name */
   constructor(o: NotifierOptions) {
-    this.#o = o
-    this.#manners = {
-      freshness: o.freshness ?? 120_000,
-      repeatAfter: o.repeatAfter ?? 1000,
-      recent: o.recent ?? 30_000,
-      tellWithin: o.tellWithin ?? 10_000,
-    }
-    this.#hash = new FlowHash(o.random)
-    const { rate = 100_000, burst = 1000, perAddressRate = 20_000, perAddressBurst = 2000 } = o
-    this.#pace = new Pace({ rate, burst, perAddressRate, perAddressBurst }, new FlowHash(o.random))
-    this.#candidates = new Candidates(CANDIDATES)
-    this.#sources = new Sources(o)
-    this.#id = Math.floor(o.random() * 0xffff)
-    this.#shared = {
-      manners: this.#manners,
-      pace: this.#pace,
-      nextId: () => {
-        this.#id = this.#id >= 0xffff ? 1 : this.#id + 1
-        return this.#id
-      },
-      wrote: (repeated) => {
-        this.counters.sent++
-        if (repeated) this.counters.repeated++
-      },
-    }
+    this.#common = this.#commonOf(o)
+    this.#view = this.#common.view
+    this.#loopbackPort = o.loopbackPort ?? 0
     for (const spec of o.programs) this.add(0 as Instant, spec)
   }
 
@@ -158,62 +116,68 @@ export class Notifier implements Machine<NoticeEvent> {
 
   /** @throws RangeError on a program that cannot be, or whose name or port is taken */
   add(_now: Instant, spec: ProgramSpec): void {
-    const program = new Program(
-      spec,
-      (r) => void this.#requests.push(r),
-      (e) => void this.#events.push(e),
-    )
+    const watch = new Watch(spec, this.#common)
     if (this.#programs.has(spec.name)) throw new RangeError(`program ${spec.name}: there is one of that name`)
-    const key = keyOf(spec.protocol === 'udp' ? UDP : TCP, spec.port)
-    const other = this.#byPort.get(key)
+    const other = this.#byPort.get(keyOf(spec))
     if (other !== undefined)
       throw new RangeError(`program ${spec.name}: ${other.program.spec.name} has ${spec.protocol} port ${spec.port}`)
-    const limit = this.#o.limit ?? 1 << 20
-    const tables = { 4: new FlowTable(4, limit, this.#hash), 6: new FlowTable(6, limit, this.#hash) }
-    const watched: Watched = { program, key, tables, tellers: [], untold: false, outage: 0, last: undefined }
-    this.#programs.set(spec.name, watched)
-    this.#byPort.set(key, watched)
+    this.#programs.set(spec.name, watch)
+    this.#byPort.set(keyOf(spec), watch)
   }
 
   /** Watches it no more; nobody is told. @throws RangeError where there is none of that name */
   remove(now: Instant, name: string): void {
     const w = this.#of(name)
-    w.program.back(now)
+    w.back(now)
     this.#programs.delete(name)
-    this.#byPort.delete(w.key)
+    this.#byPort.delete(keyOf(w.program.spec))
   }
 
   /** What the world found out. @throws RangeError where there is no program of that name */
   sign(now: Instant, name: string, sign: Sign): void {
-    const w = this.#of(name)
-    if (w.program.sign(now, sign)) this.#begin(now, w)
-    this.#settle(now, w)
+    this.#at(now, name).sign(now, sign)
   }
 
   /** The program is taken offline. @throws RangeError on a name that there is not, a text too long */
   offline(now: Instant, name: string, o: { reason?: string; backAt?: number } = {}): void {
-    this.#stop(now, name, 'offline', o)
+    checkReason(o.reason)
+    checkBackAt(o.backAt)
+    this.#at(now, name).stop(now, 'offline', o)
   }
 
   /** No new workstations are let in, and the connected ones are told. @throws RangeError as `offline` */
   drain(now: Instant, name: string, o: { reason?: string; backAt?: number } = {}): void {
-    this.#stop(now, name, 'draining', o)
+    checkReason(o.reason)
+    checkBackAt(o.backAt)
+    this.#at(now, name).stop(now, 'draining', o)
   }
 
   /** It is there again. @throws RangeError where there is no program of that name */
   back(now: Instant, name: string): void {
-    const w = this.#of(name)
-    w.program.back(now)
-    this.#settle(now, w)
+    this.#at(now, name).back(now)
   }
 
-  /** Its TCP connections at this moment, as `pollRequest` asked. */
-  connections(_now: Instant, _name: string, _list: readonly Connection[]): void {}
+  /** Its TCP connections at this moment, as `pollRequest` asked. @throws RangeError where there is no program of that name */
+  connections(now: Instant, name: string, list: Iterable<Connection>): void {
+    this.#at(now, name).connections(now, list)
+  }
+
+  /** What outlives a restart, for a file. */
+  snapshot(now: Instant): Uint8Array {
+    const { manners, wall } = this.#common
+    return snapshot.write(now, wall(now), this.#programs.values(), manners.freshness)
+  }
+
+  /** Takes up what `snapshot` gave, for programs that were added; each is asked for again. Damaged octets change nothing. */
+  restore(now: Instant, octets: Uint8Array): 'ok' | Malformed {
+    this.#now = now
+    return snapshot.read(now, octets, (name) => this.#programs.get(name), this.#common, this.#loopbackPort)
+  }
 
   status(now: Instant): ProgramStatus[] {
+    const fresh = tickOf(now) - ticks(this.#common.manners.freshness)
     return [...this.#programs.values()].map(({ program, tables }) => {
       const { spec, down } = program
-      const fresh = tickOf(now) - ticks(this.#manners.freshness)
       return {
         program: spec.name,
         protocol: spec.protocol,
@@ -228,6 +192,11 @@ export class Notifier implements Machine<NoticeEvent> {
     })
   }
 
+  /** undefined where there is no program of that name. */
+  stateOf(name: string): ProgramState | undefined {
+    return this.#programs.get(name)?.program.state
+  }
+
   /** What only the outside can do, oldest first. */
   pollRequest(): Request | undefined {
     return this.#requests.shift()
@@ -238,10 +207,16 @@ export class Notifier implements Machine<NoticeEvent> {
   handlePacket(now: Instant, a: Arrival): false {
     const v = this.#view
     if (!v.read(a)) return false
-    const to = this.#byPort.get(keyOf(v.protocol, v.dstPort))
-    const from = this.#byPort.get(keyOf(v.protocol, v.srcPort))
-    if (to !== undefined && (from === undefined || a.link === 'host')) this.#heard(now, to, a)
-    else if (from !== undefined) this.#answered(now, from, a)
+    const to = this.#byPort.get((v.protocol << 16) | v.dstPort)
+    const from = this.#byPort.get((v.protocol << 16) | v.srcPort)
+    if (to !== undefined && (from === undefined || a.link === 'host')) {
+      this.counters.heard++
+      if (v.protocol === UDP) to.heard(now, a)
+      else to.segment(a)
+    } else if (from !== undefined) {
+      this.counters.answered++
+      if (v.protocol === UDP) from.answered(now, a)
+    }
     return false
   }
 
@@ -253,18 +228,16 @@ export class Notifier implements Machine<NoticeEvent> {
 
   handleTimeout(now: Instant): void {
     this.#now = now
-    for (const w of this.#programs.values()) {
-      w.program.handleTimeout(now)
-      this.#settle(now, w)
-    }
+    for (const w of this.#programs.values()) w.handleTimeout(now)
   }
 
   pollTransmit(now: Instant, slot: Slot): boolean {
     this.#now = now
+    slot.tag = TAG
     for (const w of this.#programs.values()) {
-      for (const t of w.tellers) {
-        if (slot.family !== undefined && slot.family !== t.table.family) continue
-        if (t.write(now, slot)) return true
+      for (const family of FAMILIES) {
+        if (slot.family !== undefined && slot.family !== family) continue
+        if (w.write(now, family, slot)) return true
       }
     }
     return false
@@ -277,213 +250,66 @@ export class Notifier implements Machine<NoticeEvent> {
   /** Never done: it waits for the next sign. */
   pollTimeout(): Instant {
     let due = Number.POSITIVE_INFINITY
-    for (const { program, tellers, untold } of this.#programs.values()) {
-      due = Math.min(due, program.due)
-      for (const t of tellers) due = Math.min(due, t.due(this.#now))
-      if (untold && tellers.every((t) => t.toldAll)) due = this.#now
-    }
+    for (const w of this.#programs.values()) due = Math.min(due, w.due(this.#now))
     return due as Instant
   }
 
-  // ---- flows
-
-  /** A workstation sent something to the program. */
-  #heard(now: Instant, w: Watched, a: Arrival): void {
-    this.counters.heard++
-    if (w.program.spec.protocol !== 'udp') return
-    const v = this.#view
-    const table = w.tables[v.family]
-    const zone = this.#sources.zoneOf(v, a)
-    const row = table.find(v.bytes, v.src, v.dst, v.srcPort, zone)
-    const tick = tickOf(now)
-    if (row >= 0) {
-      this.#refresh(w, table, row, tick, a)
-      this.#sweep(w, tick)
-      return
-    }
-    const why = this.#sources.why(v, a)
-    if (why !== undefined) {
-      this.#count(why)
-      return
-    }
-    const first = this.#hash.of(0, v.bytes, v.src, v.dst, v.octets, v.srcPort, w.key)
-    const second = this.#hash.of(2, v.bytes, v.src, v.dst, v.octets, v.srcPort, w.key)
-    if (this.#candidates.heard(first, second, now) !== 'confirmed') return
-    v.quote(this.#quote, 0)
-    const added = table.add(this.#quote, 0, zone)
-    if (added < 0) {
-      this.#count('table-full')
-      this.#sweep(w, tick, 64)
-      return
-    }
-    const page = table.pages[added >>> PAGE_BITS]!
-    const i = added & (PAGE - 1)
-    page.seen[i] = tick
-    // Two were heard until now.
-    page.state[i] = (2 * Row.creditOne) | (v.long || a.origin === 'rebuilt' ? Row.rebuilt : 0)
-    this.#spoke(w, table, added, page.state[i]!)
-  }
-
-  #refresh(w: Watched, table: FlowTable, row: number, tick: number, a: Arrival): void {
-    const v = this.#view
-    const page = table.pages[row >>> PAGE_BITS]!
-    const i = row & (PAGE - 1)
-    let state = page.state[i]! | Row.spoke
-    if ((state & Row.credit) !== Row.credit) state += Row.creditOne
-    // The quote is as old as a second at most.
-    if (((tick - page.seen[i]!) | 0) > QUOTE_TICKS && a.link === 'host') {
-      v.quote(page.quotes, i * table.quote)
-      state = v.long || a.origin === 'rebuilt' ? state | Row.rebuilt : state & ~Row.rebuilt
-    }
-    page.seen[i] = tick
-    page.state[i] = state
-    this.#spoke(w, table, row, state)
-  }
-
-  /** While its program is down, whoever speaks and does not know it yet is told. */
-  #spoke(w: Watched, table: FlowTable, row: number, state: number): void {
-    if (w.program.down === undefined || (state & Row.outage) === w.outage) return
-    for (const t of w.tellers) if (t.table === table && t.toldAll) t.speaks(row)
-  }
-
-  /** The program sent something to a workstation. */
-  #answered(now: Instant, w: Watched, a: Arrival): void {
-    this.counters.answered++
-    if (w.program.spec.protocol !== 'udp') return
-    const v = this.#view
-    if (this.#candidates.size > 0) {
-      const first = this.#hash.of(0, v.bytes, v.dst, v.src, v.octets, v.dstPort, w.key)
-      const second = this.#hash.of(2, v.bytes, v.dst, v.src, v.octets, v.dstPort, w.key)
-      this.#candidates.answered(first, second, now)
-    }
-    // A firewall on the way remembers a stream whichever side keeps it going.
-    const table = w.tables[v.family]
-    const row = table.find(v.bytes, v.dst, v.src, v.dstPort, this.#sources.zoneOf(v, a))
-    if (row >= 0) table.pages[row >>> PAGE_BITS]!.seen[row & (PAGE - 1)] = tickOf(now)
-  }
-
-  /** Now and then, those that nobody has heard of for long are forgotten; not while rows are gone through. */
-  #sweep(w: Watched, tick: number, rows = 64): void {
-    if (w.tellers.length > 0 || ++this.#sinceSweep % 256 !== 0) return
-    const old = tick - 2 * ticks(this.#manners.freshness)
-    w.tables[4].sweep(old, rows)
-    w.tables[6].sweep(old, rows)
-  }
-
-  // ---- outages
-
-  #stop(
-    now: Instant,
-    name: string,
-    state: 'offline' | 'draining',
-    { reason, backAt }: { reason?: string; backAt?: number },
-  ): void {
-    checkReason(reason)
-    checkBackAt(backAt)
-    const w = this.#of(name)
-    const { spec } = w.program
-    if (w.program.stop(now, state, reason ?? spec.message, backAt ?? spec.backAt)) this.#begin(now, w)
-    this.#settle(now, w)
-  }
-
-  #begin(now: Instant, w: Watched): void {
-    w.last = w.program.down
-    this.#outage = (this.#outage % 0xffff) + 1
-    w.outage = this.#outage
-    w.untold = true
-    this.counters.outages++
-    w.tellers = ([4, 6] as const).map(
-      (family) => new Teller(w.tables[family], w.outage, now, this.#shared, this.#templates(now, w, family)),
-    )
-  }
-
-  /** Made when the first notice of its kind is written. */
-  #templates(now: Instant, w: Watched, family: Family): (rebuilt: boolean) => NoticeTemplate {
-    const { spec } = w.program
-    const down = w.last!
-    const made: NoticeTemplate[] = []
-    return (rebuilt) => {
-      made[Number(rebuilt)] ??= new NoticeTemplate({
-        family,
-        code: spec.code ?? (down.state === 'draining' ? 'admin' : 'port'),
-        outage: {
-          state: State[down.state],
-          rebuilt,
-          seconds: Math.floor(this.#o.wall(now)),
-          program: spec.name,
-          reason: down.reason,
-          backAt: down.backAt,
-          server: { protocol: spec.protocol === 'udp' ? UDP : TCP, port: spec.port },
-        },
-        signer: this.#o.signer,
-      })
-      return made[Number(rebuilt)]!
+  #commonOf(o: NotifierOptions): Common {
+    const { rate = 100_000, burst = 1000, perAddressRate = 20_000, perAddressBurst = 2000 } = o
+    const { counters } = this
+    let id = Math.floor(o.random() * 0xffff)
+    let outage = 0
+    return {
+      manners: {
+        freshness: o.freshness ?? 120_000,
+        repeatAfter: o.repeatAfter ?? 1000,
+        recent: o.recent ?? 30_000,
+        tellWithin: o.tellWithin ?? 10_000,
+      },
+      pace: new Pace({ rate, burst, perAddressRate, perAddressBurst }, new FlowHash(o.random)),
+      hash: new FlowHash(o.random),
+      candidates: new Candidates(CANDIDATES),
+      sources: new Sources(o),
+      view: new FlowView(),
+      signer: o.signer,
+      limit: o.limit ?? 1 << 20,
+      wall: (now) => o.wall(now),
+      random: () => o.random(),
+      nextId: () => {
+        id = (id % 0xffff) + 1
+        return id
+      },
+      nextOutage: () => {
+        outage = (outage % 0xffff) + 1
+        return outage
+      },
+      ask: (r) => void this.#requests.push(r),
+      tell: (e) => {
+        if (e.kind === 'outage') counters.outages++
+        this.#events.push(e)
+      },
+      count: (why, n = 1) => {
+        counters.suppressed[why] = (counters.suppressed[why] ?? 0) + n
+      },
+      wrote: (what) => {
+        if (what === 'question') counters.elicited++
+        else counters.sent++
+        if (what === 'repetition') counters.repeated++
+      },
     }
   }
 
-  /** Behind every call: what has come to its end is told. */
-  #settle(now: Instant, w: Watched): void {
+  #at(now: Instant, name: string): Watch {
     this.#now = now
-    const { down } = w.program
-    if (down === undefined) {
-      for (const t of w.tellers) t.stop()
-      if (w.untold) this.#tellOutage(now, w)
-      w.tellers = []
-      return
-    }
-    if (w.untold && w.tellers.every((t) => t.toldAll)) this.#tellOutage(now, w)
+    return this.#of(name)
   }
 
-  #tellOutage(now: Instant, w: Watched): void {
-    w.untold = false
-    const { spec } = w.program
-    const down = w.program.down ?? w.last!
-    const suppressed: Partial<Record<Suppressed, number>> = {}
-    let sent = 0
-    let rebuilt = 0
-    let passed = 0
-    for (const t of w.tellers) {
-      sent += t.sent
-      rebuilt += t.rebuilt
-      for (const [why, n] of Object.entries(t.suppressed) as [Suppressed, number][]) {
-        suppressed[why] = (suppressed[why] ?? 0) + n
-        passed += n
-        this.#count(why, n)
-      }
-    }
-    this.#events.push({
-      kind: 'outage',
-      program: spec.name,
-      state: down.state,
-      protocol: spec.protocol,
-      port: spec.port,
-      workstations: sent + passed,
-      sent,
-      suppressed,
-      rebuilt,
-      detectedNs: Math.round((down.decided - down.since) * 1e6),
-      lastSentNs: Math.round((now - down.since) * 1e6),
-      reason: down.reason ?? null,
-      backAt: down.backAt ?? null,
-    })
-  }
-
-  #count(why: Suppressed, n = 1): void {
-    this.counters.suppressed[why] = (this.counters.suppressed[why] ?? 0) + n
-  }
-
-  #of(name: string): Watched {
+  #of(name: string): Watch {
     const w = this.#programs.get(name)
     if (w === undefined) throw new RangeError(`there is no program '${name}'`)
     return w
   }
 }
 
-function keyOf(protocol: number, port: number): number {
-  return (protocol << 16) | port
-}
-
 /** Flows on their way into the tables, all programs together. */
 const CANDIDATES = 1 << 17
-/** A second. */
-const QUOTE_TICKS = 62

@@ -18,6 +18,8 @@ export interface ProgramSpec {
   message?: string
   /** When it is expected back, where nobody says otherwise: seconds since 1970. */
   backAt?: number
+  /** The same, seconds from the outage on. */
+  backIn?: number
   /** Probes in a row that fail until it hangs. 3. */
   failures?: number
   /** TCP: connections are ended with a reset behind the notice. */
@@ -58,6 +60,14 @@ export interface Down {
   backAt: number | undefined
 }
 
+/** What a program needs of its notifier. */
+export interface Outside {
+  ask(r: Request): void
+  tell(e: SuspectEvent | BackEvent): void
+  /** Seconds since 1970. */
+  wall(now: Instant): number
+}
+
 export class Program {
   readonly spec: ProgramSpec
   phase: Phase = { kind: 'up' }
@@ -66,15 +76,13 @@ export class Program {
   #failedSince = 0 as Instant
   /** While it is gone: when its port is looked at again. */
   #lookAt = Number.POSITIVE_INFINITY
-  readonly #ask: (r: Request) => void
-  readonly #tell: (e: SuspectEvent | BackEvent) => void
+  readonly #outside: Outside
 
   /** @throws RangeError on a specification that cannot be */
-  constructor(spec: ProgramSpec, ask: (r: Request) => void, tell: (e: SuspectEvent | BackEvent) => void) {
+  constructor(spec: ProgramSpec, o: Outside) {
     check(spec)
     this.spec = spec
-    this.#ask = ask
-    this.#tell = tell
+    this.#outside = o
   }
 
   get state(): ProgramState {
@@ -110,10 +118,14 @@ export class Program {
   /** The operator says so. True: its workstations are to be told. */
   stop(now: Instant, state: 'offline' | 'draining', reason: string | undefined, backAt: number | undefined): boolean {
     const was = this.phase
-    if (was.kind === 'down' && was.state === state) return false
-    if (state === 'draining') this.#ask({ kind: 'reject', program: this.spec.name, on: true })
+    if (was.kind === 'down' && was.state === state) {
+      was.reason = reason ?? was.reason
+      was.backAt = backAt ?? was.backAt
+      return false
+    }
+    if (state === 'draining') this.#outside.ask({ kind: 'reject', program: this.spec.name, on: true })
     else if (was.kind === 'down' && was.state === 'draining')
-      this.#ask({ kind: 'reject', program: this.spec.name, on: false })
+      this.#outside.ask({ kind: 'reject', program: this.spec.name, on: false })
     this.#down(now, state, now, reason, backAt)
     return was.kind !== 'down'
   }
@@ -125,13 +137,21 @@ export class Program {
     this.#lost(now)
   }
 
-  /** True where it is down from now on. */
+  /** As it was before a restart: nobody is told again, and what it is now has to be asked. */
+  resume(now: Instant, down: Down | undefined): void {
+    if (down !== undefined) {
+      this.phase = down
+      this.#lookAt = down.state === 'gone' ? now : Number.POSITIVE_INFINITY
+      if (down.state === 'draining') this.#outside.ask({ kind: 'reject', program: this.spec.name, on: true })
+    } else this.#lost(now)
+  }
+
   handleTimeout(now: Instant): void {
     if (this.due > now) return
     const p = this.phase
     if (p.kind === 'suspect') p.asked = now
     else this.#lookAt = now + LOOK_EVERY
-    this.#ask({ kind: 'recheck', program: this.spec.name })
+    this.#outside.ask({ kind: 'recheck', program: this.spec.name })
   }
 
   get #grace(): number {
@@ -142,12 +162,12 @@ export class Program {
     const p = this.phase
     if (p.kind === 'down') {
       // A program that hung and ends is gone: its workstations know already.
-      if (p.state === 'hung') this.#ask({ kind: 'recheck', program: this.spec.name })
+      if (p.state === 'hung') this.#outside.ask({ kind: 'recheck', program: this.spec.name })
       return
     }
     if (p.kind === 'suspect' && p.cause === 'gone') return
     this.phase = { kind: 'suspect', since: now, cause: 'gone', asked: now, told: false }
-    this.#ask({ kind: 'recheck', program: this.spec.name })
+    this.#outside.ask({ kind: 'recheck', program: this.spec.name })
   }
 
   #holders(now: Instant, count: number): boolean {
@@ -167,7 +187,7 @@ export class Program {
     }
     p.asked = undefined
     if (now >= p.since + this.#grace) {
-      this.#down(now, 'gone', p.since, this.spec.message, this.spec.backAt)
+      this.#down(now, 'gone', p.since)
       return true
     }
     if (!p.told) this.#suspect('no socket holds its port')
@@ -186,7 +206,7 @@ export class Program {
     if (p.kind === 'down') return false
     if (this.#failed++ === 0) this.#failedSince = now
     if (this.#failed >= (this.spec.failures ?? FAILURES)) {
-      this.#down(now, 'hung', this.#failedSince, this.spec.message, this.spec.backAt)
+      this.#down(now, 'hung', this.#failedSince)
       return true
     }
     if (p.kind === 'up') {
@@ -198,14 +218,22 @@ export class Program {
 
   #suspect(why: string): void {
     const { name: program, protocol, port } = this.spec
-    this.#tell({ kind: 'suspect', program, protocol, port, why })
+    this.#outside.tell({ kind: 'suspect', program, protocol, port, why })
   }
 
-  #down(now: Instant, state: DownState, since: Instant, reason: string | undefined, backAt: number | undefined): void {
+  #down(now: Instant, state: DownState, since: Instant, reason?: string, backAt?: number): void {
     const was = this.phase
     // Another word of the operator does not make the outage begin anew.
     const from = was.kind === 'down' ? { since: was.since, decided: was.decided } : { since, decided: now }
-    this.phase = { kind: 'down', state, ...from, reason, backAt }
+    const { spec } = this
+    const expected = spec.backIn === undefined ? undefined : Math.floor(this.#outside.wall(now)) + spec.backIn
+    this.phase = {
+      kind: 'down',
+      state,
+      ...from,
+      reason: reason ?? spec.message,
+      backAt: backAt ?? spec.backAt ?? expected,
+    }
     this.#failed = 0
     this.#lookAt = state === 'gone' ? now + LOOK_EVERY : Number.POSITIVE_INFINITY
   }
@@ -214,11 +242,18 @@ export class Program {
     const p = this.phase
     if (p.kind !== 'down') return
     const { name: program, protocol, port } = this.spec
-    if (p.state === 'draining') this.#ask({ kind: 'reject', program, on: false })
+    if (p.state === 'draining') this.#outside.ask({ kind: 'reject', program, on: false })
     this.phase = { kind: 'up' }
     this.#failed = 0
     this.#lookAt = Number.POSITIVE_INFINITY
-    this.#tell({ kind: 'back', program, protocol, port, state: p.state, downNs: Math.round((now - p.since) * 1e6) })
+    this.#outside.tell({
+      kind: 'back',
+      program,
+      protocol,
+      port,
+      state: p.state,
+      downNs: Math.round((now - p.since) * 1e6),
+    })
   }
 }
 
@@ -235,6 +270,8 @@ function check(s: ProgramSpec): void {
   if (s.grace !== undefined && !(s.grace >= 0)) throw new RangeError(`program ${s.name}: a grace of ${s.grace} ms`)
   if (s.failures !== undefined && !(Number.isInteger(s.failures) && s.failures >= 1))
     throw new RangeError(`program ${s.name}: ${s.failures} failed probes`)
+  if (s.backIn !== undefined && !(Number.isInteger(s.backIn) && s.backIn >= 0 && s.backIn <= 0x7fffffff))
+    throw new RangeError(`program ${s.name}: back in ${s.backIn} seconds`)
   checkReason(s.message)
   checkBackAt(s.backAt)
 }

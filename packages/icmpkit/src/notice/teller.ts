@@ -10,6 +10,7 @@ import type { Suppressed } from './event.ts'
 import { type FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks } from './flow-table.ts'
 import type { NoticeTemplate } from './notice-template.ts'
 import type { Pace } from './pace.ts'
+import { RowQueue } from './row-queue.ts'
 
 export interface Manners {
   /** A workstation that was last seen longer ago is not told, milliseconds. */
@@ -29,15 +30,21 @@ export interface Shared {
   /** IPv4 identification of the next. */
   nextId(): number
   /** One was written. */
-  wrote(repeated: boolean): void
+  wrote(what: 'notice' | 'repetition'): void
+}
+
+/** What differs for TCP. */
+export interface Questions {
+  /** What the row waits for; undefined: it may be told. */
+  waits(now: Instant, row: number): 'answer' | 'no-answer' | undefined
+  /** It has been dealt with, told or not. */
+  dealt(row: number): void
 }
 
 export class Teller {
   readonly table: FlowTable
   /** Number of the outage, 1 to 65,535. */
   readonly outage: number
-  /** Rows that were there when it began, or have come into question since. */
-  workstations = 0
   sent = 0
   rebuilt = 0
   readonly suppressed: Partial<Record<Suppressed, number>> = {}
@@ -49,8 +56,9 @@ export class Teller {
   /** Rows that a limit held up in this round, and when the next round begins. */
   #held = 0
   #roundAt: number
-  /** Rows that spoke up after the first round had passed them. */
-  readonly #late: number[] = []
+  /** Rows that are to be told out of turn. */
+  readonly #late: RowQueue
+  readonly #questions: Questions | undefined
 
   constructor(
     table: FlowTable,
@@ -58,6 +66,7 @@ export class Teller {
     began: Instant,
     shared: Shared,
     template: (rebuilt: boolean) => NoticeTemplate,
+    questions?: Questions,
   ) {
     this.table = table
     this.outage = outage
@@ -65,7 +74,8 @@ export class Teller {
     this.#roundAt = began
     this.#shared = shared
     this.#template = template
-    this.workstations = table.size
+    this.#questions = questions
+    this.#late = new RowQueue(questions === undefined ? LATE : table.size)
     if (table.size === 0) this.#phase = 'done'
   }
 
@@ -76,21 +86,26 @@ export class Teller {
 
   /** Nothing is left to do, the repetition included; rows may move again. */
   get done(): boolean {
-    return this.#phase === 'done' && this.#late.length === 0
+    return this.#phase === 'done' && this.#late.size === 0
   }
 
   /** When it wants to write next; Infinity where it does not. */
   due(now: Instant): number {
     if (this.done) return Number.POSITIVE_INFINITY
     const paced = this.#shared.pace.next(now)
-    if (this.#late.length > 0) return paced
+    if (this.#late.size > 0) return paced
     if (this.#phase === 'first') return Math.max(this.#roundAt, Math.min(paced, Math.max(now, this.#deadline)))
     return Math.max(this.#repeatAt(), paced)
   }
 
   /** The row has spoken, and was not told of this outage yet: it is, out of turn. */
   speaks(row: number): void {
-    if (this.#late.length < LATE) this.#late.push(row)
+    this.#late.push(row)
+  }
+
+  /** Nobody is told in turn: they have been before. */
+  finish(): void {
+    this.#phase = 'done'
   }
 
   /** The outage is over: whoever was not told yet need not be. */
@@ -99,14 +114,14 @@ export class Teller {
       for (let row = 0; row < this.table.size; row++) if (!this.#isDone(row)) this.#suppress(row, 'back')
     }
     this.#phase = 'done'
-    this.#late.length = 0
+    this.#late.clear()
   }
 
   /** Writes the next notice that is due; false when none is. */
   write(now: Instant, slot: Slot): boolean {
     const { pace } = this.#shared
-    if (this.#late.length > 0 && pace.next(now) <= now) {
-      while (this.#late.length > 0) {
+    if (this.#late.size > 0 && pace.next(now) <= now) {
+      while (this.#late.size > 0) {
         const row = this.#late.shift()!
         if (!this.#isDone(row) && this.#first(now, row, slot)) return true
       }
@@ -126,6 +141,15 @@ export class Teller {
     for (;;) {
       for (; this.#row < this.table.size; this.#row++) {
         if (this.#isDone(this.#row)) continue
+        const waits = this.#questions?.waits(now, this.#row)
+        if (waits === 'answer') {
+          this.#held++
+          continue
+        }
+        if (waits === 'no-answer') {
+          this.#suppress(this.#row, waits)
+          continue
+        }
         if (pace.next(now) > now) {
           if (now < this.#deadline) return false
           this.#suppress(this.#row, 'rate')
@@ -142,8 +166,8 @@ export class Teller {
         return false
       }
       this.#held = 0
-      this.#roundAt = Math.min(now + ROUND_EVERY, Math.max(now, this.#deadline))
-      if (this.#roundAt > now) return false
+      this.#roundAt = now + ROUND_EVERY
+      return false
     }
   }
 
@@ -168,7 +192,8 @@ export class Teller {
     this.sent++
     if ((state & Row.rebuilt) !== 0) this.rebuilt++
     this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
-    this.#shared.wrote(false)
+    this.#shared.wrote('notice')
+    this.#questions?.dealt(row)
     return true
   }
 
@@ -191,7 +216,7 @@ export class Teller {
       page.state[i] = state - Row.creditOne
       this.#row++
       this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
-      this.#shared.wrote(true)
+      this.#shared.wrote('repetition')
       return true
     }
     this.#phase = 'done'
@@ -230,6 +255,7 @@ export class Teller {
     const i = row & (PAGE - 1)
     page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke)) | this.outage
     this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
+    if (why !== 'back') this.#questions?.dealt(row)
     return false
   }
 }
@@ -242,7 +268,6 @@ function momentOf(tick: number, base: number): number {
 
 /** Comes back where a notice could not be sent. */
 export const TAG = 1
-const ticksToMs = 16
 /** Between two rounds through what the limits held up, milliseconds: a thousand of 20,000 a second. */
 const ROUND_EVERY = 50
 /** Rows that may wait out of turn. */
