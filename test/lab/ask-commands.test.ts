@@ -131,3 +131,22 @@ test('a ping of the real network does not load the lab', () => {
   }
   expect(readFileSync(join(ROOT, 'packages/icmpkit/dist/cli/all.js'), 'utf8')).toContain('expected a network')
 })
+
+test('icmp ping --lab --type probe: a node with extendedEcho answers for its interfaces; of another the last line says why not', () => {
+  const asked = join(folder, 'probe.yaml')
+  const r2 = '{ kind: gateway, extendedEcho: true }'
+  writeFileSync(asked, NET.replace('r2: gateway', `r2: ${r2}`))
+  const probe = (target: string, face: string) =>
+    icmp('ping', '--lab', asked, '-c1', '--type', `probe=${face}`, '--json', target)
+  const up = probe('r2', 'eth1')
+  expect({ code: up.code, err: up.err }).toEqual({ code: 0, err: '' })
+  expect(events(up.out).find((e) => e.kind === 'reply')).toMatchObject({
+    answer: { code: 0, active: true, ipv4: true, ipv6: true },
+  })
+  expect(events(probe('r2', 'eth7').out).find((e) => e.kind === 'reply')).toMatchObject({
+    answer: { code: 2 },
+  })
+  const silent = probe('r1', 'eth1')
+  expect(silent.code).toBe(1)
+  expect(silent.err).toBe('icmp: a node of a lab answers extended echo where it has extendedEcho: true\n')
+})

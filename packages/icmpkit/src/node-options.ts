@@ -1,12 +1,12 @@
 /** What `host()` and `gateway()` take: plain data with addresses as text. Checked here, made into what the stack takes. */
 
-import { valuesOf, type Written } from './node-settings.ts'
 import { ERROR_EXTENSION_DEFAULTS, type ErrorExtensionSettings } from './stack/error-extension.ts'
 import { EXTENDED_ECHO_DEFAULTS, type ExtendedEchoSettings } from './stack/extended-echo-responder.ts'
 import type { NodeConfig, PortConfig } from './stack/index.ts'
 import { IP4_DEFAULTS, type Ip4Settings } from './stack/ip4/settings.ts'
 import { IP6_DEFAULTS, type Ip6Settings } from './stack/ip6/settings.ts'
 import type { Route, RouteKind } from './stack/route-table.ts'
+import { valuesOf, type Written } from './stack/written-settings.ts'
 import { type Family, familyOf, type Ip, type Ip4, type Ip6, isLinkLocal, isMulticast, parseIp } from './wire/addr.ts'
 import { parseMac } from './wire/ethernet.ts'
 

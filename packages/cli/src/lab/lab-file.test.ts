@@ -95,6 +95,30 @@ test.each([
     '  - [r1, r2]',
     "11:5: links[2]: a second link is called 'r1-r2': give it a name",
   ],
+  [
+    'a switch that is none',
+    '  r2: gateway',
+    '  r2: { kind: gateway, ip4: { errorLimit: { rat: 1 } } }',
+    '5:45: nodes.r2.ip4.errorLimit.rat: there is no such switch; there are burst, rate',
+  ],
+  [
+    'a switch of another kind',
+    '  r2: gateway',
+    '  r2: { kind: gateway, ip6: { hopLimit: many } }',
+    '5:31: nodes.r2.ip6.hopLimit: "many" is not a number',
+  ],
+  [
+    'a port that a node does not have',
+    '  r2: gateway',
+    '  r2: { kind: gateway, ip4: { noTimeExceeded: [eth1, eth2] } }',
+    '5:54: nodes.r2.ip4.noTimeExceeded[1]: there is no port eth2',
+  ],
+  [
+    'a switch that is turned neither on nor off',
+    '  r2: gateway',
+    '  r2: { kind: gateway, extendedEcho: maybe }',
+    "5:24: nodes.r2.extendedEcho: 'maybe'; expected true or false",
+  ],
   ['a change of what is not there', 'down: me', 'down: you', "17:7: at[2]: there is no link or node 'you'"],
   [
     'a change of no link',

@@ -136,6 +136,7 @@ export async function run(
       }
     }
     const result = await session.done
+    if (flags.type.kind === 'probe' && unheard(result)) say(lab === undefined ? PROBE_OFF : PROBE_OFF_IN_LAB)
     if (session.dropped > 0) say(`${session.dropped} events were not printed: standard output was too slow`)
     out.flush()
     const failed = packets?.close() === false || out.failed
@@ -151,6 +152,16 @@ export async function run(
     process.off('SIGQUIT', interim)
   }
 }
+
+/** Somebody was asked, and said nothing at all. */
+function unheard({ summaries }: Awaited<PingRun['done']>): boolean {
+  return summaries.some((s) => s.sent > 0 && s.received === 0 && s.errors === 0)
+}
+
+/** RFC 8335 §8. */
+const PROBE_OFF =
+  'few answer extended echo: it is off unless somebody turns it on (Linux, both families: sysctl net.ipv4.icmp_echo_enable_probe=1)'
+const PROBE_OFF_IN_LAB = 'a node of a lab answers extended echo where it has extendedEcho: true'
 
 function inLab(targets: readonly string[], flags: Flags, open: OpenVantage | undefined): InLab | undefined {
   const { lab, from } = flags

@@ -3,6 +3,7 @@
  * it says is turned into `LabConfig`; what cannot be used is one line that begins with its place: `lab: links[1].delay: …`.
  */
 import type { AskData, ScenarioConfig } from './ask.ts'
+import { withSwitches } from './switch-text.ts'
 import {
   type Behaviours,
   type BlackHole,
@@ -26,7 +27,7 @@ export function fromText(data: unknown): ScenarioConfig {
   const config = record<ScenarioConfig>(TOP, 'nodes and links')(data, '')
   if (config.nodes === undefined) throw wrong('', 'there are no nodes; expected nodes: { me: host, r1: gateway }')
   if (config.links === undefined) throw wrong('', 'there are no links; expected links: [[me, r1]]')
-  return config
+  return { ...config, nodes: withSwitches(config.nodes, config.links) }
 }
 
 const text: Read<string> = (v, where) => {
@@ -147,8 +148,8 @@ const blackHole: Read<BlackHole> = either(
   oneOf('none', 'all', 'icmp'),
 )
 
-/** Settings of the stack go through as they are. */
-const settings: Read<never> = (v, where) => {
+/** Switches of the stack: read when it is known which ports a node has. */
+const switches: Read<never> = (v, where) => {
   if (!isRecord(v)) throw wrong(where, `${show(v)}; expected switches, as { ttl: 32 }`)
   return v as never
 }
@@ -232,10 +233,10 @@ const NODE: Fields<NodeData> = {
   clockOffset: offset,
   behaviours: record<Behaviours>(BEHAVIOURS, 'behaviours'),
   up: yes,
-  ip4: settings,
-  ip6: settings,
-  errorExtensions: settings,
-  extendedEcho: settings,
+  ip4: switches,
+  ip6: switches,
+  errorExtensions: switches,
+  extendedEcho: either<never, boolean>(isRecord, switches, yes),
 }
 const node: Read<'host' | 'gateway' | NodeData> = either(
   isRecord,

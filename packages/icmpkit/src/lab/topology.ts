@@ -26,8 +26,10 @@ export interface LabConfig {
 }
 
 /** What a node is; the settings are those of the stack. */
-export interface NodeData extends Pick<NodeConfig, 'ip4' | 'ip6' | 'errorExtensions' | 'extendedEcho'> {
+export interface NodeData extends Pick<NodeConfig, 'ip4' | 'ip6' | 'errorExtensions'> {
   kind: 'host' | 'gateway'
+  /** It answers extended echo (RFC 8335): true, everybody about everything; else who may ask what. false. */
+  extendedEcho?: boolean | NonNullable<NodeConfig['extendedEcho']>
   /** `{ '192.0.2.0/24': '10.0.0.2' }`, or `unreachable`, `prohibit`, `blackhole`; more next hops: routes of equal cost. */
   routes?: Readonly<Record<string, string | readonly string[]>>
   /** Shortest paths to all links (a gateway), a default route to the nearest gateway (a host). true. */
@@ -165,8 +167,9 @@ export interface LinkData extends DirectionData {
 export type LinkChange = DirectionData & Pick<LinkData, 'mtu' | 'up' | 'from'>
 
 /** One node of the network, checked. */
-export interface NodePlan extends NodeData {
+export interface NodePlan extends Omit<NodeData, 'extendedEcho'> {
   name: string
+  extendedEcho?: NonNullable<NodeConfig['extendedEcho']>
 }
 
 export interface LinkPlan extends LinkData {
@@ -185,10 +188,7 @@ export interface Plan {
 
 /** @throws TypeError that names the place of what cannot be used */
 export function planOf(config: LabConfig): Plan {
-  const nodes = Object.entries(config.nodes).map(([name, n]) => ({
-    name,
-    ...(typeof n === 'string' ? { kind: n } : n),
-  }))
+  const nodes = Object.entries(config.nodes).map(([name, n]) => nodePlan(name, n))
   const known = new Set<string>()
   for (const n of nodes) {
     if (n.kind !== 'host' && n.kind !== 'gateway')
@@ -208,6 +208,16 @@ export function planOf(config: LabConfig): Plan {
   checkChanges(config.at ?? [], known, links)
   return { nodes, links, tunnels: config.tunnels ?? [], changes: config.at ?? [] }
 }
+
+function nodePlan(name: string, n: LabConfig['nodes'][string]): NodePlan {
+  if (typeof n === 'string') return { name, kind: n }
+  const { extendedEcho, ...rest } = n
+  const probed = typeof extendedEcho === 'boolean' ? { ...OPEN_TO_ALL, enabled: extendedEcho } : extendedEcho
+  return { name, ...rest, ...(probed === undefined ? {} : { extendedEcho: probed }) }
+}
+
+/** As `icmp host --extended-echo`. */
+const OPEN_TO_ALL = { neighbours: 'any', byName: 'any', byIndex: 'any', byAddress: 'any' } as const
 
 function linkPlan(spec: readonly (string | LinkData)[], index: number, known: ReadonlySet<string>): LinkPlan {
   const where = `lab: links[${index}]`

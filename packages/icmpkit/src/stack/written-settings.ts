@@ -2,8 +2,8 @@
  * The stack's switches as people write them, in flags, YAML and options: addresses and prefixes as text, ports by name.
  * Checked against the defaults, so that a misspelt switch is a sentence and not silence.
  */
-import { parseIp } from './wire/addr.ts'
-import { parseMac } from './wire/ethernet.ts'
+import { parseIp } from '../wire/addr.ts'
+import { parseMac } from '../wire/ethernet.ts'
 
 /** The same switches, every one optional, with text where an address, a prefix or a port stands. */
 export type Written<T> = T extends number | bigint
@@ -43,7 +43,7 @@ function switches(
   const out: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(written)) {
     const where = `${path}.${name}`
-    if (!(name in defaults))
+    if (!Object.hasOwn(defaults, name))
       throw new TypeError(`${where}: there is no such switch; there are ${Object.keys(defaults).sort().join(', ')}`)
     out[name] = one(where, name, value, defaults[name], index)
   }
