@@ -50,7 +50,7 @@ export const ticksToMs = 16
 
 /** Never 0, which means never. */
 export function tickOf(now: number): number {
-  return Math.floor(now / ticksToMs + 1) >>> 0
+  return Math.floor(now / ticksToMs + 1) >>> 0 || 1
 }
 
 export function ticks(ms: number): number {

@@ -7,7 +7,7 @@
 import type { Instant } from '../clock.ts'
 import type { Slot } from '../door.ts'
 import type { Suppressed } from './event.ts'
-import { type FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks } from './flow-table.ts'
+import { type FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks, ticksToMs } from './flow-table.ts'
 import type { NoticeTemplate } from './notice-template.ts'
 import type { Pace } from './pace.ts'
 import { RowQueue } from './row-queue.ts'
