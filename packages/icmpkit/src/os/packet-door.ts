@@ -76,6 +76,10 @@ export class PacketDoor implements PortDoor, Pollable {
     return this.#ring.fd
   }
 
+  get pending(): boolean {
+    return this.#super.open || this.#ring.pending
+  }
+
   get mtu(): number {
     return this.port.mtu
   }

@@ -119,6 +119,11 @@ export class PacketRing {
     return this.#ring
   }
 
+  /** A frame waits; without a system call. */
+  get pending(): boolean {
+    return (Atomics.load(this.#words, (this.#head * this.#slotSize) >>> 2) & TP_STATUS_USER) !== 0 && !this.#full()
+  }
+
   /** Fills `frame` with the next one; false where none waits. Its slot is ours until `release`. */
   take(): boolean {
     const slot = this.#head * this.#slotSize

@@ -1,6 +1,7 @@
 /** The clock of the real world: CLOCK_MONOTONIC, and waits that end at the microsecond, in a worker thread at the millisecond. */
 import type { Clock, Instant } from '../clock.ts'
 import type { Door } from '../door.ts'
+import type { BusyPoll } from './busy-poll.ts'
 import { monotonic, StampClock } from './kernel-time.ts'
 import { type Pollable, type Waiting, waker } from './waker.ts'
 
@@ -8,6 +9,12 @@ export class RealClock implements Clock {
   #stamps: StampClock | undefined
   #waiting: Waiting | undefined
   #asked = false
+  readonly #busy: BusyPoll | undefined
+
+  /** `busy`: waits do not sleep for a while after each frame. */
+  constructor(busy?: BusyPoll) {
+    this.#busy = busy
+  }
 
   now(): Instant {
     return monotonic()
@@ -30,7 +37,8 @@ export class RealClock implements Clock {
     const due = this.#asked ? Number.NEGATIVE_INFINITY : (until ?? Number.POSITIVE_INFINITY)
     this.#asked = false
     const pollables = doors as unknown as readonly Pollable[]
-    const waiting = waker().wait(pollables, full, due, ready as ((door: Pollable) => void) | undefined)
+    const told = ready as ((door: Pollable) => void) | undefined
+    const waiting = waker().wait(pollables, full, due, told, this.#busy)
     this.#waiting = waiting
     signal?.addEventListener('abort', waiting.end, { once: true })
     try {

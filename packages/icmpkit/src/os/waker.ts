@@ -9,12 +9,15 @@
  * comes. It looks by itself, often at first and then at growing distances.
  */
 import { arena } from './arena.ts'
+import { type BusyPoll, BusyRounds } from './busy-poll.ts'
 import { monotonic } from './kernel-time.ts'
 import { inMainThread, LITTLE, must, type Sys, sys } from './sys.ts'
 
 /** What a door gives to be waited for; `fd` may change between waits, never during one. */
 export interface Pollable {
   readonly fd: number
+  /** Whether something waits in it, where that can be seen without a system call (busy polling). */
+  readonly pending?: boolean | undefined
 }
 
 export interface Waiting {
@@ -41,6 +44,9 @@ interface Waiter {
   fds: number[]
   doors: readonly Pollable[]
   ready: ((door: Pollable) => void) | undefined
+  busy: BusyPoll | undefined
+  /** Ends the looking. */
+  sleep: (() => void) | undefined
   /** What `ready` threw, for whoever waits. */
   failure: { why: unknown } | undefined
 }
@@ -95,28 +101,34 @@ export class Waker {
   #quietSince = 0
   #nap: { clear(): void } | undefined
   readonly #how: WakingUp
+  readonly #rounds: BusyRounds
 
   constructor(how: WakingUp) {
     this.#os = sys()
     this.#how = how
+    // Without a handle of libuv's nobody else looks at the descriptors meanwhile.
+    this.#rounds = new BusyRounds(how === 'naps' ? () => this.#glance() : undefined)
   }
 
   /**
    * Until one of `doors` is readable (or writable, where `full`), or the clock says `until`. `ready` is told the door in
    * the poll phase, before promises run: it may make system calls and nothing that others see; what it throws `done` throws.
+   * `busy`: while it lasts the doors are looked at, and nobody sleeps.
    */
   wait(
     doors: readonly Pollable[],
     full: boolean,
     until: number,
     ready: ((door: Pollable) => void) | undefined = undefined,
+    busy: BusyPoll | undefined = undefined,
   ): Waiting {
     this.#open()
     const fds = doors.map((d) => d.fd)
     const { promise, resolve } = Promise.withResolvers<void>()
-    const waiter: Waiter = { until, resolve, fds, doors, ready, failure: undefined }
+    const waiter: Waiter = { until, resolve, fds, doors, ready, busy, sleep: undefined, failure: undefined }
     this.#waiters.add(waiter)
-    for (const fd of fds) this.#arm(fd, full ? EPOLLIN | EPOLLOUT : EPOLLIN, waiter)
+    if (busy !== undefined && busy.until > monotonic() && !full) this.#stayUp(waiter, busy)
+    else for (const fd of fds) this.#arm(fd, full ? EPOLLIN | EPOLLOUT : EPOLLIN, waiter)
     if (until <= monotonic()) this.#wake(waiter)
     else this.#setTimer()
     if (this.#waiters.size === 1 || this.#how === 'naps') this.#watch()
@@ -135,6 +147,32 @@ export class Waker {
     this.#os.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#eventBytes)
     if (waiter !== undefined && this.#leave(waiter)) waiter.resolve()
     if (this.#doors.size === 0 && this.#waiters.size === 0) this.#close()
+  }
+
+  /** Looks at the doors until it is time to sleep; epoll watches those only that cannot be looked at. */
+  #stayUp(waiter: Waiter, poll: BusyPoll): void {
+    const { doors, fds } = waiter
+    for (const [i, fd] of fds.entries()) {
+      const door = this.#doors.get(fd)
+      if (door !== undefined && doors[i]!.pending !== undefined) door.waiter = waiter
+      else this.#arm(fd, EPOLLIN, waiter)
+    }
+    waiter.sleep = this.#rounds.begin({
+      doors,
+      poll,
+      found: (i) => {
+        poll.found++
+        poll.extend(monotonic())
+        if (waiter.ready !== undefined) this.#tell(waiter, fds[i]!)
+        if (this.#leave(waiter)) waiter.resolve()
+      },
+      over: () => {
+        waiter.sleep?.()
+        waiter.sleep = undefined
+        for (const fd of fds) this.#arm(fd, EPOLLIN, waiter)
+        if (this.#how === 'naps') this.#watch()
+      },
+    })
   }
 
   #arm(fd: number, events: number, waiter: Waiter): void {
@@ -157,6 +195,11 @@ export class Waker {
   /** True where it was still waiting. */
   #leave(waiter: Waiter): boolean {
     if (!this.#waiters.delete(waiter)) return false
+    if (waiter.sleep !== undefined) {
+      waiter.sleep()
+      waiter.sleep = undefined
+      if (this.#how === 'naps' && this.#waiters.size > 0) this.#watch()
+    }
     for (const fd of waiter.fds) {
       const door = this.#doors.get(fd)
       if (door?.waiter === waiter) door.waiter = undefined
@@ -214,6 +257,7 @@ export class Waker {
         door.armed = 0
         const { waiter } = door
         if (waiter === undefined) continue
+        this.#came(waiter, fd)
         if (waiter.ready !== undefined) this.#tell(waiter, fd)
         this.#wake(waiter)
       }
@@ -227,6 +271,13 @@ export class Waker {
       else later ||= Number.isFinite(w.until)
     }
     if (later) this.#setTimer()
+  }
+
+  /** An error of a door is no frame. */
+  #came({ busy, doors, fds }: Waiter, fd: number): void {
+    if (busy === undefined || doors[fds.indexOf(fd)]!.pending === false) return
+    busy.woken++
+    busy.extend(monotonic())
   }
 
   #tell(waiter: Waiter, fd: number): void {
@@ -269,6 +320,7 @@ export class Waker {
    */
   #lieDown(now: number): void {
     this.#nap?.clear()
+    if (this.#rounds.any) return
     const nap = Math.min((now - this.#quietSince) / 8, LONGEST_NAP, this.#first() - now - SLICE)
     if (nap < 1) {
       const immediate = setImmediate(() => this.#look(SLICE))
@@ -286,6 +338,12 @@ export class Waker {
     if (count > 0) this.#quietSince = now
     this.#collect(Math.max(0, count))
     if (this.#waiters.size > 0) this.#lieDown(now)
+  }
+
+  /** While nobody sleeps. */
+  #glance(): void {
+    if (this.#epoll < 0) return
+    this.#collect(Math.max(0, this.#os.epoll_wait(this.#epoll, this.#events.address, EVENTS, 0)))
   }
 
   #open(): void {
