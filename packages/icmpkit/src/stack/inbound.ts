@@ -1,4 +1,4 @@
-/** One datagram that came in, with what only the link knew. A node has one and refills it: whoever keeps, copies. */
+/** One datagram that came in, with what only the link knew. There is one, filled anew for each: whoever keeps, copies. */
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival } from '../door.ts'
 import type { Port } from './port.ts'

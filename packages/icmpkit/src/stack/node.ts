@@ -53,14 +53,13 @@ export class Node implements Machine<StackEvent> {
   readonly ip4: Ip4Layer
   readonly ip6: Ip6Layer
   readonly #events: StackEvent[] = []
-  readonly #telling = new TokenBucket({ rate: 20, burst: 500 })
+  #telling: TokenBucket | undefined
   /** Ports that have queued something since they were last taken. */
   readonly #waiting: Port[] = []
   #extensions: Partial<ErrorExtensionSettings> | undefined
   #errorExtension: ErrorExtension | undefined
   #answers: Partial<ExtendedEchoSettings> | undefined
   #extendedEcho: ExtendedEchoResponder | undefined
-  #inbound: Inbound | undefined
   #closed = false
 
   constructor(config: NodeConfig) {
@@ -144,7 +143,7 @@ export class Node implements Machine<StackEvent> {
     if (port === undefined) return this.counters.drop('unknown-port')
     if (!port.up) return this.counters.drop('port-down')
     if (a.link === 'other') return this.counters.drop('other-host')
-    const d = this.#fill(a, port)
+    const d = fill(a, port)
     if (port.medium === 'ip') return this.#input(now, d, a.bytes[a.at]! >>> 4 === 6 ? EtherType.ip6 : EtherType.ip4)
     if (a.end - a.at < ETHERNET) return this.counters.bad('truncated')
     let type = u16(a.bytes, a.at + 12)
@@ -247,30 +246,39 @@ export class Node implements Machine<StackEvent> {
    */
   emit(e: StackEvent): void {
     const own = e.kind.startsWith('address') || e.kind === 'port'
-    if (this.#events.length < MAX_EVENTS && (own || this.#telling.take(e.at))) this.#events.push(e)
+    if (this.#events.length < MAX_EVENTS && (own || this.#mayTell(e.at))) this.#events.push(e)
     else this.counters.untold++
   }
 
-  #fill(a: Arrival, port: Port): Inbound {
-    const d = this.#inbound
-    if (d === undefined) {
-      const { bytes, at, end, length, link, checksum, stamp, clock } = a
-      this.#inbound = { bytes, frame: at, at, end, length, link, checksum, stamp, clock, port, labels: -1 }
-      return this.#inbound
-    }
-    d.bytes = a.bytes
-    d.frame = a.at
-    d.at = a.at
-    d.end = a.end
-    d.length = a.length
-    d.link = a.link
-    d.checksum = a.checksum
-    d.stamp = a.stamp
-    d.clock = a.clock
-    d.port = port
-    d.labels = -1
-    return d
+  #mayTell(now: Instant): boolean {
+    this.#telling ??= new TokenBucket(TELLING)
+    return this.#telling.take(now)
   }
 }
 
+function fill(a: Arrival, port: Port): Inbound {
+  const d = inbound
+  if (d === undefined) {
+    const { bytes, at, end, length, link, checksum, stamp, clock } = a
+    inbound = { bytes, frame: at, at, end, length, link, checksum, stamp, clock, port, labels: -1 }
+    return inbound
+  }
+  d.bytes = a.bytes
+  d.frame = a.at
+  d.at = a.at
+  d.end = a.end
+  d.length = a.length
+  d.link = a.link
+  d.checksum = a.checksum
+  d.stamp = a.stamp
+  d.clock = a.clock
+  d.port = port
+  d.labels = -1
+  return d
+}
+
+/** What came in; of all nodes, since none is asked for anything while another's stands in it. */
+let inbound: Inbound | undefined
 const MAX_EVENTS = 4096
+/** Of what strangers bring about. */
+const TELLING = { rate: 20, burst: 500 } as const

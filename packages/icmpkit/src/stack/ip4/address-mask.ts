@@ -6,6 +6,7 @@ import type { Instant } from '../../clock.ts'
 import { ANY4, BROADCAST4, type Ip4, showIp } from '../../wire/addr.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
 import type * as ip4 from '../../wire/ip4.ts'
+import { shared } from '../defaults.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
@@ -36,7 +37,7 @@ export class AddressMasks4 {
   constructor(node: Node, layer: Ip4Layer) {
     this.#node = node
     this.#layer = layer
-    this.#settings = { ...ADDRESS_MASK_DEFAULTS, ...layer.settings.addressMask }
+    this.#settings = shared(ADDRESS_MASK_DEFAULTS, layer.settings.addressMask)
   }
 
   /** The prefix length that an address begins with: of its class where it is to be asked for. */
@@ -67,7 +68,7 @@ export class AddressMasks4 {
 
   /** Other settings: an agent begins or ends to answer. Whose mask is asked for stays as it was. */
   reconfigured(): void {
-    this.#settings = { ...ADDRESS_MASK_DEFAULTS, ...this.#layer.settings.addressMask }
+    this.#settings = shared(ADDRESS_MASK_DEFAULTS, this.#layer.settings.addressMask)
   }
 
   close(): void {

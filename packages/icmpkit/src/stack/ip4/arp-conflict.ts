@@ -6,6 +6,7 @@
 import type { Instant } from '../../clock.ts'
 import { ANY4, type Ip4 } from '../../wire/addr.ts'
 import * as arp from '../../wire/arp.ts'
+import { shared } from '../defaults.ts'
 import type { Node } from '../node.ts'
 import type { Port, PortAddress, PortChange } from '../port.ts'
 import { Timer } from '../timers.ts'
@@ -140,11 +141,6 @@ export class ArpClaims {
     }
   }
 
-  /** Other settings, from the next probe or conflict on. */
-  reconfigured(): void {
-    this.#given = undefined
-  }
-
   #begin(now: Instant, c: Claim): void {
     const s = this.#settings
     c.state = 'probing'
@@ -222,11 +218,8 @@ export class ArpClaims {
   }
 
   get #settings(): ArpProbeSettings {
-    this.#given ??= { ...ARP_PROBE_DEFAULTS, ...this.#node.ip4.settings.arpProbe }
-    return this.#given
+    return shared(ARP_PROBE_DEFAULTS, this.#node.ip4.settings.arpProbe)
   }
-
-  #given: ArpProbeSettings | undefined
 }
 
 /** Ones where the host's part of the address is. */

@@ -9,6 +9,7 @@ import type { Instant } from '../../clock.ts'
 import { ANY4, BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as arp from '../../wire/arp.ts'
 import { EtherType } from '../../wire/ethernet.ts'
+import { shared } from '../defaults.ts'
 import type { StackEvent } from '../event.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
@@ -40,9 +41,7 @@ export class Arp {
   readonly #node: Node
   /** By port index. */
   readonly #ports: PortArp[] = []
-  readonly #telling = new TokenBucket({ rate: 10, burst: 100 })
-  readonly #out: Uint8Array = new Uint8Array(28)
-  readonly #group: Uint8Array = Uint8Array.of(0x01, 0x00, 0x5e, 0, 0, 0)
+  #telling: TokenBucket | undefined
 
   constructor(node: Node) {
     this.#node = node
@@ -141,7 +140,7 @@ export class Arp {
       targetMac,
       target,
     }
-    port.transmit(this.#out, 0, arp.write(m, this.#out, 0), EtherType.arp, to)
+    port.transmit(OUT, 0, arp.write(m, OUT, 0), EtherType.arp, to)
   }
 
   /** How the address stands in the table of `port`, in the words of RFC 8335 §3; undefined: not at all. */
@@ -152,12 +151,6 @@ export class Arp {
     if (cache.state[slot] === State.incomplete) return 'incomplete'
     if (cache.state[slot] === State.polling) return 'probe'
     return cache.until[slot]! <= now ? 'stale' : 'reachable'
-  }
-
-  /** Other settings: times at once, bounds for ports that come. */
-  reconfigured(): void {
-    this.#given = undefined
-    this.claims.reconfigured()
   }
 
   entries(): ArpEntry[] {
@@ -202,10 +195,10 @@ export class Arp {
     if (known < 0) {
       if (isMulticast(nextHop)) {
         // RFC 1112 §6.4: the low 23 bits of the group.
-        this.#group[3] = (nextHop >>> 16) & 0x7f
-        this.#group[4] = nextHop >>> 8
-        this.#group[5] = nextHop
-        port.transmit(bytes, at, end, EtherType.ip4, this.#group)
+        GROUP[3] = (nextHop >>> 16) & 0x7f
+        GROUP[4] = nextHop >>> 8
+        GROUP[5] = nextHop
+        port.transmit(bytes, at, end, EtherType.ip4, GROUP)
         return
       }
       if (nextHop === BROADCAST4 || this.claims.isBroadcast(port, nextHop)) {
@@ -280,6 +273,7 @@ export class Arp {
 
   /** Who scans a network, or changes its MAC address with every message, does not fill the log. */
   #tell(now: Instant, port: Port, address: Ip4, state: NeighbourState, mac: Uint8Array | undefined): void {
+    this.#telling ??= new TokenBucket(TELLING)
     if (this.#telling.take(now)) this.#node.emit({ kind: 'neighbour', at: now, port: port.index, address, state, mac })
   }
 
@@ -312,11 +306,8 @@ export class Arp {
   }
 
   get #settings(): ArpSettings {
-    this.#given ??= { ...ARP_DEFAULTS, ...this.#node.ip4.settings.arp }
-    return this.#given
+    return shared(ARP_DEFAULTS, this.#node.ip4.settings.arp)
   }
-
-  #given: ArpSettings | undefined
 }
 
 /** Not a group, not a broadcast, not loopback; zero is a probe's sender. */
@@ -341,5 +332,9 @@ const REQUEST_INTERVAL = 1000
 const REQUESTS = 3
 /** Unicast polls without an answer before a neighbour is asked for anew (RFC 1122 §2.3.2.1: typically two). */
 const POLLS = 2
+/** Where a message, and the link-layer address of a group, is made; of all nodes. */
+const OUT: Uint8Array = new Uint8Array(28)
+const GROUP: Uint8Array = Uint8Array.of(0x01, 0x00, 0x5e, 0, 0, 0)
+const TELLING = { rate: 10, burst: 100 } as const
 const BROADCAST: Uint8Array = new Uint8Array(6).fill(0xff)
 const ZERO: Uint8Array = new Uint8Array(6)

@@ -22,7 +22,7 @@ export class EchoInPlace {
 
   constructor(node: Node) {
     this.#node = node
-    this.#askers = new FlowCache(node.random)
+    this.#askers = new FlowCache(node.tableKeys)
   }
 
   /** True: it is a reply now. False: untouched, the long way decides. */

@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../clock.ts'
 import type { Ip4 } from '../../wire/addr.ts'
+import type { TableKeys } from '../../wire/ip-table.ts'
 import { SparseMap } from '../sparse-map.ts'
 import { type BucketSettings, TokenBucket } from '../token-bucket.ts'
 
@@ -14,11 +15,11 @@ export class ErrorLimit4 {
   readonly #sources: SparseMap<number, TokenBucket> = new SparseMap()
   readonly #key: number
 
-  /** `seed` is any int32 nobody outside can guess: else who floods could choose whom to silence. */
-  constructor(port: BucketSettings, source: BucketSettings, seed: number) {
+  /** `keys`: nobody outside can guess them; else who floods could choose whom to silence. */
+  constructor(port: BucketSettings, source: BucketSettings, keys: TableKeys) {
     this.#port = port
     this.#source = source
-    this.#key = seed
+    this.#key = keys.words[3]!
   }
 
   /** True: one error may go to `to` now about something that came in by the port with that index. */

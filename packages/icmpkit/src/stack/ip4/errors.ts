@@ -26,17 +26,13 @@ export type Fault4 =
 export class Errors4 {
   readonly #node: Node
   readonly #settings: Ip4Settings
-  #limit: ErrorLimit4
+  readonly #limit: ErrorLimit4
 
-  constructor(node: Node, settings: Ip4Settings) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = settings
-    this.#limit = this.#newLimit()
-  }
-
-  /** The limits are others now. */
-  forget(): void {
-    this.#limit = this.#newLimit()
+    this.#settings = node.ip4.settings
+    const { errorLimit, errorLimitPerSource } = this.#settings
+    this.#limit = new ErrorLimit4(errorLimit, errorLimitPerSource, node.tableKeys)
   }
 
   /**
@@ -88,11 +84,6 @@ export class Errors4 {
 
   #tos(original: number): number {
     return (this.#settings.errorPrecedence << 5) | (this.#node.role === 'gateway' ? original & TOS_BITS : 0)
-  }
-
-  #newLimit(): ErrorLimit4 {
-    const { errorLimit, errorLimitPerSource } = this.#settings
-    return new ErrorLimit4(errorLimit, errorLimitPerSource, (this.#node.random() * 2 ** 32) | 0)
   }
 }
 

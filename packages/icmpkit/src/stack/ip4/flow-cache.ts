@@ -5,6 +5,7 @@
  * Direct mapped: a new flow takes the place of the one that hashes alike; first the cache grows, up to its bound, and a
  * flood of flows costs each packet what it would cost without it.
  */
+import type { TableKeys } from '../../wire/ip-table.ts'
 import { i32 } from '../../wire/octets.ts'
 
 export class FlowCache {
@@ -15,10 +16,10 @@ export class FlowCache {
   readonly #keyB: number
   #empty = true
 
-  /** `random` makes the hash unguessable. */
-  constructor(random: () => number) {
-    this.#keyA = (random() * 2 ** 32) | 0 | 1
-    this.#keyB = (random() * 2 ** 32) | 0 | 1
+  /** `keys` make the hash unguessable. */
+  constructor(keys: TableKeys) {
+    this.#keyA = keys.words[1]! | 1
+    this.#keyB = keys.words[2]! | 1
   }
 
   /** How many it holds. */

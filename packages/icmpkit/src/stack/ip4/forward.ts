@@ -10,6 +10,7 @@ import { holds, sum } from '../../wire/checksum.ts'
 import { EtherType, showMac } from '../../wire/ethernet.ts'
 import * as ip4 from '../../wire/ip4.ts'
 import { u16 } from '../../wire/octets.ts'
+import { shared } from '../defaults.ts'
 import { Filter, type Filtered } from '../filter.ts'
 import type { Inbound } from '../inbound.ts'
 import { ttlOf } from '../label-stack.ts'
@@ -26,29 +27,18 @@ export class Forwarder4 {
   choose: ((d: Inbound, best: Route<Ip4>, dst: Ip4) => Route<Ip4>) | undefined
   readonly #node: Node
   #settings: Gateway4Settings
-  #filter: Filter
-  readonly #filtered: Filtered
-  readonly #options = new TransitOptions()
+  /** None where nothing is filtered. */
+  #filter: Filter | undefined
   readonly #flows: FlowCache
-  readonly #log = new TokenBucket({ rate: 1, burst: 10 })
+  #log: TokenBucket | undefined
   /** Of the routes and addresses that the flows were decided by. */
   #version = -1
 
-  constructor(node: Node, settings: Partial<Gateway4Settings>) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = { ...GATEWAY4_DEFAULTS, ...settings }
-    this.#filter = new Filter(this.#settings.filters, 4)
-    this.#filtered = {
-      bytes: new Uint8Array(0),
-      src: 0,
-      protocol: 0,
-      transport: 0,
-      end: 0,
-      inPort: 0,
-      outPort: 0,
-      precedence: 0,
-    }
-    this.#flows = new FlowCache(node.random)
+    this.#settings = shared(GATEWAY4_DEFAULTS, node.ip4.settings.gateway)
+    this.#filter = filterOf(this.#settings)
+    this.#flows = new FlowCache(node.tableKeys)
   }
 
   /** Flows whose decision is remembered: 4096 at most. */
@@ -58,8 +48,8 @@ export class Forwarder4 {
 
   /** Decisions are made anew: the settings or a port of this node changed. New routes and addresses are noticed. */
   forget(): void {
-    this.#settings = { ...GATEWAY4_DEFAULTS, ...this.#node.ip4.settings.gateway }
-    this.#filter = new Filter(this.#settings.filters, 4)
+    this.#settings = shared(GATEWAY4_DEFAULTS, this.#node.ip4.settings.gateway)
+    this.#filter = filterOf(this.#settings)
     this.#flows.clear()
   }
 
@@ -79,7 +69,8 @@ export class Forwarder4 {
     if (length < ip4.HEADER || length > d.end - at || !holds(sum(bytes, at, at + ip4.HEADER))) return false
     if (this.#isTooBig(length, port)) return false
     if (bytes[at + TOS]! >>> 5 < this.#settings.precedenceCutoff) return false
-    if (!this.#filter.empty && this.#judge(d, at + ip4.HEADER, at + length, port) !== undefined) return false
+    if (this.#filter !== undefined && this.#judge(this.#filter, d, at + ip4.HEADER, at + length, port) !== undefined)
+      return false
     ip4.setTtl(bytes, at, bytes[at + TTL]! - 1)
     this.#node.counters.forwarded++
     this.#node.ip4.arp.transmit(now, port, this.#flows.nextHop(flow) as Ip4, bytes, at, at + length)
@@ -98,7 +89,7 @@ export class Forwarder4 {
     // RFC 1812 §5.2.2: the link carried less than the header says. A door that cut it is no fault of the sender's.
     if (d.length < h.length) return layer.errors.report(now, d, { kind: 'parameterProblem', code: 0, pointer: LENGTH })
     if (d.end - d.at < h.length) return counters.drop('cut')
-    const o = this.#options
+    const o = OPTIONS
     o.scan(d.bytes, d.at, h.payload)
     if (o.fault >= 0) {
       counters.drop('bad-options')
@@ -121,7 +112,7 @@ export class Forwarder4 {
    */
   forwardSourceRouted(now: Instant, d: Inbound, h: ip4.Header): boolean | undefined {
     const { counters, ip4: layer } = this.#node
-    const o = this.#options
+    const o = OPTIONS
     o.scan(d.bytes, d.at, h.payload)
     if (o.fault >= 0) {
       counters.drop('bad-options')
@@ -140,7 +131,7 @@ export class Forwarder4 {
   /** Where to, whether it may, and then on (RFC 1812 §5.2.1.2 (1) to (8)). */
   #route(now: Instant, d: Inbound, h: ip4.Header, dst: Ip4, routed: boolean): boolean {
     const { counters, ip4: layer, ports } = this.#node
-    const o = this.#options
+    const o = OPTIONS
     const best = layer.routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
     const route = best === undefined || this.choose === undefined ? best : this.choose(d, best, dst)
     const out = route === undefined ? undefined : ports.get(route.port)
@@ -190,7 +181,7 @@ export class Forwarder4 {
   ): void {
     const { counters, ip4: layer, wall } = this.#node
     const { bytes, at } = d
-    const o = this.#options
+    const o = OPTIONS
     ip4.setTtl(bytes, at, ttl - 1)
     if (o.any) {
       const own = layer.sourceOn({ port: out, nextHop })
@@ -239,18 +230,19 @@ export class Forwarder4 {
       counters.drop('filtered')
       return precedenceAnswer === 'drop' ? false : layer.errors.report(now, d, { kind: 'unreachable', code: 15 })
     }
-    if (this.#filter.empty) return undefined
-    if (this.#filter.readsPorts && h.protocol === TCP && h.offset === 8) return counters.drop('filtered')
-    const rule = this.#judge(d, h.payload, h.end, out)
+    const filter = this.#filter
+    if (filter === undefined) return undefined
+    if (filter.readsPorts && h.protocol === TCP && h.offset === 8) return counters.drop('filtered')
+    const rule = this.#judge(filter, d, h.payload, h.end, out)
     if (rule === undefined || rule.action === 'accept') return undefined
     counters.drop('filtered')
     if (rule.action === 'drop') return false
     return layer.errors.report(now, d, { kind: 'unreachable', code: rule.precedences === undefined ? 13 : 14 })
   }
 
-  #judge(d: Inbound, payload: number, end: number, out: Port): ReturnType<Filter['judge']> {
+  #judge(filter: Filter, d: Inbound, payload: number, end: number, out: Port): ReturnType<Filter['judge']> {
     const { bytes, at } = d
-    const f = this.#filtered
+    const f = FILTERED
     f.bytes = bytes
     f.src = at + SRC
     f.protocol = bytes[at + PROTOCOL]!
@@ -259,7 +251,7 @@ export class Forwarder4 {
     f.inPort = d.port.index
     f.outPort = out.index
     f.precedence = bytes[at + TOS]! >>> 5
-    return this.#filter.judge(f)
+    return filter.judge(f)
   }
 
   get #current(): number {
@@ -306,6 +298,7 @@ export class Forwarder4 {
 
   /** Nothing is sent about it; a few are told of (RFC 1812 §5.3.7). */
   #martian(now: Instant, d: Inbound, h: ip4.Header, why: 'martian-source' | 'martian-destination'): false {
+    this.#log ??= new TokenBucket(LOGGED)
     if (this.#log.take(now)) {
       const from = d.frame < d.at ? ` from ${showMac(d.bytes.subarray(d.frame + 6, d.frame + 12))}` : ''
       const what = `${why.replace('-', ' ')}: ${showIp(h.src)} to ${showIp(h.dst)}${from}`
@@ -315,12 +308,30 @@ export class Forwarder4 {
   }
 }
 
+function filterOf({ filters }: Gateway4Settings): Filter | undefined {
+  return filters.length === 0 ? undefined : new Filter(filters, 4)
+}
+
 /** RFC 1812 §5.3.7: not on network 0, not 127/8, not class E. The limited broadcast is never forwarded (§5.3.5.1). */
 function mayBeDestination(dst: Ip4): boolean {
   const first = dst >>> 24
   return first !== 0 && first !== LOOPBACK && first < CLASS_E && dst !== BROADCAST4
 }
 
+/** The datagram that is forwarded, of whatever node: its options, and what filters see of it. */
+const OPTIONS = new TransitOptions()
+const FILTERED: Filtered = {
+  bytes: new Uint8Array(0),
+  src: 0,
+  protocol: 0,
+  transport: 0,
+  end: 0,
+  inPort: 0,
+  outPort: 0,
+  precedence: 0,
+}
+/** Martians told of. */
+const LOGGED = { rate: 1, burst: 10 } as const
 /** First octet of a header of version 4 without options. */
 const PLAIN = 0x45
 const LOOPBACK = 127

@@ -5,40 +5,38 @@
 import * as ip4 from '../../wire/ip4.ts'
 import { put16, u16 } from '../../wire/octets.ts'
 
-export class Fragmenter {
-  /**
-   * Hands each fragment of the datagram at `at…end` to `send`, borrowed until it returns. False where `mtu` leaves no
-   * room for eight octets behind the header: nothing was sent.
-   */
-  split(
-    bytes: Uint8Array,
-    at: number,
-    end: number,
-    mtu: number,
-    send: (bytes: Uint8Array, at: number, end: number) => void,
-  ): boolean {
-    const first = (bytes[at]! & 0x0f) << 2
-    if (mtu - first < UNIT) return false
-    const out = OUT
-    const flags = u16(bytes, at + FLAGS)
-    let offset = (flags & OFFSET) * UNIT
-    let header = first
-    for (let i = 0; i < first; i++) out[i] = bytes[at + i]!
-    for (let from = at + first; from < end; ) {
-      const room = (mtu - header) & ~(UNIT - 1)
-      const octets = Math.min(room, end - from)
-      const last = from + octets === end
-      out.set(bytes.subarray(from, from + octets), header)
-      put16(out, LENGTH, header + octets)
-      put16(out, FLAGS, (flags & ~OFFSET) | (last ? 0 : MORE) | (offset / UNIT))
-      ip4.seal(out, 0)
-      send(out, 0, header + octets)
-      from += octets
-      offset += octets
-      if (header === first) header = copied(bytes, at, first, out)
-    }
-    return true
+/**
+ * Hands each fragment of the datagram at `at…end` to `send`, borrowed until it returns. False where `mtu` leaves no
+ * room for eight octets behind the header: nothing was sent.
+ */
+export function split(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  mtu: number,
+  send: (bytes: Uint8Array, at: number, end: number) => void,
+): boolean {
+  const first = (bytes[at]! & 0x0f) << 2
+  if (mtu - first < UNIT) return false
+  const out = OUT
+  const flags = u16(bytes, at + FLAGS)
+  let offset = (flags & OFFSET) * UNIT
+  let header = first
+  for (let i = 0; i < first; i++) out[i] = bytes[at + i]!
+  for (let from = at + first; from < end; ) {
+    const room = (mtu - header) & ~(UNIT - 1)
+    const octets = Math.min(room, end - from)
+    const last = from + octets === end
+    out.set(bytes.subarray(from, from + octets), header)
+    put16(out, LENGTH, header + octets)
+    put16(out, FLAGS, (flags & ~OFFSET) | (last ? 0 : MORE) | (offset / UNIT))
+    ip4.seal(out, 0)
+    send(out, 0, header + octets)
+    from += octets
+    offset += octets
+    if (header === first) header = copied(bytes, at, first, out)
   }
+  return true
 }
 
 /** Writes the header of the later fragments: the options whose copied flag is set, filled up with End of Option List. */

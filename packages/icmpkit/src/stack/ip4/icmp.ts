@@ -19,12 +19,17 @@ import { stamp, wayBack } from './option-echo.ts'
 import { TransitOptions } from './transit-options.ts'
 
 export class Icmp4 {
-  /** Those with DF. */
-  readonly answers: AnswersSent = new AnswersSent()
   readonly #node: Node
+  #answers: AnswersSent | undefined
 
   constructor(node: Node) {
     this.#node = node
+  }
+
+  /** Those with DF. */
+  get answers(): AnswersSent {
+    this.#answers ??= new AnswersSent()
+    return this.#answers
   }
 
   input(now: Instant, d: Inbound, h: ip4.Header): void {
@@ -136,7 +141,7 @@ export class Icmp4 {
     if (!settings.echo || (group && !settings.echoBroadcast)) counters.drop('disabled')
     else {
       this.reply(now, d, h, { ...m, kind: 'echoReply', data: this.#fitting(now, h, m.data) })
-      if (!group) layer.echo.learn(now, d, h)
+      if (!group) layer.learnEcho(now, d, h)
     }
   }
 

@@ -1,18 +1,23 @@
 /**
  * Identification values (RFC 6864 §4.3): one counter for each of many groups of destination and protocol, each begun at
  * random, so that none comes again soon for the same two nodes and an observer of one learns little of another.
+ *
+ * A node that speaks to one group has one counter: the others are made with the second.
  */
+import type { TableKeys } from '../../wire/ip-table.ts'
 import { i32 } from '../../wire/octets.ts'
 
 export class Identification {
   readonly #random: () => number
-  /** Made with the first datagram that needs one. */
-  #counters: Uint16Array | undefined
   readonly #key: number
+  /** While it is the only one. */
+  #group = -1
+  #counter = 0
+  #counters: Uint16Array | undefined
 
-  constructor(random: () => number) {
+  constructor(random: () => number, keys: TableKeys) {
     this.#random = random
-    this.#key = (random() * 2 ** 32) | 0
+    this.#key = keys.words[0]!
   }
 
   /** The next one for `protocol` and the address that stands at `dst` in `bytes`. */
@@ -20,10 +25,25 @@ export class Identification {
     let hash = Math.imul(i32(bytes, dst) ^ this.#key, 0x9e3779b1) ^ Math.imul(protocol + 1, 0x85ebca6b)
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35)
     const group = (hash ^ (hash >>> 13)) & (GROUPS - 1)
-    this.#counters ??= Uint16Array.from({ length: GROUPS }, () => Math.floor(this.#random() * 0x10000))
     const counters = this.#counters
-    counters[group] = counters[group]! + 1
-    return counters[group]!
+    if (counters !== undefined) {
+      counters[group] = counters[group]! + 1
+      return counters[group]!
+    }
+    if (this.#group === -1) {
+      this.#group = group
+      this.#counter = this.#begin()
+    } else if (this.#group !== group) {
+      this.#counters = Uint16Array.from({ length: GROUPS }, () => this.#begin())
+      this.#counters[this.#group] = this.#counter
+      return this.next(bytes, dst, protocol)
+    }
+    this.#counter = (this.#counter + 1) & 0xffff
+    return this.#counter
+  }
+
+  #begin(): number {
+    return Math.floor(this.#random() * 0x10000)
   }
 }
 

@@ -11,24 +11,26 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Delivery } from '../transport/transport.ts'
 import { Reassembly4 } from './reassembly.ts'
-import type { Ip4Settings } from './settings.ts'
 import { TransitOptions } from './transit-options.ts'
 
 export class Input4 {
-  readonly reassembly: Reassembly4
   readonly #node: Node
-  readonly #options = new TransitOptions()
+  #reassembly: Reassembly4 | undefined
 
-  constructor(node: Node, settings: Ip4Settings) {
+  constructor(node: Node) {
     this.#node = node
-    this.reassembly = new Reassembly4(node, settings.reassemblyDatagrams)
+  }
+
+  get reassembly(): Reassembly4 {
+    this.#reassembly ??= new Reassembly4(this.#node, this.#node.ip4.settings.reassemblyDatagrams)
+    return this.#reassembly
   }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {
     const { counters, ip4: layer } = this.#node
-    if (this.#node.role === 'gateway' && layer.forward.forwardPlain(now, d)) return false
-    if (layer.echo.answer(now, d)) return true
+    if (this.#node.role === 'gateway' && layer.forwardPlain(now, d)) return false
+    if (layer.answerInPlace(now, d)) return true
     const h = ip4.parse(d.bytes, d.at, d.end)
     if (h.kind === 'malformed') return counters.bad(h.why)
     if (ip4.verify(d.bytes, d.at, d.end) !== 'ok') return counters.drop('bad-checksum')
@@ -102,7 +104,7 @@ export class Input4 {
       return layer.errors.report(now, d, { kind: 'parameterProblem', code: 1, pointer: requiredOption })
     }
     if (h.options.length === 0) return undefined
-    const o = this.#options
+    const o = OPTIONS
     o.scan(d.bytes, d.at, h.payload)
     if (o.fault >= 0) {
       counters.drop('bad-options')
@@ -158,6 +160,8 @@ function carries(options: Uint8Array, type: number): boolean {
   return false
 }
 
+/** Of the datagram that is looked at, of whatever node. */
+const OPTIONS = new TransitOptions()
 const LOOPBACK = 127
 const UDP = 17
 /** Offset of the field. */

@@ -9,6 +9,7 @@ import { ANY4, BROADCAST4, type Ip4, isMulticast } from '../../wire/addr.ts'
 import * as ip4 from '../../wire/ip4.ts'
 import { put16 } from '../../wire/octets.ts'
 import * as quote from '../../wire/quote.ts'
+import { over } from '../defaults.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port, PortAddress, PortChange, PortConfig } from '../port.ts'
@@ -20,13 +21,12 @@ import { Control4, checkControl4 } from './control.ts'
 import { EchoInPlace } from './echo-in-place.ts'
 import { Errors4 } from './errors.ts'
 import { Forwarder4 } from './forward.ts'
-import { Fragmenter } from './fragment.ts'
+import { split } from './fragment.ts'
 import { ALL_ROUTERS, ALL_SYSTEMS } from './groups.ts'
 import { Icmp4 } from './icmp.ts'
 import { Identification } from './identification.ts'
 import { Input4 } from './input.ts'
 import { Loopback4 } from './loopback.ts'
-import type { Reassembly4 } from './reassembly.ts'
 import { IP4_DEFAULTS, type Ip4Settings } from './settings.ts'
 
 /** A datagram that this node begins. */
@@ -57,20 +57,19 @@ export interface Hop4 {
 }
 
 export class Ip4Layer {
-  readonly settings: Ip4Settings
+  settings: Ip4Settings
   readonly addresses: Addresses4
   readonly arp: Arp
   readonly routes: RouteTable<Ip4>
-  readonly errors: Errors4
   readonly icmp: Icmp4
-  readonly echo: EchoInPlace
-  readonly forward: Forwarder4
   readonly control: Control4
   readonly #node: Node
   readonly #in: Input4
-  readonly #loopback: Loopback4
-  readonly #fragmenter: Fragmenter = new Fragmenter()
-  readonly #ids: Identification
+  #errors: Errors4 | undefined
+  #echo: EchoInPlace | undefined
+  #forward: Forwarder4 | undefined
+  #loopback: Loopback4 | undefined
+  #ids: Identification | undefined
 
   constructor(node: Node, settings: Partial<Ip4Settings>) {
     this.#node = node
@@ -79,14 +78,19 @@ export class Ip4Layer {
     this.arp = new Arp(node)
     this.routes = new RouteTable<Ip4>(4, node.tableKeys)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
-    this.errors = new Errors4(node, this.settings)
     this.icmp = new Icmp4(node)
-    this.echo = new EchoInPlace(node)
-    this.forward = new Forwarder4(node, this.settings.gateway)
-    this.#in = new Input4(node, this.settings)
-    this.#loopback = new Loopback4(node, (now, d) => this.#in.deliver(now, d))
-    this.#ids = new Identification(node.random)
+    this.#in = new Input4(node)
     this.control = new Control4(node, this)
+  }
+
+  get errors(): Errors4 {
+    this.#errors ??= new Errors4(this.#node)
+    return this.#errors
+  }
+
+  get forward(): Forwarder4 {
+    this.#forward ??= new Forwarder4(this.#node)
+    return this.#forward
   }
 
   /** A port is there: its addresses are probed and then used, its connected routes made. */
@@ -147,7 +151,7 @@ export class Ip4Layer {
 
   /** Carrier, MTU or link-layer address of the port changed. */
   changed(now: Instant, port: Port, change: PortChange): void {
-    this.forward.forget()
+    this.#forward?.forget()
     this.arp.changed(now, port, change)
     this.control.changed(now, port, change)
   }
@@ -157,10 +161,9 @@ export class Ip4Layer {
    * @throws RangeError on a switch that no RFC allows: nothing has changed then
    */
   reconfigure(now: Instant, settings: Partial<Ip4Settings>, ports: readonly PortConfig[]): void {
-    Object.assign(this.settings, withDefaults(settings))
-    this.arp.reconfigured()
-    this.errors.forget()
-    this.forward.forget()
+    this.settings = withDefaults(settings)
+    this.#errors = undefined
+    this.#forward?.forget()
     this.routes.remove((r) => r.origin === 'static')
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     for (const { index, addresses = [] } of ports) {
@@ -210,8 +213,24 @@ export class Ip4Layer {
     return address === BROADCAST4 || this.addresses.isDirectedBroadcast(address)
   }
 
+  /** The short way of a datagram for others, where one of its kind has taken the long way before. */
+  forwardPlain(now: Instant, d: Inbound): boolean {
+    return this.#forward?.forwardPlain(now, d) ?? false
+  }
+
+  /** The short way of an echo request, where one of its kind has taken the long way before. */
+  answerInPlace(now: Instant, d: Inbound): boolean {
+    return this.#echo?.answer(now, d) ?? false
+  }
+
+  /** The request `h` was answered the long way: the next one of its kind need not be. */
+  learnEcho(now: Instant, d: Inbound, h: ip4.Header): void {
+    this.#echo ??= new EchoInPlace(this.#node)
+    this.#echo.learn(now, d, h)
+  }
+
   /** Fragments for this node that wait for the others. */
-  get reassembly(): Reassembly4 {
+  get reassembly(): Input4['reassembly'] {
     return this.#in.reassembly
   }
 
@@ -271,7 +290,10 @@ export class Ip4Layer {
     this.identify(out, 0)
     out.set(g.payload, at)
     this.#node.counters.originated++
-    if (own !== undefined) return this.#loopback.send(now, own.port, out, 0, length) ? 'sent' : 'not-sent'
+    if (own !== undefined) {
+      this.#loopback ??= new Loopback4(this.#node, this.#in)
+      return this.#loopback.send(now, own.port, out, 0, length) ? 'sent' : 'not-sent'
+    }
     if (length > mtu) this.#split(now, hop.port, hop.nextHop, out, 0, length, mtu)
     else this.arp.transmit(now, hop.port, hop.nextHop, out, 0, length)
     return 'sent'
@@ -283,7 +305,8 @@ export class Ip4Layer {
    */
   identify(bytes: Uint8Array, at: number): void {
     const atomic = (bytes[at + FLAGS]! & DF) !== 0
-    put16(bytes, at + ID, atomic ? 0 : this.#ids.next(bytes, at + DST, bytes[at + PROTOCOL]!))
+    if (!atomic) this.#ids ??= new Identification(this.#node.random, this.#node.tableKeys)
+    put16(bytes, at + ID, atomic ? 0 : this.#ids!.next(bytes, at + DST, bytes[at + PROTOCOL]!))
     ip4.seal(bytes, at)
   }
 
@@ -349,9 +372,7 @@ export class Ip4Layer {
   }
 
   #split(now: Instant, port: Port, nextHop: Ip4, bytes: Uint8Array, at: number, end: number, mtu: number): void {
-    const sent = this.#fragmenter.split(bytes, at, end, mtu, (b, from, to) =>
-      this.arp.transmit(now, port, nextHop, b, from, to),
-    )
+    const sent = split(bytes, at, end, mtu, (b, from, to) => this.arp.transmit(now, port, nextHop, b, from, to))
     if (!sent) this.#node.counters.drop('too-big')
   }
 
@@ -374,7 +395,7 @@ export class Ip4Layer {
 
 /** @throws RangeError on a switch that no RFC allows */
 function withDefaults(settings: Partial<Ip4Settings>): Ip4Settings {
-  const all = { ...IP4_DEFAULTS, ...settings }
+  const all = over(IP4_DEFAULTS, settings)
   const { ttl } = all
   if (!Number.isInteger(ttl) || ttl < 1 || ttl > 255) throw new RangeError(`a TTL of ${ttl}: 1 … 255`)
   checkControl4(all)

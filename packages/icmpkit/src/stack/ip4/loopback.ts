@@ -7,6 +7,7 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { Timer } from '../timers.ts'
+import type { Input4 } from './input.ts'
 
 export class Loopback4 {
   readonly #node: Node
@@ -14,10 +15,10 @@ export class Loopback4 {
   readonly #waiting: { port: Port; bytes: Uint8Array }[] = []
 
   /** `input` takes each in. */
-  constructor(node: Node, input: (now: Instant, d: Inbound) => void) {
+  constructor(node: Node, input: Input4) {
     this.#node = node
     this.#timer = new Timer(node.timers, (now) => {
-      for (const { port, bytes } of this.#waiting.splice(0)) input(now, inbound(now, port, bytes))
+      for (const { port, bytes } of this.#waiting.splice(0)) input.deliver(now, inbound(now, port, bytes))
     })
   }
 

@@ -8,6 +8,7 @@ import type { Instant } from '../../clock.ts'
 import type { Ip4 } from '../../wire/addr.ts'
 import { IpTable } from '../../wire/ip-table.ts'
 import * as ip4 from '../../wire/ip4.ts'
+import { shared } from '../defaults.ts'
 import type { Node } from '../node.ts'
 import type { HeardError } from '../transport/transport.ts'
 import { PATH_MTU_DEFAULTS, type PathMtuSettings } from './control-settings.ts'
@@ -38,7 +39,7 @@ export class PathMtu4 {
   constructor(node: Node, layer: Ip4Layer) {
     this.#node = node
     this.#layer = layer
-    this.#settings = { ...PATH_MTU_DEFAULTS, ...layer.settings.pathMtu }
+    this.#settings = shared(PATH_MTU_DEFAULTS, layer.settings.pathMtu)
     this.#table = new IpTable(node.tableKeys, this.#settings.entries)
   }
 

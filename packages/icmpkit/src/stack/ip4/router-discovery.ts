@@ -5,6 +5,7 @@
 import type { Instant } from '../../clock.ts'
 import { ANY4, BROADCAST4, type Ip4 } from '../../wire/addr.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
+import { shared } from '../defaults.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
@@ -45,7 +46,7 @@ export class RouterDiscovery4 {
   constructor(node: Node, layer: Ip4Layer) {
     this.#node = node
     this.#layer = layer
-    this.#settings = { ...ROUTER_DISCOVERY_DEFAULTS, ...layer.settings.routerDiscovery }
+    this.#settings = shared(ROUTER_DISCOVERY_DEFAULTS, layer.settings.routerDiscovery)
     this.#expiry = new Timer(node.timers, (now) => this.#expire(now))
   }
 
@@ -65,7 +66,7 @@ export class RouterDiscovery4 {
   reconfigured(now: Instant): void {
     const ports = [...this.#node.ports.values()]
     const before = ports.filter((p) => this.#performs(p))
-    this.#settings = { ...ROUTER_DISCOVERY_DEFAULTS, ...this.#layer.settings.routerDiscovery }
+    this.#settings = shared(ROUTER_DISCOVERY_DEFAULTS, this.#layer.settings.routerDiscovery)
     for (const port of ports) {
       if (!this.#performs(port)) this.end(now, port)
       else if (!before.includes(port)) this.begin(now, port)

@@ -11,7 +11,7 @@ import { Timer } from '../timers.ts'
 import type { Address6 } from './addresses.ts'
 import { ALL_NODES } from './groups.ts'
 import type { Ip6Layer } from './layer.ts'
-import { linkLayerOption } from './nd-output.ts'
+import { linkLayerOption, sendNd } from './nd-output.ts'
 
 interface Announcing {
   readonly timer: Timer
@@ -81,7 +81,7 @@ export class Announcer {
 
   #send(now: Instant, port: Port, src: Ip6, target: Ip6, asker: Ip6, override: boolean): void {
     const solicited = asker !== ANY6
-    this.#layer.neighbours.out.send(now, port, src, solicited ? asker : ALL_NODES, {
+    sendNd(this.#node, now, port, src, solicited ? asker : ALL_NODES, {
       kind: 'neighborAdvertisement',
       code: 0,
       router: this.#layer.isRouter && src === target,

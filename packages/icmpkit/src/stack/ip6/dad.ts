@@ -13,8 +13,9 @@ import type { Port } from '../port.ts'
 import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { type Address6, linkLocalOf, solicitedNode } from './addresses.ts'
-import type { Dad6, Ip6Layer } from './layer.ts'
+import type { Ip6Layer } from './layer.ts'
 import type { Mld } from './mld.ts'
+import { sendNd } from './nd-output.ts'
 
 interface Probing {
   readonly address: Address6
@@ -27,7 +28,7 @@ interface Probing {
   nonces: Uint8Array[]
 }
 
-export class Dad implements Dad6 {
+export class Dad {
   readonly #node: Node
   readonly #layer: Ip6Layer
   readonly #mld: Mld
@@ -145,7 +146,7 @@ export class Dad implements Dad6 {
     const nonce = Uint8Array.from({ length: NONCE }, () => this.#node.random() * 256)
     p.nonces.push(nonce)
     p.timer.set(now + this.#layer.neighbours.link(a.port).retransMs)
-    this.#layer.neighbours.out.send(now, a.port, ANY6, solicitedNode(a.address), {
+    sendNd(this.#node, now, a.port, ANY6, solicitedNode(a.address), {
       kind: 'neighborSolicitation',
       code: 0,
       target: a.address,

@@ -14,7 +14,6 @@ import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import { SparseMap } from '../sparse-map.ts'
 import { TokenBucket } from '../token-bucket.ts'
-import type { Ip6Settings } from './settings.ts'
 import { icmpType, UNSEEN } from './upper-header.ts'
 
 export type Fault6 =
@@ -26,15 +25,15 @@ export type Fault6 =
 
 export class Errors6 {
   readonly #node: Node
-  readonly #settings: Ip6Settings
   readonly #buckets: SparseMap<number, TokenBucket> = new SparseMap()
-  readonly #anycast: IpTable
+  /** None where none is known. */
+  readonly #anycast: IpTable | undefined
 
-  constructor(node: Node, settings: Ip6Settings) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = settings
-    this.#anycast = new IpTable(node.tableKeys)
-    for (const address of settings.anycast) this.#anycast.set(address, 1)
+    const { anycast } = node.ip6.settings
+    if (anycast.length > 0) this.#anycast = new IpTable(node.tableKeys)
+    for (const address of anycast) this.#anycast!.set(address, 1)
   }
 
   /** Answers the packet at `d.at` with an error, where one may be sent. Always false: nothing was rewritten in place. */
@@ -64,13 +63,8 @@ export class Errors6 {
     return false
   }
 
-  /** The limit is another now. */
-  forget(): void {
-    this.#buckets.clear()
-  }
-
   #message(fault: Fault6, original: Uint8Array, objects: readonly ExtensionObject[]): icmp6.Message {
-    const room = { unit: 8, limit: LIMIT[6], outer: ip6.HEADER, quote: this.#settings.extensionQuote } as const
+    const room = { unit: 8, limit: LIMIT[6], outer: ip6.HEADER, quote: this.#node.ip6.settings.extensionQuote } as const
     const { quote, extensions } = fit(original, objects, room)
     switch (fault.kind) {
       case 'packetTooBig':
@@ -96,7 +90,7 @@ export class Errors6 {
     const own = layer.addresses.at(d.bytes, d.at + DST, d.port)
     if (own !== undefined && !own.anycast) return own.address
     const byRoute = layer.sourceFor(to, isLinkLocal(to) ? d.port : undefined)
-    if (this.#settings.errorSource === 'route') return byRoute
+    if (this.#node.ip6.settings.errorSource === 'route') return byRoute
     return layer.sourceOn(to, d.port) ?? byRoute
   }
 
@@ -106,7 +100,7 @@ export class Errors6 {
     let i = 0
     while (i < 15 && bytes[at + i] === 0) i++
     if (i === 15 && bytes[at + 15]! <= 1) return true
-    return (this.#anycast.size > 0 && this.#anycast.getAt(bytes, at, 6) >= 0) || this.#isSubnetRouter(bytes, at)
+    return (this.#anycast?.getAt(bytes, at, 6) ?? -1) >= 0 || this.#isSubnetRouter(bytes, at)
   }
 
   /** The anycast address of the routers of a link of this node's (RFC 4291 §2.6.1; not of a /127, RFC 6164 §5.1). */
@@ -121,14 +115,14 @@ export class Errors6 {
   }
 
   #isSilent(d: Inbound): boolean {
-    const off = this.#settings.noUnreachables
+    const off = this.#node.ip6.settings.noUnreachables
     return off === 'all' || off.includes(d.port.index)
   }
 
   #bucket(port: number): TokenBucket {
     let bucket = this.#buckets.get(port)
     if (bucket === undefined) {
-      bucket = new TokenBucket(this.#settings.errorLimit)
+      bucket = new TokenBucket(this.#node.ip6.settings.errorLimit)
       this.#buckets.set(port, bucket)
     }
     return bucket

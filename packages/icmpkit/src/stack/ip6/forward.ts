@@ -19,39 +19,26 @@ import { icmp6Rules } from './filter-preset.ts'
 import { NextHopCache } from './next-hop-cache.ts'
 import { isLinkLocalAt, isMulticastAt, isNowhereAt, SCOPE_LINK, scopeAt } from './octet-tests.ts'
 import type { Ip6Settings } from './settings.ts'
-import { TransitHeaders6 } from './transit-headers.ts'
+import { mayPass } from './transit-headers.ts'
 
 export class Forwarder6 {
   /** Of routes that cost the same as the best, the one for this packet; decisions are then not remembered. None: the best. */
   choose: ((d: Inbound, best: Route<Ip6>, dst: Ip6) => Route<Ip6>) | undefined
   readonly #node: Node
-  readonly #settings: Ip6Settings
-  readonly #headers: TransitHeaders6
   readonly #cache: NextHopCache
-  readonly #filtered: Filtered = {
-    bytes: new Uint8Array(0),
-    src: 0,
-    protocol: 0,
-    transport: 0,
-    end: 0,
-    inPort: 0,
-    outPort: 0,
-    precedence: -1,
-  }
-  #filter: Filter
+  /** None where nothing is filtered. */
+  #filter: Filter | undefined
 
-  constructor(node: Node, settings: Ip6Settings) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = settings
-    this.#headers = new TransitHeaders6(node, settings)
-    this.#cache = new NextHopCache((node.random() * 2 ** 32) | 0)
-    this.#filter = filterOf(settings)
+    this.#cache = new NextHopCache(node.tableKeys)
+    this.#filter = filterOf(node.ip6.settings)
   }
 
   /** The settings are others now, or a port changed. */
   forget(): void {
     this.#cache.clear()
-    this.#filter = filterOf(this.#settings)
+    this.#filter = filterOf(this.#node.ip6.settings)
   }
 
   /** Never true: nothing goes back in place. The packet at `d.at…end` is not for this node. */
@@ -63,7 +50,7 @@ export class Forwarder6 {
     if (isLinkLocalAt(bytes, at + DST)) return counters.drop('scope')
     const multicast = isMulticastAt(bytes, at + DST)
     if (multicast && scopeAt(bytes, at + DST) <= SCOPE_LINK) return counters.drop('multicast')
-    if (!this.#headers.pass(now, d, end)) return false
+    if (!mayPass(this.#node, now, d, end)) return false
     const i = this.#route(now, d, multicast)
     if (i < 0) return false
     const out = this.#cache.portAt(i)
@@ -71,7 +58,7 @@ export class Forwarder6 {
     // RFC 4443 §3.1: a point-to-point link's other end has not that address either, and would send it back.
     if (onLink && out === d.port && out.medium === 'ip') return this.#refuse(now, d, 'no-route', unreachable(3))
     if (!this.#isSourceValid(d)) {
-      return this.#refuse(now, d, 'reverse-path', unreachable(this.#settings.transit.reversePathCode))
+      return this.#refuse(now, d, 'reverse-path', unreachable(layer.settings.transit.reversePathCode))
     }
     const hopLimit = ttlOf(d, bytes[at + HOP_LIMIT]!)
     if (hopLimit <= 1) return this.#refuse(now, d, 'ttl', { kind: 'timeExceeded', code: 0 })
@@ -80,8 +67,8 @@ export class Forwarder6 {
     if (end - at > mtu) return this.#refuse(now, d, 'too-big', { kind: 'packetTooBig', mtu })
     // It goes no further than that: a copy for each router of the link would be one too many.
     if (d.link !== 'host' && !multicast) return counters.drop('link-broadcast')
-    if (!this.#filter.empty && !this.#passes(now, d, end, out)) return false
-    if (out === d.port) layer.redirects?.sentBack(now, d, onLink ? undefined : this.#cache.hopAt(i))
+    if (this.#filter !== undefined && !this.#passes(this.#filter, now, d, end, out)) return false
+    if (out === d.port) layer.nd.redirects.sentBack(now, d, onLink ? undefined : this.#cache.hopAt(i))
     bytes[at + HOP_LIMIT] = hopLimit - 1
     counters.forwarded++
     if (onLink) layer.neighbours.transmitTo(now, out, bytes, at + DST, bytes, at, end)
@@ -123,17 +110,17 @@ export class Forwarder6 {
 
   /** RFC 3704 §2.2, §2.3. */
   #isSourceValid(d: Inbound): boolean {
-    const { reversePath } = this.#settings.transit
+    const { reversePath } = this.#node.ip6.settings.transit
     if (reversePath === 'off' || isLinkLocalAt(d.bytes, d.at + SRC)) return true
     const back = this.#node.ip6.routes.candidates(readIp6(d.bytes, d.at + SRC))?.filter((r) => r.kind === 'unicast')
     if (back === undefined || back.length === 0) return false
     return reversePath === 'loose' || back.some((r) => r.port === d.port.index)
   }
 
-  #passes(now: Instant, d: Inbound, end: number, out: Port): boolean {
+  #passes(filter: Filter, now: Instant, d: Inbound, end: number, out: Port): boolean {
     const { bytes, at } = d
     const upper = ip6.skip(bytes, at, end)
-    const f = this.#filtered
+    const f = FILTERED
     f.bytes = bytes
     f.src = at + SRC
     f.protocol = upper < 0 ? -1 : ip6.upperProtocol(upper)
@@ -141,21 +128,33 @@ export class Forwarder6 {
     f.end = end
     f.inPort = d.port.index
     f.outPort = out.index
-    const rule = this.#filter.judge(f)
+    const rule = filter.judge(f)
     if (rule === undefined || rule.action === 'accept') return true
     if (rule.action === 'drop') return this.#node.counters.drop('filtered')
     return this.#refuse(now, d, 'filtered', unreachable(1))
   }
 }
 
-function filterOf({ transit }: Ip6Settings): Filter {
-  return new Filter(transit.firewall === 'off' ? transit.filters : [...transit.filters, ...icmp6Rules()], 6)
+function filterOf({ transit }: Ip6Settings): Filter | undefined {
+  const rules = transit.firewall === 'off' ? transit.filters : [...transit.filters, ...icmp6Rules()]
+  return rules.length === 0 ? undefined : new Filter(rules, 6)
 }
 
 function unreachable(code: number): Fault6 {
   return { kind: 'unreachable', code }
 }
 
+/** What filters see of the packet that is forwarded, of whatever node. */
+const FILTERED: Filtered = {
+  bytes: new Uint8Array(0),
+  src: 0,
+  protocol: 0,
+  transport: 0,
+  end: 0,
+  inPort: 0,
+  outPort: 0,
+  precedence: -1,
+}
 const HOP_LIMIT = 7
 const SRC = 8
 const DST = 24

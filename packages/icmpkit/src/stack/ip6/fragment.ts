@@ -7,38 +7,36 @@ import * as extension from '../../wire/ip6-extension.ts'
 import { put16, put32 } from '../../wire/octets.ts'
 import { upperHeaderOctets } from './upper-header.ts'
 
-export class Fragmenter6 {
-  /**
-   * Hands the packet at `at…end` to `send` in fragments of at most `mtu` octets, on loan one by one. False, and nothing
-   * sent, where its header chain does not fit into the first one.
-   */
-  cut(
-    bytes: Uint8Array,
-    at: number,
-    end: number,
-    mtu: number,
-    id: number,
-    send: (bytes: Uint8Array, at: number, end: number) => void,
-  ): boolean {
-    const { split, nextHeaderAt, chainEnd } = measure(bytes, at, end)
-    const head = split - at
-    const most = (mtu - head - FRAGMENT) & ~7
-    if (most < 8 || chainEnd - split > most) return false
-    const out = OUT
-    out.set(bytes.subarray(at, split))
-    out[nextHeaderAt - at] = extension.Type.fragment
-    out[head] = bytes[nextHeaderAt]!
-    out[head + 1] = 0
-    put32(out, head + 4, id)
-    for (let i = split; i < end; i += most) {
-      const octets = Math.min(most, end - i)
-      put16(out, PAYLOAD_LENGTH, head - ip6.HEADER + FRAGMENT + octets)
-      put16(out, head + 2, (i - split) | (i + octets < end ? 1 : 0))
-      out.set(bytes.subarray(i, i + octets), head + FRAGMENT)
-      send(out, 0, head + FRAGMENT + octets)
-    }
-    return true
+/**
+ * Hands the packet at `at…end` to `send` in fragments of at most `mtu` octets, on loan one by one. False, and nothing
+ * sent, where its header chain does not fit into the first one.
+ */
+export function cut(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  mtu: number,
+  id: number,
+  send: (bytes: Uint8Array, at: number, end: number) => void,
+): boolean {
+  const { split, nextHeaderAt, chainEnd } = measure(bytes, at, end)
+  const head = split - at
+  const most = (mtu - head - FRAGMENT) & ~7
+  if (most < 8 || chainEnd - split > most) return false
+  const out = OUT
+  out.set(bytes.subarray(at, split))
+  out[nextHeaderAt - at] = extension.Type.fragment
+  out[head] = bytes[nextHeaderAt]!
+  out[head + 1] = 0
+  put32(out, head + 4, id)
+  for (let i = split; i < end; i += most) {
+    const octets = Math.min(most, end - i)
+    put16(out, PAYLOAD_LENGTH, head - ip6.HEADER + FRAGMENT + octets)
+    put16(out, head + 2, (i - split) | (i + octets < end ? 1 : 0))
+    out.set(bytes.subarray(i, i + octets), head + FRAGMENT)
+    send(out, 0, head + FRAGMENT + octets)
   }
+  return true
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import type { Route } from '../route-table.ts'
 import { DestinationCache } from './destination-cache.ts'
-import type { Hop6, Hosts6, Ip6Layer } from './layer.ts'
+import type { Hop6, Ip6Layer } from './layer.ts'
 import { linkLayerIn } from './nd-output.ts'
 import type { Neighbour } from './neighbour-cache.ts'
 import type { NeighbourWatcher } from './neighbours.ts'
@@ -20,7 +20,7 @@ import { DEFAULT, RouterList } from './router-list.ts'
 import { RouterSolicitor } from './router-solicit.ts'
 import { Slaac } from './slaac.ts'
 
-export class HostDiscovery implements Hosts6, NeighbourWatcher {
+export class HostDiscovery implements NeighbourWatcher {
   readonly routers: RouterList
   readonly prefixes: PrefixList
   readonly slaac: Slaac

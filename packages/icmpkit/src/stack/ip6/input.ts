@@ -13,30 +13,19 @@ import { u16 } from '../../wire/octets.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Delivery } from '../transport/transport.ts'
-import type { Echo6 } from './echo.ts'
-import type { Forwarder6 } from './forward.ts'
+import { answerInPlace } from './echo.ts'
 import { Breach, Breaches } from './header-limits.ts'
 import { isLoopbackAt, isMulticastAt, isNowhereAt, scopeAt } from './octet-tests.ts'
 import { Options6 } from './options.ts'
 import type { Packet6 } from './packet.ts'
 import { nextSegment } from './segment-routing.ts'
-import type { Ip6Settings } from './settings.ts'
 import { hasWholeChain, NO_NEXT_HEADER, upperHeaderOctets } from './upper-header.ts'
 
 export class Input6 {
   readonly #node: Node
-  readonly #settings: Ip6Settings
-  readonly #forwarder: Forwarder6
-  readonly #echo: Echo6
-  readonly #breaches = new Breaches()
-  readonly #options: Options6
 
-  constructor(node: Node, settings: Ip6Settings, forwarder: Forwarder6, echo: Echo6) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = settings
-    this.#forwarder = forwarder
-    this.#echo = echo
-    this.#options = new Options6(node, this.#breaches)
   }
 
   /** True: rewritten in place, to be sent back to whom it came from. */
@@ -53,11 +42,11 @@ export class Input6 {
       if (scopeAt(bytes, at + DST) <= 1) return counters.drop('martian-destination')
       if (layer.groups.isMemberAt(bytes, at + DST, d.port)) return this.#local(now, d, end)
     } else {
-      if (this.#echo.answer(now, d, end)) return true
+      if (answerInPlace(this.#node, now, d, end)) return true
       if (layer.addresses.at(bytes, at + DST, d.port) !== undefined) return this.#local(now, d, end)
       if (isNowhereAt(bytes, at + DST)) return counters.drop('martian-destination')
     }
-    if (layer.isRouter) return this.#forwarder.forward(now, d, end)
+    if (layer.isRouter) return layer.forward.forward(now, d, end)
     return counters.drop(this.#isTentative(d) ? 'tentative' : 'not-mine')
   }
 
@@ -68,8 +57,8 @@ export class Input6 {
   }
 
   #local(now: Instant, d: Inbound, end: number): boolean {
-    this.#breaches.clear()
-    this.#options.routerAlert = -1
+    BREACHES.clear()
+    OPTIONS.routerAlert = -1
     const first = d.at + NEXT_HEADER
     return this.#walk(now, d, end, d.at + ip6.HEADER, d.bytes[first]!, first, false)
   }
@@ -95,7 +84,7 @@ export class Input6 {
       if (i + length > end) {
         return this.#problem(now, d, 0, protocol === Type.fragment ? at + PAYLOAD_LENGTH : i + 1)
       }
-      this.#breaches.measure(at, i, length, headers, this.#settings.limits)
+      BREACHES.measure(at, i, length, headers, this.#node.ip6.settings.limits)
       if (protocol === Type.fragment) {
         const word = u16(bytes, i + 2)
         if ((word & 0xfff9) !== 0) return this.#fragment(now, d, end, i, nextHeaderAt, word)
@@ -103,7 +92,8 @@ export class Input6 {
         fragmented = true
       } else if (protocol === Type.routing) {
         if (bytes[i + SEGMENTS_LEFT] !== 0) return this.#route(now, d, i, end)
-      } else if (!this.#options.walk(now, d, protocol, i + 2, i + length, this.#settings.limits)) return false
+      } else if (!OPTIONS.walk(this.#node, now, d, protocol, i + 2, i + length, this.#node.ip6.settings.limits))
+        return false
       nextHeaderAt = i
       protocol = bytes[i]!
       i += length
@@ -112,7 +102,7 @@ export class Input6 {
 
   /** Segments are left: this node is on the way, not at the end of it (RFC 8200 §4.4; type 0: RFC 5095 §3). */
   #route(now: Instant, d: Inbound, i: number, end: number): boolean {
-    if (!this.#settings.segmentRouting || d.bytes[i + ROUTING_TYPE] !== SEGMENT_ROUTING) {
+    if (!this.#node.ip6.settings.segmentRouting || d.bytes[i + ROUTING_TYPE] !== SEGMENT_ROUTING) {
       return this.#problem(now, d, 0, i + ROUTING_TYPE)
     }
     const fault = nextSegment(d.bytes, d.at, i)
@@ -121,14 +111,14 @@ export class Input6 {
     if (fault === -2) return counters.drop('martian-destination')
     // The next segment may be this node again; each turn takes one off.
     if (layer.addresses.at(d.bytes, d.at + DST, d.port) !== undefined) return this.#local(now, d, end)
-    return layer.isRouter ? this.#forwarder.forward(now, d, end) : counters.drop('not-forwarding')
+    return layer.isRouter ? layer.forward.forward(now, d, end) : counters.drop('not-forwarding')
   }
 
   #fragment(now: Instant, d: Inbound, end: number, i: number, nextHeaderAt: number, word: number): boolean {
     const { counters, ip6: layer } = this.#node
     const octets = end - i - FRAGMENT
     const offset = word & 0xfff8
-    if (this.#breaches.worst !== Breach.none) return this.#breaches.report(now, d, layer.errors)
+    if (BREACHES.worst !== Breach.none) return BREACHES.report(now, d, layer.errors)
     if ((word & 1) !== 0 && octets % 8 !== 0) return this.#problem(now, d, 0, d.at + PAYLOAD_LENGTH)
     if (i - d.at - ip6.HEADER + offset + octets > 0xffff) return this.#problem(now, d, 0, i + 2)
     if (offset === 0 && !hasWholeChain(d.bytes, d.at, end)) return this.#problem(now, d, 3, d.at)
@@ -150,15 +140,15 @@ export class Input6 {
   ): boolean {
     const { counters, transport, ip6: layer } = this.#node
     const { bytes, at } = d
-    const { aggregateOctets } = this.#settings.limits
+    const { aggregateOctets } = this.#node.ip6.settings.limits
     if (protocol === NO_NEXT_HEADER) return counters.drop('no-next-header')
     // The one name of many that the base specification knows comes before every limit (RFC 8883 §4.1).
     const known = protocol === icmp6.PROTOCOL || transport.speaks(protocol)
     if (!known) return this.#problem(now, d, 1, nextHeaderAt)
     if (i - at + upperHeaderOctets(protocol, bytes, i, end) > aggregateOctets) {
-      this.#breaches.note(Breach.aggregate, aggregateOctets)
+      BREACHES.note(Breach.aggregate, aggregateOctets)
     }
-    if (this.#breaches.worst !== Breach.none) return this.#breaches.report(now, d, layer.errors)
+    if (BREACHES.worst !== Breach.none) return BREACHES.report(now, d, layer.errors)
     const dst = readIp6(bytes, at + DST)
     const src = readIp6(bytes, at + SRC)
     const tos = ((bytes[at]! & 0x0f) << 4) | (bytes[at + 1]! >>> 4)
@@ -176,7 +166,7 @@ export class Input6 {
         end,
         nextHeaderAt: nextHeaderAt - at,
         fragmented,
-        routerAlert: this.#options.routerAlert,
+        routerAlert: OPTIONS.routerAlert,
         multicast,
       }
       layer.icmp.input(now, d, p)
@@ -210,6 +200,9 @@ export class Input6 {
   }
 }
 
+/** Of the packet that is looked at, of whatever node. */
+const BREACHES = new Breaches()
+const OPTIONS = new Options6(BREACHES)
 const FRAGMENT = 8
 const PAYLOAD_LENGTH = 4
 const NEXT_HEADER = 6

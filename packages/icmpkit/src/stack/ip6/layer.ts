@@ -16,7 +16,6 @@ import { type Route, RouteTable } from '../route-table.ts'
 import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { type Address6, Addresses6, linkLocalOf, solicitedNode } from './addresses.ts'
-import { Echo6 } from './echo.ts'
 import { Errors6 } from './errors.ts'
 import { Forwarder6 } from './forward.ts'
 import { ALL_NODES, Groups } from './groups.ts'
@@ -29,7 +28,8 @@ import type { Packet6 } from './packet.ts'
 import { PathMtu6 } from './path-mtu.ts'
 import { Reassembly6 } from './reassembly.ts'
 import { type Ip6Options, type Ip6Settings, withDefaults } from './settings.ts'
-import { Sources6 } from './sources.ts'
+import { chooseSource, chooseSourceOn } from './sources.ts'
+import { WayBack } from './way-back.ts'
 
 /** A packet that this node begins. */
 export interface Datagram6 {
@@ -55,26 +55,6 @@ export interface Hop6 {
   nextHop: Ip6
 }
 
-/** Duplicate address detection, where the node has it: told of each tentative address, answers by `addressReady` or `addressDuplicate`. */
-export interface Dad6 {
-  /** Milliseconds that the address's group and first probe wait (RFC 4862 §5.4.2). */
-  delay(now: Instant, a: Address6): number
-  start(now: Instant, a: Address6, delayMs: number): void
-  stop(a: Address6): void
-}
-
-/** What a host has learned of next hops: redirects, default routers and their reachability (RFC 4861 §5.2, §6.3.6). */
-export interface Hosts6 {
-  /** Asked before the routes; undefined where it knows nothing better. */
-  nextHop(now: Instant, dst: Ip6, port: Port | undefined): Hop6 | undefined
-}
-
-/** Tells hosts of better first hops (RFC 4861 §8.2), where the node does. */
-export interface Redirects6 {
-  /** The packet at `d.at`, not yet changed, is about to leave by the port that it came in by; undefined: to its destination. */
-  sentBack(now: Instant, d: Inbound, nextHop: Ip6 | undefined): void
-}
-
 export interface AddressOptions {
   origin?: Address6['origin']
   preferredUntil?: number
@@ -85,26 +65,23 @@ export interface AddressOptions {
 }
 
 export class Ip6Layer {
-  readonly settings: Ip6Settings
+  settings: Ip6Settings
   readonly addresses: Addresses6
   readonly groups: Groups
   readonly neighbours: Neighbours
   readonly routes: RouteTable<Ip6>
-  readonly errors: Errors6
   readonly icmp: Icmp6
-  readonly pathMtu: PathMtu6
-  readonly reassembly: Reassembly6
   readonly nd: NeighbourDiscovery
-  dad: Dad6 | undefined
-  hosts: Hosts6 | undefined
-  redirects: Redirects6 | undefined
   readonly #node: Node
   readonly #in: Input6
-  readonly forward: Forwarder6
-  readonly #echo: Echo6
   readonly #output: Output6
-  readonly #sources: Sources6
-  readonly #expiry: Timer
+  #errors: Errors6 | undefined
+  #pathMtu: PathMtu6 | undefined
+  #reassembly: Reassembly6 | undefined
+  #forward: Forwarder6 | undefined
+  #wayBack: WayBack | undefined
+  /** Of lifetimes, where an address has one. */
+  #expiry: Timer | undefined
   /** Of the last call that told it: `sourceFor` is asked without. */
   #now = 0 as Instant
   /** Per port what routers advertise (RFC 4861 §6.3.4); undefined: the link's own, the settings'. */
@@ -115,20 +92,38 @@ export class Ip6Layer {
     this.settings = withDefaults(settings)
     this.addresses = new Addresses6(node.tableKeys)
     this.groups = new Groups(node.tableKeys)
-    this.neighbours = new Neighbours(node, this.settings)
+    this.neighbours = new Neighbours(node)
     this.routes = new RouteTable<Ip6>(6, node.tableKeys)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
-    this.errors = new Errors6(node, this.settings)
     this.icmp = new Icmp6(node)
-    this.pathMtu = new PathMtu6(node, this.settings)
-    this.forward = new Forwarder6(node, this.settings)
-    this.#echo = new Echo6(node)
-    this.reassembly = new Reassembly6(node, this.settings)
-    this.#in = new Input6(node, this.settings, this.forward, this.#echo)
+    this.#in = new Input6(node)
     this.#output = new Output6(node, this, this.#in)
-    this.#sources = new Sources6(node, this)
     this.nd = new NeighbourDiscovery(node, this)
-    this.#expiry = new Timer(node.timers, (now) => this.#expire(now))
+  }
+
+  get errors(): Errors6 {
+    this.#errors ??= new Errors6(this.#node)
+    return this.#errors
+  }
+
+  get pathMtu(): PathMtu6 {
+    this.#pathMtu ??= new PathMtu6(this.#node)
+    return this.#pathMtu
+  }
+
+  get reassembly(): Reassembly6 {
+    this.#reassembly ??= new Reassembly6(this.#node)
+    return this.#reassembly
+  }
+
+  get forward(): Forwarder6 {
+    this.#forward ??= new Forwarder6(this.#node)
+    return this.#forward
+  }
+
+  get wayBack(): WayBack {
+    this.#wayBack ??= new WayBack(this.#node)
+    return this.#wayBack
   }
 
   /** A port is there: groups are joined, its link-local address and the configured ones begin. */
@@ -147,8 +142,8 @@ export class Ip6Layer {
 
   /** Carrier, MTU or link-layer address of the port changed. */
   changed(now: Instant, port: Port, change: PortChange): void {
-    this.#echo.wayBack.forget()
-    this.forward.forget()
+    this.#wayBack?.forget()
+    this.#forward?.forget()
     if (this.settings.enabled) this.nd.changed(now, port, change)
   }
 
@@ -159,9 +154,9 @@ export class Ip6Layer {
   /** Other switches, static routes and configured addresses from now on. @throws RangeError, and all stays as it was */
   reconfigure(now: Instant, settings: Ip6Options, ports: readonly PortConfig[]): void {
     this.nd.check(settings.advertise ?? [])
-    Object.assign(this.settings, withDefaults(settings))
-    this.errors.forget()
-    this.forward.forget()
+    this.settings = withDefaults(settings)
+    this.#errors = undefined
+    this.#forward?.forget()
     this.routes.remove((r) => r.origin === 'static')
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     for (const { index, addresses = [] } of ports) {
@@ -211,7 +206,7 @@ export class Ip6Layer {
       onLink: o.onLink ?? true,
     }
     if (!this.addresses.add(a)) return undefined
-    const dad = port.medium === 'ethernet' && !a.anycast ? this.dad : undefined
+    const dad = port.medium === 'ethernet' && !a.anycast ? this.nd.dad : undefined
     const delay = dad?.delay(now, a) ?? 0
     this.groups.join(now, port, solicitedNode(address), delay)
     this.#watch()
@@ -259,7 +254,7 @@ export class Ip6Layer {
   }
 
   removeAddress(now: Instant, a: Address6, why: 'expired' | 'removed' = 'removed'): void {
-    this.dad?.stop(a)
+    this.nd.dad.stop(a)
     this.#unuse(now, a)
     this.addresses.remove(a)
     if (a.state !== 'duplicate') this.groups.leave(now, a.port, solicitedNode(a.address))
@@ -320,7 +315,7 @@ export class Ip6Layer {
       const by = port ?? this.#portOf(dst)
       return by === undefined ? 'no-route' : { port: by, nextHop: dst }
     }
-    const learned = this.hosts?.nextHop(now, dst, port)
+    const learned = this.nd.host?.nextHop(now, dst, port)
     if (learned !== undefined) return learned
     const isUsable = (r: Route<Ip6>) => r.kind !== 'unicast' || ports.get(r.port)?.up === true
     const wanted = port === undefined ? undefined : this.routes.best(dst, (r) => r.port === port.index && isUsable(r))
@@ -344,17 +339,18 @@ export class Ip6Layer {
 
   /** Largest packet to `dst`, which leaves by `port` (RFC 8201). */
   mtuTo(now: Instant, dst: Ip6, port: Port): number {
-    return this.pathMtu.get(now, dst, this.linkMtu(port))
+    const first = this.linkMtu(port)
+    return this.#pathMtu === undefined && this.settings.pathMtu.discover ? first : this.pathMtu.get(now, dst, first)
   }
 
   /** The address that this node speaks to `dst` from (RFC 6724); undefined where it has none. */
   sourceFor(dst: Ip6, port?: Port): Ip6 | undefined {
-    return this.#sources.choose(this.#now, dst, port)
+    return chooseSource(this.#node, this.#now, dst, port)
   }
 
   /** The address of `port` itself that suits `dst`; undefined where it has none that reaches as far. */
   sourceOn(dst: Ip6, port: Port): Ip6 | undefined {
-    return this.#sources.chooseOn(this.#now, dst, port)
+    return chooseSourceOn(this.#node, this.#now, dst, port)
   }
 
   /**
@@ -425,7 +421,10 @@ export class Ip6Layer {
       // Only what is preferred can stop being it: else an end that is past would be due for ever.
       next = Math.min(next, a.validUntil, a.state === 'preferred' ? a.preferredUntil : Number.POSITIVE_INFINITY)
     }
-    if (next === Number.POSITIVE_INFINITY) this.#expiry.stop()
-    else this.#expiry.set(next)
+    if (next === Number.POSITIVE_INFINITY) this.#expiry?.stop()
+    else {
+      this.#expiry ??= new Timer(this.#node.timers, (now) => this.#expire(now))
+      this.#expiry.set(next)
+    }
   }
 }

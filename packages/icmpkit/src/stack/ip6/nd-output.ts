@@ -15,23 +15,23 @@ import type { Port } from '../port.ts'
 /** Only this proves that no router forwarded the message (RFC 4861 §11.2). */
 export const HOP_LIMIT = 255
 
-export class NdOutput {
-  readonly #node: Node
-
-  constructor(node: Node) {
-    this.#node = node
-  }
-
-  /** Sends `m` on `port`; to the link-layer address `mac` where it is given, else as the neighbour cache says. */
-  send(now: Instant, port: Port, src: Ip6, dst: Ip6, m: nd.Message, mac?: Uint8Array): void {
-    const bytes = OUT
-    const payload = icmp6.size(m)
-    const at = ip6.write({ src, dst, protocol: icmp6.PROTOCOL, hopLimit: HOP_LIMIT }, bytes, 0, payload)
-    const end = icmp6.write(m, bytes, at, src, dst)
-    this.#node.counters.originated++
-    if (mac === undefined) this.#node.ip6.neighbours.transmit(now, port, dst, bytes, 0, end)
-    else port.transmit(bytes, 0, end, EtherType.ip6, mac)
-  }
+/** Sends `m` on `port`; to the link-layer address `mac` where it is given, else as the neighbour cache says. */
+export function sendNd(
+  node: Node,
+  now: Instant,
+  port: Port,
+  src: Ip6,
+  dst: Ip6,
+  m: nd.Message,
+  mac?: Uint8Array,
+): void {
+  const bytes = OUT
+  const payload = icmp6.size(m)
+  const at = ip6.write({ src, dst, protocol: icmp6.PROTOCOL, hopLimit: HOP_LIMIT }, bytes, 0, payload)
+  const end = icmp6.write(m, bytes, at, src, dst)
+  node.counters.originated++
+  if (mac === undefined) node.ip6.neighbours.transmit(now, port, dst, bytes, 0, end)
+  else port.transmit(bytes, 0, end, EtherType.ip6, mac)
 }
 
 /** The link-layer address option of `port`, or none where its link has no such addresses. */

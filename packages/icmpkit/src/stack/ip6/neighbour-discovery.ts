@@ -27,17 +27,18 @@ import { RouterAdvertiser } from './router-advertise.ts'
 export class NeighbourDiscovery {
   readonly mld: Mld
   readonly dad: Dad
-  readonly information: NodeInformation
   /** Of a host; a gateway believes no router. */
   readonly host: HostDiscovery | undefined
   readonly advertiser: RouterAdvertiser | undefined
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #announcer: Announcer
+  #announcer: Announcer | undefined
+  #information: NodeInformation | undefined
+  #redirects: RedirectSender | undefined
   #routed: boolean
-  #proxied: { port: Port; group: Ip6 }[] = []
+  #proxied: readonly { port: Port; group: Ip6 }[] = NOTHING
   /** Conflicts told, however fast they come. */
-  readonly #told: TokenBucket = new TokenBucket({ rate: 1, burst: 10 })
+  #told: TokenBucket | undefined
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
@@ -45,18 +46,27 @@ export class NeighbourDiscovery {
     this.mld = new Mld(node, layer)
     this.dad = new Dad(node, layer, this.mld)
     this.check(layer.settings.advertise)
-    layer.dad = this.dad
     this.#routed = layer.isRouter
-    this.#announcer = new Announcer(node, layer)
     if (node.role === 'host') {
       this.host = new HostDiscovery(node, layer)
-      layer.hosts = this.host
       layer.neighbours.watcher = this.host
-    } else {
-      this.advertiser = new RouterAdvertiser(node, layer)
-      layer.redirects = new RedirectSender(node, layer)
-    }
-    this.information = new NodeInformation(node, layer)
+    } else this.advertiser = new RouterAdvertiser(node, layer)
+  }
+
+  get announcer(): Announcer {
+    this.#announcer ??= new Announcer(this.#node, this.#layer)
+    return this.#announcer
+  }
+
+  get information(): NodeInformation {
+    this.#information ??= new NodeInformation(this.#node, this.#layer)
+    return this.#information
+  }
+
+  /** Of a gateway. */
+  get redirects(): RedirectSender {
+    this.#redirects ??= new RedirectSender(this.#node, this.#layer)
+    return this.#redirects
   }
 
   /** A port is there, its addresses not yet. */
@@ -66,7 +76,7 @@ export class NeighbourDiscovery {
     this.dad.begin(now, port)
     if (this.#layer.isRouter) this.#joinRouters(now, port)
     this.#joinProxied(now, port)
-    this.information.listen(now, port, this.dad.quiet(now, port))
+    this.#listen(now, port, this.dad.quiet(now, port))
     this.host?.attach(now, port)
   }
 
@@ -80,7 +90,7 @@ export class NeighbourDiscovery {
       host?.again(now, port)
       this.dad.again(now, port)
       this.mld.again(now, port, this.dad.quiet(now, port))
-    } else if (moved) this.#announcer.begin(now, port)
+    } else if (moved) this.announcer.begin(now, port)
   }
 
   close(now: Instant): void {
@@ -99,10 +109,10 @@ export class NeighbourDiscovery {
     this.advertiser?.reconfigured(now)
     this.#layer.neighbours.reconfigured()
     const proxied = this.#proxied
-    this.#proxied = []
+    this.#proxied = NOTHING
     for (const port of this.#node.ports.values()) this.#joinProxied(now, port)
     for (const p of proxied) this.#layer.groups.leave(now, p.port, p.group)
-    for (const port of this.#node.ports.values()) this.information.listen(now, port, 0)
+    for (const port of this.#node.ports.values()) this.#listen(now, port, 0)
     if (this.#routed === this.#layer.isRouter) return
     this.#routed = this.#layer.isRouter
     if (!this.#routed) this.advertiser?.cease(now)
@@ -118,8 +128,14 @@ export class NeighbourDiscovery {
       if (!isPort(p.port, port)) continue
       const group = solicitedNode(p.address)
       this.#layer.groups.join(now, port, group, this.dad.quiet(now, port))
-      this.#proxied.push({ port, group })
+      this.#proxied = [...this.#proxied, { port, group }]
     }
+  }
+
+  /** Where node information is asked for, now or before. */
+  #listen(now: Instant, port: Port, delayMs: number): void {
+    if (this.#information !== undefined || this.#layer.settings.nodeInformation !== undefined)
+      this.information.listen(now, port, delayMs)
   }
 
   #joinRouters(now: Instant, port: Port): void {
@@ -149,8 +165,8 @@ export class NeighbourDiscovery {
     const mac = linkLayerIn(m.options, 'sourceLinkLayer', port)
     if (p.src !== ANY6 && mac !== undefined) this.#layer.neighbours.heard(now, port, p.src, mac, undefined)
     this.#node.counters.answered++
-    if (a !== undefined) this.#announcer.answer(now, a, p.src)
-    else this.#announcer.answerFor(now, port, m.target, p.src)
+    if (a !== undefined) this.announcer.answer(now, a, p.src)
+    else this.announcer.answerFor(now, port, m.target, p.src)
   }
 
   advertised(now: Instant, d: Inbound, _p: Packet6, m: nd.NeighborAdvertisement): void {
@@ -160,10 +176,15 @@ export class NeighbourDiscovery {
       // Too late to give it up: who keeps it is decided elsewhere (RFC 4862 §5.4.4).
       this.#node.counters.drop('ignored')
       const what = 'another node advertises this address of ours'
-      if (!a.anycast && this.#told.take(now))
+      if (!a.anycast && this.#mayTell(now))
         this.#node.emit({ kind: 'log', at: now, port: d.port.index, what, about: a.address })
     } else
       this.#layer.neighbours.advertised(now, d.port, m.target, m, linkLayerIn(m.options, 'targetLinkLayer', d.port))
+  }
+
+  #mayTell(now: Instant): boolean {
+    this.#told ??= new TokenBucket(TOLD)
+    return this.#told.take(now)
   }
 
   routerSolicited(now: Instant, d: Inbound, p: Packet6, m: nd.RouterSolicitation): void {
@@ -191,3 +212,5 @@ function sender(d: Inbound): Uint8Array {
 /** What a router listens to, besides what a host does; ff02::16 for reports of its listeners (RFC 3810 §7). */
 const ROUTERS = [ALL_ROUTERS, ALL_MLDV2_ROUTERS]
 const NOBODY = new Uint8Array(0)
+const NOTHING: readonly { port: Port; group: Ip6 }[] = []
+const TOLD = { rate: 1, burst: 10 } as const

@@ -14,7 +14,7 @@ import { Timer } from '../timers.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { solicitedNode } from './addresses.ts'
 import { NdLink } from './nd-link.ts'
-import { linkLayerOption, NdOutput } from './nd-output.ts'
+import { linkLayerOption, sendNd } from './nd-output.ts'
 import { isPort, type NdSettings } from './nd-settings.ts'
 import type { Neighbour } from './neighbour-cache.ts'
 
@@ -39,18 +39,12 @@ export class Neighbours {
   watcher: NeighbourWatcher | undefined
   /** Links on which IPv6 is silent. */
   disabled = 0
-  readonly out: NdOutput
   readonly #node: Node
-  readonly #settings: NdSettings
   readonly #links: Map<number, NdLink> = new Map()
-  readonly #hop: Uint8Array = new Uint8Array(16)
-  readonly #mac: Uint8Array = Uint8Array.of(0x33, 0x33, 0, 0, 0, 0)
-  readonly #told: TokenBucket = new TokenBucket({ rate: 10, burst: 50 })
+  #told: TokenBucket | undefined
 
-  constructor(node: Node, settings: NdSettings) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = settings
-    this.out = new NdOutput(node)
   }
 
   link(port: Port): NdLink {
@@ -87,8 +81,8 @@ export class Neighbours {
 
   /** Sends the packet at `at…end` to `nextHop` (a multicast address is one too) on `port`: at once, or when resolved. */
   transmit(now: Instant, port: Port, nextHop: Ip6, bytes: Uint8Array, at: number, end: number): void {
-    writeIp(nextHop, this.#hop, 0)
-    this.transmitTo(now, port, this.#hop, 0, bytes, at, end)
+    writeIp(nextHop, HOP, 0)
+    this.transmitTo(now, port, HOP, 0, bytes, at, end)
   }
 
   /** The same for the next hop that stands at `hopAt`, as the destination of an on-link packet does: no value is made. */
@@ -106,8 +100,8 @@ export class Neighbours {
     else if (port.medium === 'ip') port.transmit(bytes, at, end, EtherType.ip6, port.mac)
     else if (hop[hopAt] === 0xff) {
       // RFC 2464 §7. No neighbour is kept for a group (RFC 4861 §7.3).
-      for (let i = 2; i < 6; i++) this.#mac[i] = hop[hopAt + 10 + i]!
-      port.transmit(bytes, at, end, EtherType.ip6, this.#mac)
+      for (let i = 2; i < 6; i++) GROUP[i] = hop[hopAt + 10 + i]!
+      port.transmit(bytes, at, end, EtherType.ip6, GROUP)
     } else {
       const n = link.cache.at(hop, hopAt)
       if (n !== undefined && n.state !== 'incomplete') this.#send(now, n, bytes, at, end)
@@ -201,6 +195,16 @@ export class Neighbours {
     }
   }
 
+  /** Once told of, a few more are, and the rest of a flood is not. */
+  #mayTell(now: Instant): boolean {
+    this.#told ??= new TokenBucket(TOLD)
+    return this.#told.take(now)
+  }
+
+  get #settings(): NdSettings {
+    return this.#node.ip6.settings
+  }
+
   #look(now: Instant, n: Neighbour): Neighbour['state'] {
     if (n.state === 'reachable' && now >= n.reachableUntil) n.state = 'stale'
     return n.state
@@ -251,14 +255,14 @@ export class Neighbours {
     n.timer?.stop()
     n.state = 'stale'
     if (state === 'reachable') this.#reachable(now, link, n)
-    if (!first && this.#told.take(now)) this.#tell(now, n, 'changed')
+    if (!first && this.#mayTell(now)) this.#tell(now, n, 'changed')
     const queue = n.queue
     n.queue = []
     for (const packet of queue) this.#send(now, n, packet, 0, packet.length)
   }
 
   #reachable(now: Instant, link: NdLink, n: Neighbour): void {
-    if (!n.proved && this.#told.take(now)) this.#tell(now, n, 'reachable')
+    if (!n.proved && this.#mayTell(now)) this.#tell(now, n, 'reachable')
     n.proved = true
     n.state = 'reachable'
     n.reachableUntil = now + link.reachableMs(now)
@@ -294,7 +298,8 @@ export class Neighbours {
     const src = this.#sourceFor(n)
     if (src === undefined) return
     const unresolved = n.state === 'incomplete'
-    this.out.send(
+    sendNd(
+      this.#node,
       now,
       n.port,
       src,
@@ -321,7 +326,7 @@ export class Neighbours {
   #fail(now: Instant, link: NdLink, n: Neighbour): void {
     const known = n.state !== 'incomplete'
     link.cache.remove(n)
-    if (known || this.#told.take(now)) this.#tell(now, n, 'failed')
+    if (known || this.#mayTell(now)) this.#tell(now, n, 'failed')
     this.watcher?.failed(now, n)
     for (const packet of n.queue) this.#node.ip6.unresolved(now, n.port, packet, 0, packet.length)
   }
@@ -337,6 +342,10 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
+/** Where a next hop's octets, and the link-layer address of a group, stand; of all nodes. */
+const HOP = new Uint8Array(16)
+const GROUP: Uint8Array = Uint8Array.of(0x33, 0x33, 0, 0, 0, 0)
+const TOLD = { rate: 10, burst: 50 } as const
 /** MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT (RFC 4861 §10). */
 const MAX_SOLICIT = 3
 const DELAY_FIRST_PROBE_MS = 5000

@@ -4,22 +4,23 @@
  * would.
  */
 import { type Ip6, writeIp } from '../../wire/addr.ts'
+import type { TableKeys } from '../../wire/ip-table.ts'
 import { i32 } from '../../wire/octets.ts'
 import type { Port } from '../port.ts'
 
 export class NextHopCache {
   /** The next hops, sixteen octets each. */
-  octets: Uint8Array = new Uint8Array(0)
+  octets: Uint8Array = NO_OCTETS
   #keys: Int32Array = NONE
-  #ports: (Port | undefined)[] = [undefined]
-  #hops: (Ip6 | undefined)[] = [undefined]
+  #ports: (Port | undefined)[] = NO_PORTS
+  #hops: (Ip6 | undefined)[] = []
   #mask = 0
   readonly #seed: number
   #version = -1
 
-  /** `seed` is any int32 nobody outside can guess. */
-  constructor(seed: number) {
-    this.#seed = seed | 1
+  /** `keys`: nobody outside can guess them. */
+  constructor(keys: TableKeys) {
+    this.#seed = keys.words[5]! | 1
   }
 
   /** The row of the destination at `at`; -1 where it is not known, or was learned by other routes than those of `version`. */
@@ -73,7 +74,7 @@ export class NextHopCache {
   }
 
   clear(): void {
-    this.#ports.fill(undefined)
+    if (this.#ports !== NO_PORTS) this.#ports.fill(undefined)
   }
 
   /** By another destination; or there is no room at all yet. */
@@ -121,3 +122,5 @@ export class NextHopCache {
 const ROWS = 4096
 const FIRST = 16
 const NONE = new Int32Array(4)
+const NO_OCTETS = new Uint8Array(0)
+const NO_PORTS: (Port | undefined)[] = [undefined]

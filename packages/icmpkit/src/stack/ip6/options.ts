@@ -11,16 +11,14 @@ import { Breach, type Breaches, type HeaderLimits } from './header-limits.ts'
 export class Options6 {
   /** Value of the Router Alert option of the last hop-by-hop header; -1: none. */
   routerAlert = -1
-  readonly #node: Node
   readonly #breaches: Breaches
 
-  constructor(node: Node, breaches: Breaches) {
-    this.#node = node
+  constructor(breaches: Breaches) {
     this.#breaches = breaches
   }
 
   /** The options at `at…end` of extension header `header`. False: the packet ends here, and has been answered or counted. */
-  walk(now: Instant, d: Inbound, header: number, at: number, end: number, limits: HeaderLimits): boolean {
+  walk(node: Node, now: Instant, d: Inbound, header: number, at: number, end: number, limits: HeaderLimits): boolean {
     const { bytes } = d
     const breaches = this.#breaches
     let options = 0
@@ -32,10 +30,10 @@ export class Options6 {
         i++
         continue
       }
-      if (i + 1 === end) return this.#problem(now, d, 0, i)
+      if (i + 1 === end) return problem(node, now, d, 0, i)
       const octets = bytes[i + 1]!
       const next = i + 2 + octets
-      if (next > end) return this.#problem(now, d, 0, i + 1)
+      if (next > end) return problem(node, now, d, 0, i + 1)
       if (type === PADN) {
         padding += next - i
         if (padding > limits.paddingOctets) breaches.note(Breach.padding, i - d.at)
@@ -46,19 +44,19 @@ export class Options6 {
         if (type === ROUTER_ALERT && header === Type.hopByHop && octets === 2) {
           this.routerAlert = (bytes[i + 2]! << 8) | bytes[i + 3]!
         } else if (type >= DISCARD) {
-          if (type < REPORT) return this.#node.counters.drop('bad-options')
+          if (type < REPORT) return node.counters.drop('bad-options')
           // Whether a group was addressed decides between 10 and 11: a rule about sending errors, so it stands there.
-          return this.#problem(now, d, 2, i)
+          return problem(node, now, d, 2, i)
         }
       }
       i = next
     }
     return true
   }
+}
 
-  #problem(now: Instant, d: Inbound, code: number, at: number): false {
-    return this.#node.ip6.errors.report(now, d, { kind: 'parameterProblem', code, pointer: at - d.at })
-  }
+function problem(node: Node, now: Instant, d: Inbound, code: number, at: number): false {
+  return node.ip6.errors.report(now, d, { kind: 'parameterProblem', code, pointer: at - d.at })
 }
 
 const PAD1 = 0

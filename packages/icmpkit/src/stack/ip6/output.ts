@@ -11,7 +11,7 @@ import type { Inbound } from '../inbound.ts'
 import type { Sent } from '../ip4/layer.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
-import { Fragmenter6 } from './fragment.ts'
+import { cut } from './fragment.ts'
 import type { Input6 } from './input.ts'
 import type { Datagram6, Hop6, Ip6Layer } from './layer.ts'
 import { MIN_MTU } from './path-mtu.ts'
@@ -20,7 +20,6 @@ export class Output6 {
   readonly #node: Node
   readonly #layer: Ip6Layer
   readonly #in: Input6
-  readonly #fragmenter: Fragmenter6 = new Fragmenter6()
 
   constructor(node: Node, layer: Ip6Layer, input: Input6) {
     this.#node = node
@@ -47,8 +46,8 @@ export class Output6 {
     else {
       // Nobody can guess the next one (RFC 7739 §5.3).
       const id = Math.floor(this.#node.random() * 2 ** 32)
-      const cut = this.#fragmenter.cut(OUT, 0, end, mtu, id, (b, from, to) => this.#leave(now, hop, b, from, to))
-      if (!cut) return 'too-big'
+      const isCut = cut(OUT, 0, end, mtu, id, (b, from, to) => this.#leave(now, hop, b, from, to))
+      if (!isCut) return 'too-big'
     }
     this.#node.counters.originated++
     return 'sent'

@@ -10,7 +10,6 @@ import { type Ip6, isLinkLocal } from '../../wire/addr.ts'
 import { IpTable } from '../../wire/ip-table.ts'
 import * as ip6 from '../../wire/ip6.ts'
 import type { Node } from '../node.ts'
-import type { Ip6Settings } from './settings.ts'
 
 /** The least that every link carries (RFC 8200 §5). */
 export const MIN_MTU = 1280
@@ -23,15 +22,13 @@ interface Path {
 
 export class PathMtu6 {
   readonly #node: Node
-  readonly #settings: Ip6Settings
   readonly #table: IpTable
   readonly #paths: Path[] = []
   readonly #sent: SentLarge = new SentLarge()
 
-  constructor(node: Node, settings: Ip6Settings) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = settings
-    this.#table = new IpTable(node.tableKeys, settings.pathMtu.entries)
+    this.#table = new IpTable(node.tableKeys, node.ip6.settings.pathMtu.entries)
   }
 
   /** Paths with a value of their own. */
@@ -41,12 +38,12 @@ export class PathMtu6 {
 
   /** Has any path less than its first link? */
   get isInUse(): boolean {
-    return this.#paths.length > 0 || !this.#settings.pathMtu.discover
+    return this.#paths.length > 0 || !this.#node.ip6.settings.pathMtu.discover
   }
 
   /** Largest packet to `destination`, whose first link carries `linkMtu`. */
   get(now: Instant, destination: Ip6, linkMtu: number): number {
-    const first = this.#settings.pathMtu.discover ? linkMtu : Math.min(linkMtu, MIN_MTU)
+    const first = this.#node.ip6.settings.pathMtu.discover ? linkMtu : Math.min(linkMtu, MIN_MTU)
     const i = this.#table.size === 0 ? -1 : this.#table.get(destination)
     if (i < 0) return first
     const path = this.#paths[i]!
@@ -59,11 +56,11 @@ export class PathMtu6 {
   learn(now: Instant, destination: Ip6, mtu: number, linkMtu: number, by: Ip6, port: number): boolean {
     // A link-local path has one link, whose MTU is known.
     if (mtu < MIN_MTU || isLinkLocal(destination) || mtu >= this.get(now, destination, linkMtu)) return false
-    const path = { destination, mtu, until: now + this.#settings.pathMtu.age }
+    const path = { destination, mtu, until: now + this.#node.ip6.settings.pathMtu.age }
     let i = this.#table.get(destination)
     if (i < 0) {
       // Whoever fills the table has seen our packets; which entry goes, he can't choose.
-      if (this.#paths.length >= this.#settings.pathMtu.entries) {
+      if (this.#paths.length >= this.#node.ip6.settings.pathMtu.entries) {
         this.#remove(Math.floor(this.#node.random() * this.#paths.length))
       }
       i = this.#paths.length

@@ -12,7 +12,6 @@ import { LIMIT } from '../../wire/original-datagram.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import { Timer } from '../timers.ts'
-import type { Ip6Settings } from './settings.ts'
 
 /** A joined packet, and where the walk goes on. Its octets are the table's until the next fragment. */
 export interface Joined {
@@ -64,15 +63,13 @@ const FRAGMENT = 8
 
 export class Reassembly6 {
   readonly #node: Node
-  readonly #settings: Ip6Settings
   /** By source, destination and identification; in the order in which they expire. */
   readonly #pending: Map<string, Pending> = new Map()
   readonly #timer: Timer
   #octets = 0
 
-  constructor(node: Node, settings: Ip6Settings) {
+  constructor(node: Node) {
     this.#node = node
-    this.#settings = settings
     this.#timer = new Timer(node.timers, (now) => this.#expire(now))
   }
 
@@ -124,7 +121,7 @@ export class Reassembly6 {
   }
 
   #begin(now: Instant, key: string): Pending {
-    while (this.#pending.size >= this.#settings.reassembly.datagrams) this.#evict()
+    while (this.#pending.size >= this.#node.ip6.settings.reassembly.datagrams) this.#evict()
     const p: Pending = {
       key,
       until: now + LIFETIME,
@@ -159,7 +156,7 @@ export class Reassembly6 {
   #room(p: Pending, more: number): boolean {
     this.#octets += more
     p.held += more
-    while (this.#octets > this.#settings.reassembly.octets) {
+    while (this.#octets > this.#node.ip6.settings.reassembly.octets) {
       const oldest = this.#pending.values().next().value
       if (oldest === p || oldest === undefined) return false
       this.#evict()

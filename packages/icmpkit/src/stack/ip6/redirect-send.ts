@@ -11,10 +11,11 @@ import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { SparseMap } from '../sparse-map.ts'
 import { TokenBucket } from '../token-bucket.ts'
-import type { Ip6Layer, Redirects6 } from './layer.ts'
+import type { Ip6Layer } from './layer.ts'
 import { isUnicastLinkLocal } from './nd-input.ts'
+import { sendNd } from './nd-output.ts'
 
-export class RedirectSender implements Redirects6 {
+export class RedirectSender {
   readonly #node: Node
   readonly #layer: Ip6Layer
   readonly #buckets: SparseMap<number, TokenBucket> = new SparseMap()
@@ -24,6 +25,7 @@ export class RedirectSender implements Redirects6 {
     this.#layer = layer
   }
 
+  /** The packet at `d.at`, not yet changed, is about to leave by the port that it came in by; undefined: to its destination. */
   sentBack(now: Instant, d: Inbound, nextHop: Ip6 | undefined): void {
     const { counters } = this.#node
     const { bytes, at, port } = d
@@ -63,7 +65,7 @@ export class RedirectSender implements Redirects6 {
     const room = MAX_REDIRECT - FIXED - (options.length > 0 ? LINK_LAYER : 0)
     options.push({ kind: 'redirectedHeader', quote: bytes.subarray(at, Math.min(d.end, at + d.length, at + room)) })
     counters.errorSent('v6 redirect 0')
-    this.#layer.neighbours.out.send(now, port, src, sender, { kind: 'redirect', code: 0, target, destination, options })
+    sendNd(this.#node, now, port, src, sender, { kind: 'redirect', code: 0, target, destination, options })
   }
 
   /** Its address is of a prefix on the link, or it has spoken to this node as a neighbour. */

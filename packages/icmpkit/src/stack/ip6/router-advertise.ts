@@ -14,7 +14,7 @@ import { TokenBucket } from '../token-bucket.ts'
 import { type AdvertisedValues, advertisedValues, MAX_OWN_PREFIXES, prefixOptions } from './advertised-values.ts'
 import { ALL_NODES } from './groups.ts'
 import type { Ip6Layer } from './layer.ts'
-import { linkLayerIn, linkLayerOption } from './nd-output.ts'
+import { linkLayerIn, linkLayerOption, sendNd } from './nd-output.ts'
 import { type AdvertisedPrefix, type AdvertiseSettings, isPort } from './nd-settings.ts'
 import type { Packet6 } from './packet.ts'
 
@@ -34,7 +34,7 @@ export class RouterAdvertiser {
   readonly #ports: SparseMap<number, Advertising> = new SparseMap()
   /** The last multicast one, by port; outlives changes of settings. */
   readonly #last: SparseMap<number, number> = new SparseMap()
-  readonly #told: TokenBucket = new TokenBucket({ rate: 0.1, burst: 5 })
+  #told: TokenBucket | undefined
 
   /** The settings have been checked. */
   constructor(node: Node, layer: Ip6Layer) {
@@ -126,6 +126,7 @@ export class RouterAdvertiser {
     const { port } = d
     const a = this.#ports.get(port.index)
     const what = a === undefined ? [] : this.#conflicts(a, port, m)
+    this.#told ??= new TokenBucket(TOLD)
     if (what.length === 0 || !this.#told.take(now)) return
     this.#node.emit({
       kind: 'log',
@@ -196,7 +197,7 @@ export class RouterAdvertiser {
     if (src === undefined) return
     this.#last.set(port.index, now)
     const { message } = a.values
-    this.#layer.neighbours.out.send(now, port, src, ALL_NODES, {
+    sendNd(this.#node, now, port, src, ALL_NODES, {
       ...message,
       lifetimeSeconds: final ? 0 : message.lifetimeSeconds,
       preference: final ? 0 : message.preference,
@@ -227,3 +228,5 @@ const MAX_INITIAL_INTERVAL_MS = 16_000
 const MAX_FINAL = 3
 const MIN_DELAY_MS = 3000
 const MAX_RA_DELAY_MS = 500
+/** Conflicts told of. */
+const TOLD = { rate: 0.1, burst: 5 } as const

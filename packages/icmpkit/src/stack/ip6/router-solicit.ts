@@ -10,7 +10,7 @@ import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { ALL_ROUTERS } from './groups.ts'
 import type { Ip6Layer } from './layer.ts'
-import { linkLayerOption } from './nd-output.ts'
+import { linkLayerOption, sendNd } from './nd-output.ts'
 
 interface Asking {
   readonly timer: Timer
@@ -67,8 +67,7 @@ export class RouterSolicitor {
     }
     const src = this.#layer.linkLocal(port)
     const options = src === undefined ? [] : linkLayerOption('sourceLinkLayer', port)
-    const { out } = this.#layer.neighbours
-    out.send(now, port, src ?? ANY6, ALL_ROUTERS, { kind: 'routerSolicitation', code: 0, options })
+    sendNd(this.#node, now, port, src ?? ANY6, ALL_ROUTERS, { kind: 'routerSolicitation', code: 0, options })
   }
 }
 

@@ -1,5 +1,6 @@
 /** The switches of the IPv6 layer; each names its RFC and its default. */
 import type { Ip6 } from '../../wire/addr.ts'
+import { over } from '../defaults.ts'
 import type { FilterRule } from '../filter.ts'
 import type { Route } from '../route-table.ts'
 import type { BucketSettings } from '../token-bucket.ts'
@@ -48,14 +49,15 @@ export interface Ip6Options extends Partial<Omit<Ip6Settings, Nested>> {
 type Nested = 'limits' | 'reassembly' | 'pathMtu' | 'transit'
 
 export function withDefaults(o: Ip6Options): Ip6Settings {
-  return {
-    ...IP6_DEFAULTS,
-    ...o,
-    limits: { ...IP6_DEFAULTS.limits, ...o.limits },
-    reassembly: { ...IP6_DEFAULTS.reassembly, ...o.reassembly },
-    pathMtu: { ...IP6_DEFAULTS.pathMtu, ...o.pathMtu },
-    transit: { ...IP6_DEFAULTS.transit, ...o.transit, limits: { ...NO_LIMITS, ...o.transit?.limits } },
+  const { limits, reassembly, pathMtu, transit, ...rest } = o
+  const all = over<Ip6Settings>(IP6_DEFAULTS, rest)
+  if (limits !== undefined) all.limits = over(IP6_DEFAULTS.limits, limits)
+  if (reassembly !== undefined) all.reassembly = over(IP6_DEFAULTS.reassembly, reassembly)
+  if (pathMtu !== undefined) all.pathMtu = over(IP6_DEFAULTS.pathMtu, pathMtu)
+  if (transit !== undefined) {
+    all.transit = over(IP6_DEFAULTS.transit, { ...transit, limits: over(NO_LIMITS, transit.limits ?? {}) })
   }
+  return all
 }
 
 export interface ReassemblySettings {

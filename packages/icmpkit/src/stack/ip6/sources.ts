@@ -7,39 +7,28 @@ import { type Ip6, isLinkLocal, isMulticast } from '../../wire/addr.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { type Address6, stateAt } from './addresses.ts'
-import type { Ip6Layer } from './layer.ts'
 import { type Candidate, SCOPE, scopeOf, selectSource } from './source-select.ts'
 
-export class Sources6 {
-  readonly #node: Node
-  readonly #layer: Ip6Layer
+/** For `dst`, which leaves by `port`, or as the route says; undefined where there is none. */
+export function chooseSource(node: Node, now: Instant, dst: Ip6, port: Port | undefined): Ip6 | undefined {
+  const { addresses, settings } = node.ip6
+  if (port === undefined && !isMulticast(dst) && addresses.isReady(dst)) return dst
+  const by = port ?? portTo(node, now, dst)
+  if (by === undefined) return undefined
+  const near = isMulticast(dst) || isLinkLocal(dst) || node.role === 'host'
+  return selectSource(candidates(now, near ? addresses.of(by) : addresses, by), dst, settings.source)?.address
+}
 
-  constructor(node: Node, layer: Ip6Layer) {
-    this.#node = node
-    this.#layer = layer
-  }
+/** One of the port itself, and of a scope that reaches `dst`. */
+export function chooseSourceOn(node: Node, now: Instant, dst: Ip6, port: Port): Ip6 | undefined {
+  const { addresses, settings } = node.ip6
+  const best = selectSource(candidates(now, addresses.of(port), port), dst, settings.source)
+  return best === undefined || scopeOf(best.address) < Math.min(scopeOf(dst), SCOPE.global) ? undefined : best.address
+}
 
-  /** For `dst`, which leaves by `port`, or as the route says; undefined where there is none. */
-  choose(now: Instant, dst: Ip6, port: Port | undefined): Ip6 | undefined {
-    const { addresses, settings } = this.#layer
-    if (port === undefined && !isMulticast(dst) && addresses.isReady(dst)) return dst
-    const by = port ?? this.#portTo(now, dst)
-    if (by === undefined) return undefined
-    const near = isMulticast(dst) || isLinkLocal(dst) || this.#node.role === 'host'
-    return selectSource(candidates(now, near ? addresses.of(by) : addresses, by), dst, settings.source)?.address
-  }
-
-  /** One of the port itself, and of a scope that reaches `dst`. */
-  chooseOn(now: Instant, dst: Ip6, port: Port): Ip6 | undefined {
-    const { addresses, settings } = this.#layer
-    const best = selectSource(candidates(now, addresses.of(port), port), dst, settings.source)
-    return best === undefined || scopeOf(best.address) < Math.min(scopeOf(dst), SCOPE.global) ? undefined : best.address
-  }
-
-  #portTo(now: Instant, dst: Ip6): Port | undefined {
-    const hop = this.#layer.hop(now, dst)
-    return typeof hop === 'string' ? undefined : hop.port
-  }
+function portTo(node: Node, now: Instant, dst: Ip6): Port | undefined {
+  const hop = node.ip6.hop(now, dst)
+  return typeof hop === 'string' ? undefined : hop.port
 }
 
 function* candidates(now: Instant, addresses: Iterable<Address6>, out: Port): Generator<Candidate> {

@@ -19,12 +19,12 @@ export class WayBack {
 
   constructor(node: Node) {
     this.#node = node
-    this.#seed = (node.random() * 2 ** 32) | 1
+    this.#seed = node.tableKeys.words[6]! | 1
   }
 
   /** Everything is found out anew: an address, a port or a neighbour changed. */
   forget(): void {
-    this.#until.fill(0)
+    if (this.#until !== NEVER) this.#until.fill(0)
   }
 
   /** True where the datagram's source is reached the way that it came. The first time, and each second, false. */
