@@ -1,12 +1,10 @@
 /**
- * Tells the workstations of programs when these go offline: the runner around the notifier (notice/notifier.ts). It opens
- * the doors, watches sockets and processes, probes, answers the operator, and keeps what is known over a restart.
+ * Tells the workstations of programs when these go offline: the runner around the notifier (notice/notifier.ts). It drives
+ * it over the doors of notice-world.ts, answers the operator, and keeps what is known over a restart.
  */
 import { type Instant, showTime } from './clock.ts'
-import type { Door, Machine } from './door.ts'
+import type { Machine } from './door.ts'
 import { type NoticeEvent, Notifier, type ProgramSpec, type Request, type Sign, type Signer } from './notice/index.ts'
-import { OwnAddresses } from './notice-addresses.ts'
-import { Detector } from './notice-detector.ts'
 import type { NoticeKey } from './notice-keys.ts'
 import {
   defaultPath,
@@ -16,21 +14,31 @@ import {
   type OperatorRequest,
 } from './notice-operator.ts'
 import { checkNoticeOptions, type NoticeOptions, type NoticeProgram } from './notice-options.ts'
-import { Reach } from './notice-reach.ts'
 import { type NoticeReady, type NoticeServeEvent, type NoticeTotals, prometheus } from './notice-report.ts'
+import { bootId, readState, StateFile } from './notice-state.ts'
+import { World } from './notice-world.ts'
 import * as os from './os/index.ts'
 import { drive, EventQueue, type Run } from './run.ts'
 import { hex } from './wire/octets.ts'
+
+/** What the operator says of an outage; `backAt` is seconds since 1970. */
+export interface OutageWords {
+  reason?: string
+  backAt?: number
+}
 
 export interface NoticeServing extends Run<NoticeServeEvent, NoticeTotals> {
   /** The counters so far. */
   snapshot(): NoticeTotals
   /** As Prometheus reads them. */
   metrics(): string
-  /** The program is taken offline: its workstations are told now. @throws RangeError on a name that there is not, a text too long */
-  offline(program: string, o?: { reason?: string; backAt?: number }): void
+  /**
+   * The program is taken offline: its workstations are told now. As all of these from `ready` on.
+   * @throws RangeError on a name that there is not, a text too long
+   */
+  offline(program: string, words?: OutageWords): void
   /** No new workstations are let in; those that are there are told. @throws RangeError as `offline` */
-  drain(program: string, o?: { reason?: string; backAt?: number }): void
+  drain(program: string, words?: OutageWords): void
   /** It may be used again. @throws RangeError on a name that there is not */
   back(program: string): void
   /** Other programs from now on. @throws TypeError, RangeError, and keeps what was */
@@ -44,7 +52,7 @@ export interface NoticeServing extends Run<NoticeServeEvent, NoticeTotals> {
  * are missing, or with an Error where another one serves this network namespace
  */
 export function serveNotices(options: NoticeOptions): NoticeServing {
-  checkNoticeOptions(options)
+  check(options)
   return new Serving(options)
 }
 
@@ -56,37 +64,17 @@ class Serving implements NoticeServing {
   readonly #over = new AbortController()
   readonly #began: Instant
   #programs: readonly NoticeProgram[]
-  readonly #notifier: Notifier
-  #addresses: OwnAddresses | undefined
-  #flows: os.FlowDoor | undefined
-  #detector: Detector | undefined
-  #reach: Reach | undefined
+  #notifier: Notifier | undefined
+  #world: World | undefined
   #operator: OperatorDoor | undefined
   #lock: os.InstanceLock | undefined
-  /** TCP programs that are down, and what is looked at of them. */
-  readonly #tcp = new Map<string, 'opening' | 'arriving'>()
+  #state: StateFile | undefined
   readonly #noted = new Set<string>()
 
   constructor(options: NoticeOptions) {
     this.#options = options
     this.#programs = options.programs
     this.#began = this.#clock.now()
-    const { key } = options
-    const random = randomness()
-    this.#notifier = new Notifier({
-      programs: options.programs.map(specOf),
-      wall: (now) => Number(this.#clock.wall(now) / 1_000_000_000n),
-      random,
-      mine: (ip) => this.#addresses!.mine(ip),
-      isBroadcast: (ip) => this.#addresses!.isBroadcast(ip),
-      get loopbackPort(): number {
-        return loopback()
-      },
-      ...(key === undefined ? {} : { signer: signerOf(key) }),
-      ...given(options, ['rate', 'burst', 'perAddressRate', 'perAddressBurst', 'freshness', 'repeatAfter']),
-      ...(options.tableSize === undefined ? {} : { limit: options.tableSize }),
-    })
-    const loopback = () => this.#addresses!.loopback
     options.signal?.addEventListener('abort', () => this.stop(), { once: true })
     if (options.signal?.aborted) this.stop()
     this.done = this.#run()
@@ -108,60 +96,51 @@ class Serving implements NoticeServing {
 
   snapshot(): NoticeTotals {
     const now = this.#clock.now()
-    const { outages, sent, repeated, elicited, suppressed, unsent, heard, answered } = this.#notifier.counters
+    const n = this.#notifier
+    const { suppressed, unsent, ...counters } = n?.counters ?? NOTHING
     return {
       kind: 'summary',
       time: this.#time(),
       elapsedNs: Math.round((now - this.#began) * 1e6),
-      programs: this.#notifier.status(now),
-      outages,
-      sent,
-      repeated,
-      elicited,
+      programs: n?.status(now) ?? [],
+      ...counters,
       suppressed: { ...suppressed },
       unsent: { ...unsent },
-      heard,
-      answered,
-      unseen: this.#flows?.loss.queueOverflow ?? 0,
+      unseen: this.#world?.unseen ?? 0,
     }
   }
 
   metrics(): string {
-    const unseen = this.#flows?.loss.queueOverflow ?? 0
-    return prometheus(this.#notifier.status(this.#clock.now()), this.#notifier.counters, unseen)
+    const n = this.#watching
+    return prometheus(n.status(this.#clock.now()), n.counters, this.#world?.unseen ?? 0)
   }
 
-  offline(program: string, o: { reason?: string; backAt?: number } = {}): void {
-    this.#notifier.offline(this.#clock.now(), program, o)
-    this.#clock.wake()
+  offline(program: string, words: OutageWords = {}): void {
+    this.#watching.offline(this.#clock.now(), program, words)
+    this.#changed()
   }
 
-  drain(program: string, o: { reason?: string; backAt?: number } = {}): void {
-    this.#notifier.drain(this.#clock.now(), program, o)
-    this.#clock.wake()
+  drain(program: string, words: OutageWords = {}): void {
+    this.#watching.drain(this.#clock.now(), program, words)
+    this.#changed()
   }
 
   back(program: string): void {
-    this.#notifier.back(this.#clock.now(), program)
-    this.#clock.wake()
+    this.#watching.back(this.#clock.now(), program)
+    this.#changed()
   }
 
   reconfigure(programs: readonly NoticeProgram[]): void {
-    checkNoticeOptions({ ...this.#options, programs })
+    check({ ...this.#options, programs })
+    const n = this.#watching
     const now = this.#clock.now()
-    const before = new Map(this.#programs.map((p) => [p.name, p]))
-    for (const p of this.#programs) {
-      const after = programs.find((o) => o.name === p.name)
-      if (after !== undefined && JSON.stringify(specOf(after)) === JSON.stringify(specOf(p))) continue
-      this.#notifier.remove(now, p.name)
-      this.#tcp.delete(p.name)
-      before.delete(p.name)
-    }
-    for (const p of programs) if (!before.has(p.name)) this.#notifier.add(now, specOf(p))
+    const stays = (p: NoticeProgram) => programs.some((o) => sameSpec(o, p))
+    const kept = this.#programs.filter(stays)
+    for (const p of this.#programs) if (!kept.includes(p)) n.remove(now, p.name)
+    for (const p of programs) if (!kept.some((o) => o.name === p.name)) n.add(now, specOf(p))
     this.#programs = programs
-    this.#detector?.watch(programs)
-    this.#look()
-    this.#clock.wake()
+    this.#world?.watch(programs)
+    this.#changed()
   }
 
   stop(): void {
@@ -169,22 +148,25 @@ class Serving implements NoticeServing {
     this.#clock.wake()
   }
 
+  get #watching(): Notifier {
+    if (this.#notifier === undefined) throw new Error('it does not watch yet: wait for its first event, ready')
+    return this.#notifier
+  }
+
   async #run(): Promise<NoticeTotals> {
     let failure: unknown
-    const doors: Door[] = []
     try {
-      await this.#open(doors)
-      const machine = new Asking(this.#notifier, (now, r) => this.#answer(now, r))
-      if (!this.#over.signal.aborted) await drive(machine, doors, this.#clock, (e) => this.#tell(e), this.#over.signal)
+      const machine = await this.#open()
+      if (!this.#over.signal.aborted)
+        await drive(machine, this.#world!.doors, this.#clock, (e) => this.#tell(e), this.#over.signal)
     } catch (e) {
       failure = e
     }
     this.#over.abort()
     const summary = this.snapshot()
-    this.#detector?.close()
     this.#operator?.close()
-    this.#reach?.close()
-    for (const d of doors) await d[Symbol.asyncDispose]()
+    await this.#world?.close()
+    if (this.#notifier !== undefined) await this.#state?.close(this.#kept())
     this.#lock?.close()
     if (failure === undefined) this.#queue.pushLast(summary)
     this.#queue.end(failure)
@@ -192,88 +174,104 @@ class Serving implements NoticeServing {
     return summary
   }
 
-  async #open(doors: Door[]): Promise<void> {
-    const { netns, key } = this.#options
+  async #open(): Promise<Machine<NoticeEvent>> {
+    const { netns } = this.#options
     const there = os.namespaceIdentity(netns)
-    const socket =
-      this.#options.socket === false ? undefined : (this.#options.socket ?? defaultPath(there.inode, 'sock'))
+    const place = (which: 'socket' | 'state', suffix: 'sock' | 'state') => {
+      const path = this.#options[which]
+      return path === false ? undefined : (path ?? defaultPath(there.inode, suffix))
+    }
+    const socket = place('socket', 'sock')
     this.#lock = lock(defaultPath(there.inode, 'lock'), socket)
-    this.#addresses = new OwnAddresses(netns)
-    this.#flows = os.openFlowDoor({ ports: this.#ports(), ...(netns === undefined ? {} : { netns }) })
-    doors.push(this.#flows)
-    for (const family of [4, 6] as const) {
-      const { door } = await os.openDoor({
-        kind: 'raw-socket',
-        family,
-        headers: 'ours',
-        accept: 'none',
-        stamps: false,
-        ...(netns === undefined ? {} : { netns }),
-      })
-      doors.push(door)
-    }
-    this.#reach = new Reach(netns)
-    const sign = (program: string, s: Sign) => {
-      this.#notifier.sign(this.#clock.now(), program, s)
-      this.#clock.wake()
-    }
-    this.#detector = new Detector({
+    const notes: string[] = []
+    const known = this.#recall(place('state', 'state'), there, notes)
+    check({ ...this.#options, programs: this.#programs })
+    if (this.#programs.length === 0) throw new TypeError(NO_PROGRAM)
+    const world = await World.open({
       netns,
-      sign,
-      stateOf: (program) => this.#notifier.stateOf(program),
+      sign: (program, sign) => this.#sign(program, sign),
+      stateOf: (program) => this.#notifier?.stateOf(program),
       note: (what) => this.#note(what),
     })
-    this.#detector.watch(this.#programs)
-    void this.#addresses.follow(this.#over.signal, () => {}).catch((e) => this.#note((e as Error).message))
-    if (socket !== undefined) this.#operator = await listenToOperator(socket, (r) => this.#operated(r))
+    this.#world = world
+    const n = this.#notify(world)
+    this.#notifier = n
     const now = this.#clock.now()
-    const status = this.#notifier.status(now)
+    if (known !== undefined && n.restore(now, known) !== 'ok') notes.push('state: not understood; it is begun anew')
+    world.watch(this.#programs)
+    const programs = this.#programs.map((p) => ({ ...p, holders: world.holders(p) }))
+    // It may have ended while nobody watched.
+    for (const p of programs) if (p.holders === 0) n.sign(now, p.name, { kind: 'lost' })
+    void world.addresses.follow(this.#over.signal, () => {}).catch((e) => this.#note((e as Error).message))
+    if (socket !== undefined) this.#operator = await listenToOperator(socket, (r) => this.#operated(r))
+    this.#ready(programs, socket, notes)
+    this.#save()
+    this.#saveNowAndThen()
+    return new Asking(n, (at, r) => world.answer(at, n, r))
+  }
+
+  #notify(world: World): Notifier {
+    const o = this.#options
+    return new Notifier({
+      programs: this.#programs.map(specOf),
+      wall: (now) => Number(this.#clock.wall(now) / 1_000_000_000n),
+      random: randomness(),
+      mine: world.addresses.mine,
+      isBroadcast: world.addresses.isBroadcast,
+      loopbackPort: world.addresses.loopback,
+      ...(o.key === undefined ? {} : { signer: signerOf(o.key) }),
+      ...given(o, ['rate', 'burst', 'perAddressRate', 'perAddressBurst', 'freshness', 'repeatAfter']),
+      ...(o.tableSize === undefined ? {} : { limit: o.tableSize }),
+    })
+  }
+
+  /** Opens the state file; the snapshot of the one before, where it is ours. Without programs of our own: those in it. */
+  #recall(path: string | undefined, there: os.NamespaceIdentity, notes: string[]): Uint8Array | undefined {
+    if (path === undefined) return undefined
+    const owner = { boot: bootId(), namespace: there.cookie }
+    this.#state = new StateFile(path, owner, (what) => this.#note(what))
+    const found = readState(path, owner)
+    if (found === undefined) return undefined
+    if ('note' in found) {
+      notes.push(found.note)
+      return undefined
+    }
+    if (this.#programs.length === 0) this.#programs = found.programs
+    return found.snapshot
+  }
+
+  #ready(
+    programs: readonly (NoticeProgram & { holders: number })[],
+    socket: string | undefined,
+    notes: string[],
+  ): void {
+    const status = this.#watching.status(this.#clock.now())
     const ready: NoticeReady = {
       kind: 'ready',
       time: this.#time(),
-      programs: this.#programs.map((p) => {
-        const { program, protocol, port, state, workstations } = status.find((s) => s.program === p.name)!
-        return { program, protocol, port, state, holders: this.#detector!.holders(p), workstations }
+      programs: programs.map(({ name, holders }) => {
+        const { program, protocol, port, state, workstations } = status.find((s) => s.program === name)!
+        return { program, protocol, port, state, holders, workstations }
       }),
       socket: socket ?? null,
-      state: null,
-      key: key === undefined ? null : hex(key.id),
-      notes: [],
+      state: this.#state?.path ?? null,
+      key: this.#options.key === undefined ? null : hex(this.#options.key.id),
+      notes,
     }
     this.#queue.push(ready)
   }
 
-  #answer(now: Instant, r: Request): void {
-    const p = this.#programs.find((o) => o.name === r.program)
-    if (p === undefined) return
-    try {
-      switch (r.kind) {
-        case 'recheck':
-          this.#notifier.sign(now, p.name, { kind: 'holders', count: this.#detector!.holders(p) })
-          return
-        case 'connections':
-          this.#tcp.set(p.name, 'arriving')
-          this.#look()
-          this.#notifier.connections(now, p.name, this.#reach!.connections(p))
-          return
-        case 'reject':
-          this.#reach!.reject(p, r.on)
-          return
-        case 'reset':
-          this.#reach!.reset(r.connection)
-      }
-    } catch (e) {
-      this.#note(`program ${p.name}: ${(e as Error).message}`)
-    }
+  #sign(program: string, sign: Sign): void {
+    if (this.#over.signal.aborted || this.#notifier?.stateOf(program) === undefined) return
+    this.#notifier.sign(this.#clock.now(), program, sign)
+    this.#clock.wake()
   }
 
   #tell(e: NoticeEvent): void {
     if (e.kind === 'ready' || e.kind === 'summary') return
     this.#queue.push({ ...e, time: this.#time() })
-    if (e.kind === 'suspect' || e.protocol !== 'tcp') return
-    if (e.kind === 'outage') this.#tcp.set(e.program, 'opening')
-    else this.#tcp.delete(e.program)
-    this.#look()
+    if (e.kind === 'outage' || e.kind === 'back') this.#world!.changed(e.program, e.kind === 'outage')
+    this.#save()
   }
 
   #operated(r: OperatorRequest): OperatorAnswer {
@@ -289,28 +287,39 @@ class Serving implements NoticeServing {
         break
       case 'metrics':
         return { ok: true, text: this.metrics() }
-      case 'status':
     }
     return { ok: true, ...this.snapshot(), kind: 'status' }
   }
 
+  #changed(): void {
+    this.#save()
+    this.#clock.wake()
+  }
+
+  #save(): void {
+    this.#state?.save(() => this.#kept())
+  }
+
+  /** Workstations come and go without an event. */
+  #saveNowAndThen(): void {
+    let heard = 0
+    const timer = setInterval(() => {
+      const { counters } = this.#watching
+      if (counters.heard !== heard) this.#save()
+      heard = counters.heard
+    }, SAVE_EVERY).unref()
+    this.#over.signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+  }
+
+  #kept(): { programs: NoticeProgram[]; snapshot: Uint8Array } {
+    return { programs: [...this.#programs], snapshot: this.#watching.snapshot(this.#clock.now()) }
+  }
+
   /** Said once. */
   #note(what: string): void {
-    if (this.#over.signal.aborted || this.#noted.has(what)) return
+    if (this.#noted.has(what)) return
     if (this.#noted.size < MOST_NOTES) this.#noted.add(what)
     this.#queue.push({ kind: 'note', time: this.#time(), what })
-  }
-
-  #look(): void {
-    this.#flows?.watch(this.#ports())
-  }
-
-  #ports(): os.FlowPort[] {
-    return this.#programs.flatMap((p): os.FlowPort[] => {
-      if (p.protocol === 'udp') return [{ protocol: 'udp', port: p.port }]
-      const what = this.#tcp.get(p.name)
-      return what === undefined ? [] : [{ protocol: 'tcp', port: p.port, what }]
-    })
   }
 
   #time(): string {
@@ -342,22 +351,34 @@ class Asking implements Machine<NoticeEvent> {
   }
 }
 
+/** @throws TypeError, RangeError: what can be known before anything is opened */
+function check(o: NoticeOptions): void {
+  checkNoticeOptions(o)
+  new Notifier({ programs: o.programs.map(specOf), wall: () => 0, random: () => 0.5 })
+}
+
 /** @throws Error where another process serves this namespace */
 function lock(path: string, socket: string | undefined): os.InstanceLock {
   const who = `process ${process.pid}${socket === undefined ? '' : `, socket ${socket}`}`
   const got = os.lockInstance(path, who)
-  if ('heldBy' in got)
-    throw new Error(
-      `icmp notify serve runs in this network namespace already (${got.heldBy}); two would tell everybody twice`,
-    )
-  return got
+  if (!('heldBy' in got)) return got
+  throw new Error(
+    `icmp notify serve runs in this network namespace already (${got.heldBy}); two would tell everybody twice`,
+  )
 }
 
 function specOf(p: NoticeProgram): ProgramSpec {
   return {
-    ...given(p, ['name', 'protocol', 'port', 'grace', 'code', 'message', 'backIn', 'reset']),
+    name: p.name,
+    protocol: p.protocol,
+    port: p.port,
+    ...given(p, ['grace', 'code', 'message', 'backIn', 'reset']),
     ...(p.probe?.failures === undefined ? {} : { failures: p.probe.failures }),
-  } as ProgramSpec
+  }
+}
+
+function sameSpec(a: NoticeProgram, b: NoticeProgram): boolean {
+  return JSON.stringify(specOf(a)) === JSON.stringify(specOf(b))
 }
 
 function signerOf(key: NoticeKey): Signer {
@@ -366,9 +387,15 @@ function signerOf(key: NoticeKey): Signer {
 }
 
 /** Those of the fields that are there. */
-function given<T extends object, K extends keyof T>(from: T, names: readonly K[]): Partial<Pick<T, K>> {
-  const out: Partial<Pick<T, K>> = {}
-  for (const name of names) if (from[name] !== undefined) out[name] = from[name]
+function given<T extends object, K extends keyof T>(
+  from: T,
+  names: readonly K[],
+): { [P in K]?: Exclude<T[P], undefined> } {
+  const out: { [P in K]?: Exclude<T[P], undefined> } = {}
+  for (const name of names) {
+    const value = from[name]
+    if (value !== undefined) out[name] = value as Exclude<T[K], undefined>
+  }
   return out
 }
 
@@ -386,4 +413,17 @@ function randomness(): () => number {
   }
 }
 
+const NOTHING = {
+  heard: 0,
+  answered: 0,
+  sent: 0,
+  repeated: 0,
+  elicited: 0,
+  outages: 0,
+  suppressed: {},
+  unsent: {},
+} as const
 const MOST_NOTES = 1000
+/** A restart loses at most the workstations of so many ms. */
+const SAVE_EVERY = 15_000
+const NO_PROGRAM = 'no program to watch: --program NAME=udp/PORT, or --config FILE'

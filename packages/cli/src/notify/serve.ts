@@ -63,7 +63,13 @@ export async function run(flags: Flags): Promise<number> {
   process.on('SIGHUP', reload)
   const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
   try {
-    for await (const e of session) show(e, flags, out)
+    for await (const e of session) {
+      if (e.kind === 'ready' && flags.metrics !== undefined) {
+        const { serveMetrics } = await import('./metrics-server.ts')
+        await serveMetrics(flags.metrics, () => session.metrics())
+      }
+      show(e, flags, out)
+    }
     await session.done
     out.flush()
     return out.failed ? 2 : 0
@@ -101,7 +107,7 @@ function optionsOf(flags: Flags): NoticeOptions {
   const programs = [...(file ?? []), ...(flags.program ?? [])].map(
     (p): NoticeProgram => ({ ...defaults, ...p, ...reset(flags, p) }),
   )
-  if (programs.length === 0) throw new TypeError('no program to watch: --program NAME=udp/PORT, or --config FILE')
+
   const key = flags.key === undefined ? undefined : readKeys(flags.key).find((k) => k.sign !== undefined)
   if (flags.key !== undefined && key === undefined) throw new TypeError(`${flags.key}: no secret in it that could sign`)
   return {

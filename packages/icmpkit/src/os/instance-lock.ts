@@ -2,7 +2,7 @@
  * One of a kind for each network namespace: a lock on a file, which the kernel lets go of at the moment when its process
  * ends, however it ends. The file says who holds it.
  */
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { fstatSync, mkdirSync, readFileSync, statSync, unlinkSync } from 'node:fs'
 import { inNamespace, type NamespaceRef } from './namespace.ts'
 import { Errno, OsError } from './os-error.ts'
 import { AF_INET, SOCK_DGRAM, SOL_SOCKET, Socket } from './socket.ts'
@@ -38,26 +38,41 @@ export interface HeldBy {
   readonly heldBy: string
 }
 
-/**
- * Takes the lock at `path` and writes `who` into it; its directory is made for this user alone. @throws OsError
- */
+/** Takes the lock at `path` and writes `who` into it; its directory is made for this user alone. @throws OsError */
 export function lockInstance(path: string, who: string): InstanceLock | HeldBy {
   const os = sys()
   mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 })
-  const fd = must(os.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), `open ${path}`, DOOR)
-  const locked = os.flock(fd, LOCK_EX | LOCK_NB)
-  if (locked < 0) {
-    os.close(fd)
-    if (locked === -Errno.EAGAIN) return { heldBy: readFileSync(path, 'utf8') }
-    throw new OsError(-locked, `flock ${path}`, DOOR)
+  for (;;) {
+    const fd = must(os.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), `open ${path}`, DOOR)
+    const locked = os.flock(fd, LOCK_EX | LOCK_NB)
+    if (locked < 0) {
+      os.close(fd)
+      if (locked === -Errno.EAGAIN) return { heldBy: readFileSync(path, 'utf8') }
+      throw new OsError(-locked, `flock ${path}`, DOOR)
+    }
+    // Its last holder may have taken it away between our two calls: then others lock another file of that name.
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) {
+      os.close(fd)
+      continue
+    }
+    const text = Buffer.from(who)
+    os.ftruncate(fd, 0)
+    os.write(fd, text, text.length)
+    return held(path, fd)
   }
-  const text = Buffer.from(who)
-  os.ftruncate(fd, 0)
-  os.write(fd, text, text.length)
+}
+
+function held(path: string, fd: number): InstanceLock {
   let open = true
   const close = () => {
-    if (open) os.close(fd)
+    if (!open) return
     open = false
+    try {
+      unlinkSync(path)
+    } catch {
+      // Rights given up meanwhile: the file stays, and holds nobody up.
+    }
+    sys().close(fd)
   }
   return { close, [Symbol.dispose]: close }
 }
