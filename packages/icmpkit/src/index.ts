@@ -54,6 +54,15 @@ export type {
   PingTimeout,
   PingTotal,
 } from './ping-report.ts'
+export {
+  type Connected,
+  type Learned,
+  type OutageRehearsal,
+  Rehearsal,
+  type RehearsalEvent,
+  type Rehearsed,
+  rehearseOutage,
+} from './rehearsal.ts'
 export { drive, type Run } from './run.ts'
 export {
   type Prepared,

@@ -7,6 +7,7 @@ import type { Port } from '../stack/port.ts'
 import type { Behaviour, Packet } from './behaviour.ts'
 import type { EventHeap, Happening } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
+import { LabFlowDoor } from './flow-door.ts'
 import { LabDoor } from './lab-door.ts'
 import type { Link, LinkEnd } from './link.ts'
 import type { NodePlan } from './topology.ts'
@@ -108,6 +109,13 @@ export class LabNode implements Happening {
   /** A way to ask from inside this node, as a raw socket is. An open door that nobody waits for holds the lab's clock. */
   door(): LabDoor {
     return new LabDoor(this, this.#shared.clock, this.#shared.pool)
+  }
+
+  /** A door that sees all IP packets that come to this node and leave it as well. It holds the lab's clock as `door` does. */
+  flowDoor(): LabFlowDoor {
+    const door = new LabFlowDoor(this, this.#shared.clock, this.#shared.pool)
+    this.#behaviours = [door, ...(this.#behaviours ?? [])]
+    return door
   }
 
   /** From now on somebody else is this node: its own stack neither hears nor says anything any more. */

@@ -1,0 +1,120 @@
+/**
+ * A door that sees every IP packet that comes to a node and leaves it, as a packet socket does, and sends whole packets by
+ * the node's routes, as a raw socket does: what a notifier on a real server gets of two doors.
+ */
+import type { Instant } from '../clock.ts'
+import type { Arrival, Door, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
+import type { Port } from '../stack/port.ts'
+import type { Behaviour, Packet } from './behaviour.ts'
+import type { Flight, FlightPool } from './flight.ts'
+import { endOf, ipAt } from './frame-view.ts'
+import type { LabNode } from './lab-node.ts'
+import { Outlet } from './outlet.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+
+type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
+
+export class LabFlowDoor implements Door, Behaviour {
+  readonly name = 'lab'
+  readonly medium = 'ip'
+  readonly family = undefined
+  readonly mtu = 65_535
+  readonly echoId = undefined
+  readonly cannot: readonly string[] = []
+  readonly loss: DoorLoss = { queueOverflow: 0, stampGaps: 0, shortWrites: 0 }
+  #open = true
+  readonly #lab: LabNode
+  readonly #clock: VirtualClock
+  readonly #pool: FlightPool
+  readonly #outlet: Outlet
+  readonly #queue: { flight: Flight; port: number; stamp: Instant; link: Arrival['link'] }[] = []
+  readonly #slot: Slot = { bytes: NOTHING, at: 0, limit: 0, end: 0, family: undefined, port: 0, tag: 0 }
+
+  constructor(lab: LabNode, clock: VirtualClock, pool: FlightPool) {
+    this.#lab = lab
+    this.#clock = clock
+    this.#pool = pool
+    this.#outlet = new Outlet(lab.node)
+    clock.hold(this)
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  /** Packets that nobody has taken yet. */
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  comes(now: Instant, p: Packet, port: Port): boolean {
+    this.#put(now, p, port, port.medium === 'ip' || (p.bytes[p.at]! & 1) === 0 ? 'host' : 'multicast')
+    return true
+  }
+
+  leaves(now: Instant, p: Packet, port: Port): boolean {
+    this.#put(now, p, port, 'other')
+    return true
+  }
+
+  send(now: Instant, m: Sender): boolean {
+    if (!this.#open) return false
+    const slot = this.#slot
+    if (slot.bytes.length === 0) {
+      slot.bytes = new Uint8Array(ROOM)
+      slot.limit = ROOM
+    }
+    let room = BATCH
+    for (; room > 0; room--) {
+      slot.port = 0
+      slot.tag = 0
+      slot.end = 0
+      if (!m.pollTransmit(now, slot)) break
+      const why = this.#outlet.send(now, slot.bytes, slot.at, slot.end, slot.port)
+      if (slot.tag === 0) continue
+      if (why === 'sent') m.handleSent(now, slot.tag, now, 'virtual')
+      else m.handleUnsent(now, slot.tag, why satisfies LocalDrop, why === 'too-big' ? this.#outlet.mtu : 0)
+    }
+    this.#lab.settle(now)
+    return room === 0
+  }
+
+  receive(now: Instant, m: Pick<Machine<unknown>, 'handlePacket'>, limit: number): number {
+    const batch = this.#queue.splice(0, limit)
+    for (const { flight, port, stamp, link } of batch) {
+      const { bytes, end } = flight
+      m.handlePacket(now, { ...SEEN, bytes, end, length: end, link, stamp, port })
+      this.#pool.give(flight)
+    }
+    return batch.length
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open = false
+    for (const { flight } of this.#queue.splice(0)) this.#pool.give(flight)
+    this.#clock.leave([this])
+  }
+
+  #put(now: Instant, { bytes, at, end: last }: Packet, port: Port, link: Arrival['link']): void {
+    const ip = this.#open ? ipAt(port.medium, bytes, at, last) : -1
+    if (ip < 0) return
+    if (this.#queue.length >= QUEUE) {
+      this.loss.queueOverflow++
+      return
+    }
+    const end = endOf(bytes, ip, last)
+    const flight = this.#pool.take(end - ip)
+    flight.bytes.set(bytes.subarray(ip, end))
+    flight.end = end - ip
+    this.#queue.push({ flight, port: port.index, stamp: now, link })
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+const SEEN = { at: 0, origin: 'wire', checksum: 'unknown', clock: 'virtual' } as const
+/** Packets in a batch; a door that has sent so many is full for a moment, so that a flood takes time. */
+const BATCH = 1024
+/** Packets that wait to be taken. */
+const QUEUE = 8192
+/** The largest IP packet, and room for a machine that writes past it. */
+const ROOM = 66_000
