@@ -65,7 +65,7 @@ function hear4(a: Arrival): Heard | Unheard {
     case 'redirect': {
       if (a.checksum !== 'ok' && icmp4.verify(a.bytes, ip.payload, ip.end, ip.length - (ip.payload - a.at)) === 'bad')
         return 'bad-checksum'
-      const mtu = m.kind === 'unreachable' ? m.nextHopMtu : 0
+      const mtu = m.kind === 'unreachable' && m.code === NEEDS_FRAGMENTATION ? m.nextHopMtu : 0
       const extensions = 'extensions' in m ? m.extensions : undefined
       return {
         family: 4,
@@ -130,3 +130,5 @@ function about(octets: Uint8Array, family: Family): Pick<Heard, 'quoted' | 'flow
   const flow = { family, protocol, local: src, localPort, remote: dst, remotePort }
   return { quoted, flow, seq: transport.kind === 'tcp' ? transport.seq : undefined }
 }
+
+const NEEDS_FRAGMENTATION = 4

@@ -10,12 +10,13 @@ import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
 import type { Ip } from '../wire/addr.ts'
 import type { Outage } from '../wire/outage-object.ts'
 import { Allowance } from './allowance.ts'
+import { type Claim, claimOf, examine, type Verify } from './claim.ts'
 import { type Flow, type LocalSocket, showFlow } from './flow.ts'
 import { type Heard, hear, type Unheard } from './heard.ts'
-import { freshness, Newest } from './newest.ts'
+import { Newest } from './newest.ts'
 import { Programs } from './programs.ts'
 import { ToldTable } from './told-table.ts'
-import { type Believe, type Claim, claimOf, type Finding, type Judgement, judge, type Signature } from './trust.ts'
+import { type Believe, type Finding, type Judgement, judge } from './trust.ts'
 
 export interface ListenerOptions {
   /** Notices, and errors without one that say of a live flow that its other end can't be reached; else every error. */
@@ -25,8 +26,7 @@ export interface ListenerOptions {
   wall(now: Instant): number
   /** The socket that a packet of the flow would reach, or would have reached a moment ago; `port`: where the error came in. */
   find(now: Instant, flow: Flow, port: number): LocalSocket | undefined
-  /** What the keys of this machine say of the signature of an object. */
-  verify(object: Outage, payload: Uint8Array): Exclude<Signature, 'none'>
+  verify: Verify
   /** How many ICMP errors this machine's TCP has refused because of their sequence number; undefined: nobody can say. */
   refusedByTcp(): number | undefined
   /** How long the same is not told again, ms. */
@@ -145,7 +145,7 @@ export class Listener implements Machine<ListenerEvent> {
     const octets = claim.kind === 'outage' ? latin1(claim.payload) : claim.why
     const key = `${showFlow(flow)} ${heard.type}/${heard.code} ${heard.from} ${octets}`
     if (!this.#seen.first(now, key)) return 'duplicate'
-    const about = this.#about(now, claim, flow)
+    const about = examine(claim, flow, this.#o.wall(now), this.#o.verify, this.#newest)
     const socket = this.#o.find(now, flow, heard.port)
     const w: Waiting = { due: (now + KERNEL_MS) as Instant, heard, flow, claim, about, socket, at }
     if (flow.protocol !== 'tcp' || socket === undefined || this.#refused === undefined) {
@@ -154,28 +154,6 @@ export class Listener implements Machine<ListenerEvent> {
     if (this.#waiting.length >= QUEUE) return 'queue-full'
     this.#waiting.push(w)
     return undefined
-  }
-
-  /** What the object alone says: its signature, its age, and whether it is about this flow. */
-  #about(now: Instant, claim: Claim, flow: Flow): Finding[] {
-    if (claim.kind === 'unusable') return [claim.why]
-    const { object, payload } = claim
-    const signature: Signature = object.signature === undefined ? 'none' : this.#o.verify(object, payload)
-    const findings: Finding[] = [SIGNATURE[signature]]
-    const fresh = freshness(object.seconds, this.#o.wall(now))
-    if (fresh !== 'fresh') findings.push(fresh)
-    else if (signature === 'ok') {
-      const { keyId } = object.signature!
-      if (this.#newest.judge(latin1(keyId), object.program ?? '', object.seconds) === 'older') findings.push('older')
-    }
-    const { workstation, server } = object
-    if (workstation !== undefined) {
-      const same = workstation.address === flow.local && workstation.port === flow.localPort
-      findings.push(same ? 'workstation' : 'other-workstation')
-    }
-    const otherPort = server?.port !== flow.remotePort || server.protocol !== PROTOCOL[flow.protocol]
-    if (server !== undefined && otherPort) findings.push('other-port')
-    return findings
   }
 
   #tell(now: Instant, w: Waiting, window: 'in' | 'out' | 'unclear' | undefined): Untold | undefined {
@@ -254,14 +232,6 @@ function latin1(octets: Uint8Array): string {
   return String.fromCharCode(...octets)
 }
 
-const SIGNATURE = {
-  ok: 'signature',
-  bad: 'bad-signature',
-  'unknown-key': 'unknown-key',
-  none: 'no-signature',
-} as const satisfies Record<Signature, Finding>
-
-const PROTOCOL = { udp: 17, tcp: 6 } as const
 const UNREACHABLE = { 4: 3, 6: 1 } as const
 /** Errors a second that are looked at: each costs a question to the kernel, and perhaps a signature. */
 const WORK = 10_000

@@ -3,8 +3,6 @@
  * one, and Linux looks at neither outer source nor quoted checksums. So each thing that speaks for it or against it is told
  * as a word of a closed list; `signed`, `unsigned` or `refused` is about who said it, `believed` about acting on it.
  */
-import type { Extensions } from '../wire/extension.ts'
-import * as outageObject from '../wire/outage-object.ts'
 import type { LocalSocket } from './flow.ts'
 
 export type Trust = 'signed' | 'unsigned' | 'refused'
@@ -50,26 +48,6 @@ export type Finding =
   /** The server's port in it is not the quoted one. */
   | 'other-port'
 
-/** What the extensions of an error claim. */
-export type Claim =
-  | { kind: 'outage'; object: outageObject.Outage; payload: Uint8Array }
-  /** It is a notice, but nothing of it may be used. */
-  | { kind: 'unusable'; why: 'extension-checksum' | 'damaged' }
-
-/** The notice in the extensions of an error; undefined where there is none. */
-export function claimOf(e: Extensions | undefined): Claim | undefined {
-  if (e === undefined) return undefined
-  for (const o of e.objects) {
-    if (o.kind !== 'unknown' || o.classNum !== outageObject.CLASS || o.cType !== outageObject.C_TYPE) continue
-    if (e.checksum === 'bad') return { kind: 'unusable', why: 'extension-checksum' }
-    const object = outageObject.parse(o.payload)
-    return object.kind === 'malformed'
-      ? { kind: 'unusable', why: 'damaged' }
-      : { kind: 'outage', object, payload: o.payload }
-  }
-  return undefined
-}
-
 /** What is known around a claim. */
 export interface Circumstances {
   /** undefined: there is none. */
@@ -78,9 +56,6 @@ export interface Circumstances {
   /** UDP: undefined. */
   window: 'in' | 'out' | 'unclear' | undefined
 }
-
-/** Whose signature, and what the keys of this machine say of it. */
-export type Signature = 'ok' | 'bad' | 'unknown-key' | 'none'
 
 export interface Judgement {
   trust: Trust

@@ -1,4 +1,6 @@
 /** Doors to the kernel. Linux only; koffi loads when the first door opens. */
+
+export { BorrowedSocket, type Datagram, type QueuedError } from './borrowed-socket.ts'
 export { BusyPoll } from './busy-poll.ts'
 export {
   type CaptureCounts,
@@ -9,7 +11,6 @@ export {
 } from './capture-socket.ts'
 export type { DoorSpec } from './door-spec.ts'
 export { type DrainRules, openDrainRules, type Refusal, type Tracking } from './drain-rule.ts'
-export { ErrorQueue, type QueuedError } from './error-queue.ts'
 export { FlowDoor, type FlowDoorOptions, type FlowPort, flowFilter, openFlowDoor } from './flow-door.ts'
 export { askHealth, type HealthProbe, type HealthQuestion, REFUSED } from './health-probe.ts'
 export {
