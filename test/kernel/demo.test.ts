@@ -173,6 +173,40 @@ test('each journey is drawn on its path, with the place where it ended and an ar
   expect(Math.max(...rows.map((l) => l.length))).toBeLessThanOrEqual(100)
 })
 
+test('its third part needs no rights either: six workstations learn of an outage, by NAT and gateways, in both families', () => {
+  const all = lines(demo(host('demo'), ['--json'], NOBODY))
+  for (const [family, type, code] of [
+    [4, 3, 3],
+    [6, 1, 4],
+  ]) {
+    const learned = all.filter((l) => l.kind === 'learned' && l.family === family)
+    expect(learned.map((l) => l.node).sort()).toEqual(['pc1', 'pc2', 'tv', 'ws1', 'ws2', 'ws3'])
+    for (const l of learned) {
+      expect(l).toMatchObject({ type, code, program: 'shop', state: 'offline', reason: 'a new database' })
+      expect(l.afterNs).toBeGreaterThan(0)
+    }
+    // Behind the NAT they have one address for the server, over IPv6 one each.
+    const home = learned.filter((l) => ['pc1', 'pc2', 'tv'].includes(l.node)).map((l) => l.seenAs.split(' ')[0])
+    expect(new Set(home).size).toBe(family === 4 ? 1 : 3)
+  }
+  const outages = all.filter((l) => l.kind === 'outage')
+  expect(outages.map((l) => [l.sent, l.told, l.withoutNotices])).toEqual([
+    [6, 6, 0],
+    [6, 6, 0],
+  ])
+  expect(all.at(-1).outage).toEqual({ workstations: 12, told: 12 })
+})
+
+test('the outage is drawn: each workstation at its place, with an arrow as long as it took', () => {
+  const { stdout } = demo(host('demo'), [], NOBODY)
+  const rows = stdout.split('\n').flatMap((l) => /(ws\d|pc\d|tv) +(◀─+) ([\d.]+) ms$/.exec(l)?.slice(1) ?? [])
+  expect(rows).toHaveLength(18)
+  expect(rows.filter((_, i) => i % 3 === 0)).toEqual(['ws1', 'ws2', 'ws3', 'pc1', 'pc2', 'tv'])
+  const [near, far] = [rows[1]!, rows[16]!]
+  expect(far.length).toBeGreaterThan(near.length)
+  expect(Number(rows[17])).toBeGreaterThan(Number(rows[2]))
+})
+
 test('it takes no more than a few seconds', () => {
   const h = host('demo')
   const before = performance.now()

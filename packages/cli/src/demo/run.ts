@@ -3,6 +3,7 @@ import { type PacketSeen, type PingEvent, ping } from 'icmpkit'
 import { type OsError, probeByUdp, type UdpProbe, unusedUdpPort } from 'icmpkit/os'
 import { type Family, type Ip, parseIp, registry, showIp } from 'icmpkit/wire'
 import { scenes } from './lab-scenes.ts'
+import { outageScene } from './outage-scene.ts'
 import { datagram, type Seen, see } from './packet.ts'
 import { FAR_MTU, openRouter, PLACES, type Router } from './router.ts'
 import { asJson, forPeople, type Show, type Summary } from './show.ts'
@@ -22,6 +23,7 @@ export async function run(json: boolean): Promise<number> {
     unanswered: 0,
     leftOut: 0,
     lab: { sent: 0, replies: 0, errors: 0 },
+    outage: { workstations: 0, told: 0 },
   }
   let router: Router | undefined
   let refusal = ''
@@ -38,6 +40,7 @@ export async function run(json: boolean): Promise<number> {
     router?.[Symbol.dispose]()
   }
   count.lab = scenes(show)
+  count.outage = outageScene(show)
   if (!show.end(count)) return 2
   return count.replies + count.errors > 0 ? 0 : 1
 }

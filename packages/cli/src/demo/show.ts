@@ -32,6 +32,32 @@ export interface JourneyTold {
   rttNs: number | null
 }
 
+/** An outage in the lab: who learned of it. */
+export interface OutageTold {
+  family: Family
+  workstations: number
+  /** Notices that left the server. */
+  sent: number
+  learned: {
+    node: string
+    /** The picture in front of its name. */
+    drawn: string
+    afterNs: number
+    from: string
+    type: number
+    code: number
+    name: string
+    /** What the notice says. */
+    program: string | null
+    state: string | null
+    reason: string | null
+    /** Seconds since 1970. */
+    backAt: number | null
+    /** The workstation as the server sees it. */
+    seenAs: string | null
+  }[]
+}
+
 /** Packets and answers of the lab. */
 export interface LabTold {
   sent: number
@@ -47,6 +73,8 @@ export interface Show {
   packet(s: Shown): void
   /** What is about to happen, what the answer means, and the same in each family: the first is drawn. */
   journey(words: string, meaning: string, told: readonly JourneyTold[]): void
+  /** An outage, as `journey`; `silent`: how many would have learned of it without notices. */
+  outage(words: string, meaning: string, told: readonly OutageTold[], silent: number | null): void
   /** What was left out, why, and what to do so that it works. */
   leftOut(what: string, why: string): void
   say(line: string): void
@@ -61,6 +89,7 @@ export interface Summary {
   unanswered: number
   leftOut: number
   lab: LabTold
+  outage: { workstations: number; told: number }
 }
 
 export function forPeople(): Show {
@@ -104,6 +133,39 @@ export function forPeople(): Show {
       for (const line of wrap(meaning)) out.write(`      ${line}\n`)
       for (const t of others) out.write(`      ${dim(`IPv${t.family}: ${nameOf(t)}, ${detailsOf(t)}`)}\n`)
     },
+    outage(words, meaning, told, silent) {
+      const [first, ...others] = told
+      if (first === undefined) return
+      for (const line of wrap(words)) out.write(`  ${line}\n`)
+      out.write('\n')
+      const width = Math.max(...first.learned.map((l) => l.drawn.length + l.node.length)) + 1
+      const last = Math.max(...first.learned.map((l) => l.afterNs))
+      for (const l of first.learned) {
+        const arrow = `◀${'─'.repeat(Math.max(1, Math.round((l.afterNs / last) * ARROW)))}`
+        const row = `${l.drawn}${l.node}`.padEnd(width)
+        out.write(`      ${bold(row)} ${yellow(arrow)} ${l.afterNs / 1e6} ms\n`)
+      }
+      const [one] = first.learned
+      if (one !== undefined) {
+        out.write(
+          `\n    ${yellow('←')} ${bold(`${one.name} (type ${one.type}, code ${one.code})`)}  ${dim(`from ${one.from}`)}\n`,
+        )
+        const back = one.backAt === null ? '' : `, back at ${new Date(one.backAt * 1000).toISOString().slice(0, 16)}Z`
+        const why = one.reason === null ? '' : `: ${one.reason}`
+        out.write(`      ${one.program} is ${one.state}${why}${back}\n`)
+      }
+      for (const line of wrap(meaning)) out.write(`      ${line}\n`)
+      for (const t of others) {
+        const latest = Math.max(...t.learned.map((l) => l.afterNs)) / 1e6
+        out.write(
+          `      ${dim(`IPv${t.family}: ${t.learned.length} of ${t.workstations} told, the last after ${latest} ms`)}\n`,
+        )
+      }
+      if (silent !== null)
+        out.write(
+          `      ${dim(`without notices: ${silent} of ${first.workstations} would know; who only waits is never told`)}\n`,
+        )
+    },
     leftOut: (what, why) => out.write(`\n  ${yellow('left out')}  ${what}\n      ${why}\n`),
     say: (line) => out.write(`  ${dim(line)}\n`),
     end(s) {
@@ -115,7 +177,8 @@ export function forPeople(): Show {
         ...(s.leftOut > 0 ? [`${s.leftOut} left out (above)`] : []),
       ]
       out.write(`\n${bold('Done:')} ${parts.join(', ')}.\n`)
-      out.write(`In the lab: ${s.lab.sent} packets sent, ${s.lab.replies} replies, ${s.lab.errors} errors.\n`)
+      out.write(`In the lab: ${s.lab.sent} packets sent, ${s.lab.replies} replies, ${s.lab.errors} errors; `)
+      out.write(`${s.outage.told} of ${s.outage.workstations} workstations told of an outage.\n`)
       out.write('Next: `npx icmp ping HOST`, `npx icmp lab new > net.yaml`, `npx icmp decode FILE`, `npx icmp help`.\n')
       out.flush()
       return !out.failed
@@ -144,6 +207,12 @@ export function asJson(): Show {
     journey: (words, meaning, told) => {
       for (const t of told) line({ kind: 'journey', part, scene, ...t, words, meaning })
     },
+    outage: (words, meaning, told, silent) => {
+      for (const { learned, ...t } of told) {
+        for (const { drawn: _, ...l } of learned) line({ kind: 'learned', part, scene, family: t.family, ...l })
+        line({ kind: 'outage', part, scene, ...t, told: learned.length, withoutNotices: silent, words, meaning })
+      }
+    },
     leftOut: (what, why) => line({ kind: 'left-out', part, what, why }),
     say: (text) => line({ kind: 'note', part, text }),
     end(summary) {
@@ -153,6 +222,9 @@ export function asJson(): Show {
     },
   }
 }
+
+/** Columns of the longest arrow. */
+const ARROW = 16
 
 /** At 80 columns, behind six blanks. */
 function wrap(text: string): string[] {
