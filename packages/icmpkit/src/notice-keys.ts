@@ -36,6 +36,7 @@ export interface MadeKey {
   readonly verifier: NoticeKey | undefined
 }
 
+/** From the kernel’s chance; `who` is for people. */
 export function makeKey(algorithm: 'hmac' | 'ed25519', who = ''): MadeKey {
   const secret = Uint8Array.from(crypto().randomBytes(OCTETS))
   if (algorithm === 'hmac') return { key: keyOf('hmac-sha256', secret, who), verifier: undefined }
