@@ -125,6 +125,19 @@ export class Notifier implements Machine<NoticeEvent> {
     this.#byPort.set(keyOf(spec), watch)
   }
 
+  /**
+   * Other settings for a program that is there; its workstations and its state stay. @throws RangeError where there is none
+   * of that name, or its port is another
+   */
+  change(now: Instant, spec: ProgramSpec): void {
+    const { program } = this.#at(now, spec.name)
+    if (keyOf(spec) !== keyOf(program.spec))
+      throw new RangeError(
+        `program ${spec.name}: it has ${program.spec.protocol} port ${program.spec.port}; remove it first`,
+      )
+    program.change(spec)
+  }
+
   /** Watches it no more; nobody is told. @throws RangeError where there is none of that name */
   remove(now: Instant, name: string): void {
     const w = this.#of(name)

@@ -69,7 +69,7 @@ export interface Outside {
 }
 
 export class Program {
-  readonly spec: ProgramSpec
+  spec: ProgramSpec
   phase: Phase = { kind: 'up' }
   /** Probes that failed in a row, and when the first did. */
   #failed = 0
@@ -135,6 +135,12 @@ export class Program {
     if (this.phase.kind !== 'down') return
     this.#up(now)
     this.#lost(now)
+  }
+
+  /** Other settings from now on; name, protocol and port stay. @throws RangeError on a specification that cannot be */
+  change(spec: ProgramSpec): void {
+    check(spec)
+    this.spec = spec
   }
 
   /** As it was before a restart: nobody is told again, and what it is now has to be asked. */
