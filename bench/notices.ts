@@ -20,7 +20,7 @@ const SIZES = (process.env.SIZES ?? '10,1000,10000,100000').split(',').map(Numbe
 /** So many descriptors may one process have here. */
 const A_PROCESS = 18_000
 const PORT = 5353
-const WAIT_MS = 60_000
+const WAIT_MS = 20_000
 /** RT_TABLE_LOCAL */
 const LOCAL = 255
 
@@ -62,6 +62,8 @@ export async function run(): Promise<void> {
     [
       '',
       'workstations',
+      'known',
+      'sent',
       'told',
       'in 0.1 s',
       '1 s',
@@ -85,6 +87,8 @@ function row(c: Case, f: Figures): string[] {
   return [
     c.what,
     c.size.toLocaleString('en'),
+    f.outage?.workstations.toLocaleString('en') ?? '-',
+    f.outage?.sent.toLocaleString('en') ?? '-',
     `${((f.told / c.size) * 100).toFixed(1)}%`,
     ...[100, 1000, 5000, 10_000].map(within),
     at(0.5),
@@ -171,7 +175,11 @@ function network(server: Host, crowd: Host): void {
   ] as const) {
     h.address('eth0', `192.0.2.${last}/24`)
     h.address('eth0', `2001:db8::${last}/64`)
+    // Neighbours of an address that is on no interface are solicited from this one.
+    h.address('eth0', `fe80::${last}/64`)
   }
+  // A route alone lets no IPv6 socket bind.
+  crowd.sysctl('ipv6.ip_nonlocal_bind', 1)
   for (const [dst, prefixLength, gateway] of [
     ['10.0.0.0', 8, '192.0.2.2'],
     ['fd64::', 16, '2001:db8::2'],
