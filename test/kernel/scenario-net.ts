@@ -55,16 +55,16 @@ export function scenarioNet(scenario: Scenario): ScenarioNet {
         }
       }
     }
-    for (const own of ports.entries()) for (const { port } of own[1]) address(hosts[plan.nodes[own[0]]!.name]!, port)
+    for (const own of ports.entries()) for (const port of own[1]) address(hosts[plan.nodes[own[0]]!.name]!, port)
     const gateways = plan.nodes.map((n) => n.kind === 'gateway')
     const made = new MadeRoutes(
       ends.map((e) => ({ up: true, ends: e })),
       gateways,
     )
-    const prefixes = ports.flat().flatMap((p) => p.port.addresses ?? [])
+    const prefixes = ports.flat().flatMap((p) => p.addresses ?? [])
     for (const [i, n] of plan.nodes.entries()) {
       const h = hosts[n.name]!
-      const names = ports[i]!.map((p) => p.port.name)
+      const names = ports[i]!.map((p) => p.name)
       const add = (r: Route<Ip> | undefined) => {
         if (r === undefined) return
         const dst = masked(r.prefix, r.prefixLength)

@@ -1,44 +1,55 @@
-/** What a link does to packets of one direction: `DirectionData` with its defaults, and the state of its bursts of loss. */
-import type { Random } from './random.ts'
+/**
+ * What a link does to packets of one direction: `DirectionData` with its defaults. It never changes, another takes its
+ * place; so all links of which nothing is said share one.
+ */
 import type { BlackHole, BurstLoss, DirectionData } from './topology.ts'
 
 export class Direction {
-  delay: number = DELAY
-  jitter = 0
-  loss = 0
-  burstLoss: BurstLoss | undefined
-  duplicate = 0
-  reorder = 0
-  corrupt = 0
-  rate: number = Number.POSITIVE_INFINITY
-  queue: number = QUEUE
-  blackHole: BlackHole | undefined
-  #bad = false
+  readonly delay: number
+  readonly jitter: number
+  readonly loss: number
+  readonly burstLoss: BurstLoss | undefined
+  readonly duplicate: number
+  readonly reorder: number
+  readonly corrupt: number
+  readonly rate: number
+  readonly queue: number
+  readonly blackHole: BlackHole | undefined
 
-  /** What is given, from now on; the rest stays. */
-  set(to: DirectionData | undefined): void {
-    if (to === undefined) return
-    this.delay = to.delay ?? this.delay
-    this.jitter = to.jitter ?? this.jitter
-    this.loss = to.loss ?? this.loss
-    this.burstLoss = to.burstLoss ?? this.burstLoss
-    this.duplicate = to.duplicate ?? this.duplicate
-    this.reorder = to.reorder ?? this.reorder
-    this.corrupt = to.corrupt ?? this.corrupt
-    this.rate = to.rate ?? this.rate
-    this.queue = to.queue ?? this.queue
-    this.blackHole = to.blackHole ?? this.blackHole
+  constructor(to: DirectionData = {}, was: DirectionData = {}) {
+    this.delay = to.delay ?? was.delay ?? DELAY
+    this.jitter = to.jitter ?? was.jitter ?? 0
+    this.loss = to.loss ?? was.loss ?? 0
+    this.burstLoss = to.burstLoss ?? was.burstLoss
+    this.duplicate = to.duplicate ?? was.duplicate ?? 0
+    this.reorder = to.reorder ?? was.reorder ?? 0
+    this.corrupt = to.corrupt ?? was.corrupt ?? 0
+    this.rate = to.rate ?? was.rate ?? Number.POSITIVE_INFINITY
+    this.queue = to.queue ?? was.queue ?? QUEUE
+    this.blackHole = to.blackHole ?? was.blackHole
   }
 
-  /** The next packet's step of the two states (Gilbert, Elliott), and whether it is lost there. */
-  losesInBurst(random: Random): boolean {
-    const { enter, leave, inside = 1, outside = 0 } = this.burstLoss!
-    if (random.chance(this.#bad ? leave : enter)) this.#bad = !this.#bad
-    return random.chance(this.#bad ? inside : outside)
+  /** With what is given; the rest stays. */
+  with(to: DirectionData | undefined): Direction {
+    return to === undefined || WORDS.every((w) => to[w] === undefined) ? this : new Direction(to, this as DirectionData)
   }
 }
 
+const WORDS = [
+  'delay',
+  'jitter',
+  'loss',
+  'burstLoss',
+  'duplicate',
+  'reorder',
+  'corrupt',
+  'rate',
+  'queue',
+  'blackHole',
+] as const satisfies readonly (keyof DirectionData)[]
 /** Milliseconds; above nothing, so that two nodes which answer each other for ever do so in time, and not in an instant. */
 const DELAY = 0.1
 /** Packets; as a Linux interface's txqueuelen. */
 const QUEUE = 1000
+/** It carries, and no more. */
+export const PLAIN: Direction = new Direction()

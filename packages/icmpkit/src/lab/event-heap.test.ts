@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EventHeap, type Happening } from './event-heap.ts'
 
-const thing = (id: number): Happening & { id: number } => ({ id, due: 0, order: 0, place: -1, happen: () => {} })
+const thing = (id: number): Happening & { id: number } => ({ id, place: -1, happen: () => {} })
 
 test('things come out by when they are due, and of one moment in the order in which they went in', () => {
   fc.assert(

@@ -1,27 +1,25 @@
 /** Packets on the way, each in a buffer that is used again: a hop makes no garbage. */
 import type { Instant } from '../clock.ts'
 import type { Happening } from './event-heap.ts'
-import type { Link, LinkEnd } from './link.ts'
+import type { LinkEnd } from './link-end.ts'
 
 /** One packet on one link, from `bytes[0]` to `end`. */
 export class Flight implements Happening {
-  due = 0
-  order = 0
   place = -1
-  bytes: Uint8Array
   end = 0
-  link: Link | undefined
   to: LinkEnd | undefined
+  readonly bytes: Uint8Array
   readonly #pool: FlightPool
 
-  constructor(pool: FlightPool, room: number) {
+  constructor(pool: FlightPool, bytes: Uint8Array) {
     this.#pool = pool
-    this.bytes = new Uint8Array(room)
+    this.bytes = bytes
   }
 
   happen(now: Instant): void {
-    this.link!.flying--
-    this.to!.receive(now, this)
+    const to = this.to!
+    to.link.flying--
+    to.owner.receive(now, this, to)
     this.#pool.give(this)
   }
 }
@@ -29,22 +27,34 @@ export class Flight implements Happening {
 export class FlightPool {
   readonly #small: Flight[] = []
   readonly #large: Flight[] = []
+  /** What small buffers are cut from: at the start of a large network there are tens of thousands. */
+  #block = new ArrayBuffer(0)
+  #cut = 0
 
   take(octets: number): Flight {
-    if (octets <= SMALL) return this.#small.pop() ?? new Flight(this, SMALL)
-    if (octets <= LARGE) return this.#large.pop() ?? new Flight(this, LARGE)
-    return new Flight(this, octets)
+    if (octets <= SMALL) return this.#small.pop() ?? new Flight(this, this.#piece())
+    if (octets <= LARGE) return this.#large.pop() ?? new Flight(this, new Uint8Array(LARGE))
+    return new Flight(this, new Uint8Array(octets))
   }
 
   give(flight: Flight): void {
-    flight.link = undefined
     flight.to = undefined
     const list = flight.bytes.length === SMALL ? this.#small : flight.bytes.length === LARGE ? this.#large : undefined
     if (list !== undefined && list.length < KEPT) list.push(flight)
+  }
+
+  #piece(): Uint8Array {
+    if (this.#cut === this.#block.byteLength) {
+      this.#block = new ArrayBuffer(BLOCK)
+      this.#cut = 0
+    }
+    this.#cut += SMALL
+    return new Uint8Array(this.#block, this.#cut - SMALL, SMALL)
   }
 }
 
 const SMALL = 256
 const LARGE = 2048
+const BLOCK = 256 * SMALL
 /** Of each size, that wait to be used again. */
 const KEPT = 4096

@@ -9,7 +9,8 @@ import type { EventHeap, Happening } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import { LabFlowDoor } from './flow-door.ts'
 import { LabDoor } from './lab-door.ts'
-import type { Link, LinkEnd } from './link.ts'
+import type { Link } from './link.ts'
+import type { LinkEnd, Owner } from './link-end.ts'
 import type { NodePlan } from './topology.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -45,39 +46,32 @@ export interface Stand {
   changePort(now: Instant, index: number, change: { up?: boolean; mtu?: number }): void
 }
 
-interface Wire {
-  link: Link
-  /** Which end of it. */
-  end: number
-}
-
 /** A node of the network; `node` is what the stack knows it as. */
-export class LabNode implements Happening {
-  due = 0
-  order = 0
+export class LabNode implements Happening, Owner {
   place = -1
-  readonly name: string
-  readonly kind: 'host' | 'gateway'
   readonly node: Node
   readonly #shared: Shared
-  /** By port index - 1. */
-  readonly #wires: Wire[] = []
-  #stand: Stand | undefined
+  #behaviours: readonly Behaviour[] | undefined = undefined
+  #stand: Stand | undefined = undefined
   #up = true
-  #behaviours: readonly Behaviour[] | undefined
+  /** By port index - 1. */
+  readonly #ends: LinkEnd[]
+  readonly kind: 'host' | 'gateway'
+  readonly name: string
+  readonly index: number
 
-  constructor(plan: NodePlan, config: NodeConfig, shared: Shared) {
+  constructor(plan: NodePlan, index: number, config: NodeConfig, shared: Shared) {
     this.name = plan.name
+    this.index = index
     this.kind = plan.kind
     this.node = new Node(config)
     this.#shared = shared
+    this.#ends = new Array(config.ports.length)
   }
 
-  /** Joins the port `index` to a link; ports are joined in the order of their indexes. */
-  plug(index: number, link: Link): void {
-    const port = this.node.ports.get(index)!
-    const end: LinkEnd = { node: this.name, port, receive: (now, flight) => this.#receive(now, flight, index) }
-    this.#wires.push({ link, end: link.join(end) })
+  /** Its port is joined to a link. */
+  plug(end: LinkEnd): void {
+    this.#ends[end.port.index - 1] = end
   }
 
   /** What it does beside what a node of the stack does, in that order for what comes in; the other way round for what leaves. */
@@ -87,7 +81,7 @@ export class LabNode implements Happening {
 
   /** Where the port leads. */
   linkAt(index: number): Link {
-    return this.#wires[index - 1]!.link
+    return this.#ends[index - 1]!.link
   }
 
   get up(): boolean {
@@ -139,8 +133,8 @@ export class LabNode implements Happening {
 
   /** Puts octets on the wire at a port, as if the node had sent them: a frame on Ethernet, else a packet. */
   inject(now: Instant, index: number, bytes: Uint8Array, at = 0, end: number = bytes.length): void {
-    const wire = this.#wires[index - 1]!
-    wire.link.send(now, wire.end, bytes, at, end)
+    const from = this.#ends[index - 1]!
+    from.link.send(now, from, bytes, at, end)
   }
 
   /** Sends what the node has queued, tells its events, and notes when it is to be woken. Behind every call into it. */
@@ -157,36 +151,36 @@ export class LabNode implements Happening {
         port.queue.clear()
         continue
       }
-      const wire = this.#wires[port.index - 1]!
+      const end = this.#ends[port.index - 1]!
       slot.port = port.index
       while (node.pollTransmit(now, slot)) {
         if (this.#behaviours === undefined || this.#mayLeave(now, slot, port))
-          wire.link.send(now, wire.end, slot.bytes, slot.at, slot.end)
+          end.link.send(now, end, slot.bytes, slot.at, slot.end)
       }
     }
     for (let e = node.pollEvent(); e !== undefined; e = node.pollEvent()) this.#shared.event(this.name, e)
     const next = (this.#stand === undefined ? node.pollTimeout() : undefined) ?? Number.POSITIVE_INFINITY
     if (next === Number.POSITIVE_INFINITY) heap.remove(this)
-    else if (this.place < 0 || this.due !== next) heap.set(this, Math.max(next, now))
+    else if (heap.dueOf(this) !== next) heap.set(this, Math.max(next, now))
   }
 
-  #receive(now: Instant, flight: Flight, index: number): void {
+  receive(now: Instant, flight: Flight, end: LinkEnd): void {
     const a = this.#shared.arrival
-    const port = this.node.ports.get(index)!
+    const { port } = end
     if (!this.#up) return
     if (this.#stand !== undefined) {
-      this.#stand.receive(now, index, flight.bytes, 0, flight.end)
+      this.#stand.receive(now, port.index, flight.bytes, 0, flight.end)
       return
     }
     a.bytes = flight.bytes
     a.at = 0
     a.end = flight.end
     a.length = flight.end
-    a.link = port.medium === 'ip' ? 'host' : linkOf(flight.bytes, port.mac)
+    a.link = port.medium === 'ip' ? 'host' : end.isFor(flight.bytes, 0)
     a.stamp = now
-    a.port = index
+    a.port = port.index
     if (this.#behaviours === undefined) {
-      if (this.node.handlePacket(now, a)) this.inject(now, index, a.bytes, a.at, a.end)
+      if (this.node.handlePacket(now, a)) end.link.send(now, end, a.bytes, a.at, a.end)
     } else if (this.#mayCome(now, a, port) && this.node.handlePacket(now, a)) this.#answer(now, a, port)
     this.settle(now)
   }
@@ -216,7 +210,7 @@ export class LabNode implements Happening {
   #tell(time: Instant, { bytes, at, end }: Packet, port: Port, why: string | undefined): void {
     const { taken } = this.#shared
     if (taken === undefined || why === undefined) return
-    taken({ time, node: this.name, link: this.#wires[port.index - 1]!.link, bytes, at, end, why })
+    taken({ time, node: this.name, link: this.#ends[port.index - 1]!.link, bytes, at, end, why })
   }
 
   /** What was answered in place: in the slot there is room for what a behaviour puts in front. */
@@ -226,16 +220,4 @@ export class LabNode implements Happening {
     slot.end = slot.at + a.end - a.at
     if (this.#mayLeave(now, slot, port)) this.inject(now, port.index, slot.bytes, slot.at, slot.end)
   }
-}
-
-function linkOf(bytes: Uint8Array, mac: Uint8Array): Arrival['link'] {
-  let same = true
-  let ones = true
-  for (let i = 0; i < 6; i++) {
-    if (bytes[i] !== mac[i]) same = false
-    if (bytes[i] !== 0xff) ones = false
-  }
-  if (same) return 'host'
-  if (ones) return 'broadcast'
-  return (bytes[0]! & 1) === 1 ? 'multicast' : 'other'
 }

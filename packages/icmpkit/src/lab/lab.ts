@@ -14,13 +14,13 @@ import { FlightPool } from './flight.ts'
 import { givenRoutes } from './given-routes.ts'
 import { happen, readRoutes } from './happen.ts'
 import { LabNode, type Shared, type Stand, type Taken } from './lab-node.ts'
-import { portsOf } from './layout.ts'
-import { Link, type Passing } from './link.ts'
-import { MadeRoutes, type RouteLink } from './made-routes.ts'
+import { type PlannedEnd, portsOf } from './layout.ts'
+import { Link, type LinkShared, type Passing } from './link.ts'
+import { MadeRoutes } from './made-routes.ts'
 import { Random } from './random.ts'
 import { serve } from './server.ts'
 import { Timeline } from './timeline.ts'
-import { type LabConfig, type LinkChange, type NodePlan, planOf } from './topology.ts'
+import { type LabConfig, type LinkChange, type NodePlan, type Plan, planOf } from './topology.ts'
 import { type Vantage, vantage } from './vantage.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -47,7 +47,7 @@ export class Lab {
   readonly #seed: number
   #vantages = 0
   /** The first thing that happens, where nobody wants it sooner. */
-  readonly #beginning: Happening = { due: 0, order: 0, place: -1, happen: () => this.start() }
+  readonly #beginning: Happening = { place: -1, happen: () => this.start() }
   #begun = false
 
   /** @throws TypeError that names the place of what cannot be used */
@@ -69,44 +69,30 @@ export class Lab {
       taken: undefined,
     }
     this.#shared = shared
-    const links = plan.links.map((l, i) => new Link(l, this.#time.heap, pool, new Random(seed, 2 * i + 1)))
-    for (const l of links) this.#links.set(l.name, l)
     const { ports, ends } = portsOf(plan)
     for (const c of plan.changes) {
       for (const [name, routes] of Object.entries(c.routes ?? {}))
-        readRoutes(
-          name,
-          routes,
-          ports[plan.nodes.findIndex((n) => n.name === name)]!.map((p) => p.port),
-        )
+        readRoutes(name, routes, ports[plan.nodes.findIndex((n) => n.name === name)]!)
     }
-    const routed: RouteLink[] = links.map((l, i) => ({
-      get up() {
-        return l.up
-      },
-      ends: ends[i]!,
-    }))
-    const gateways = plan.nodes.map((n) => n.kind === 'gateway' && n.up !== false)
-    this.#gateways = gateways
     this.#tunnels = new Tunnels(plan)
-    this.#routes = new MadeRoutes(routed, gateways)
-    const probes = config.probe === true ? {} : AT_ONCE
-    for (const [i, n] of plan.nodes.entries()) {
-      const config = this.#configOf(
-        n,
-        i,
-        ports[i]!.map((p) => p.port),
-        new Random(seed, 2 * i),
-        probes,
-      )
-      const node = new LabNode(n, config, shared)
+    const options = optionsOf(config.probe === true)
+    const wall = (at: Instant) => this.clock.wall(at)
+    const nodes = plan.nodes.map((n, i) => {
+      const random = new Random(seed, 2 * i)
+      const stack = this.#configOf(n, ports[i]!, () => random.fraction(), wall, options)
+      const node = new LabNode(n, i, stack, shared)
       serve(node.node, n.udp ?? [], n.tcp ?? [])
-      for (const p of ports[i]!) node.plug(p.port.index, links[p.link]!)
-      if (n.makeRoutes !== false && n.kind === 'gateway') {
-        node.node.ip4.routes.made = this.#routes.of<Ip4>(i)
-        node.node.ip6.routes.made = this.#routes.of<Ip6>(i)
-      }
       this.#nodes.set(n.name, node)
+      return node
+    })
+    const arrivals = new Float64Array(ends.reduce((sum, e) => sum + e.length, 0))
+    const links = linksOf(plan, ends, nodes, { heap: this.#time.heap, pool, seed, arrivals })
+    for (const l of links) this.#links.set(l.name, l)
+    this.#gateways = plan.nodes.map((n) => n.kind === 'gateway' && n.up !== false)
+    this.#routes = new MadeRoutes(links, this.#gateways, ends)
+    for (const [i, n] of plan.nodes.entries()) {
+      const node = nodes[i]!
+      if (n.makeRoutes !== false) this.#makeRoutes(node)
       const labels = this.#tunnels.of(n.name, (name) => this.#nodes.get(name)!)
       if (n.behaviours !== undefined || labels !== undefined) node.behave(behavioursOf(n, node, labels))
     }
@@ -190,7 +176,7 @@ export class Lab {
 
   /** Calls `run` at that moment of virtual time: `net.at(2000, () => net.change('r1-r2', { up: false }))`. */
   at(time: number, run: () => void): void {
-    this.#time.heap.set({ due: 0, order: 0, place: -1, happen: run }, Math.max(time, this.now))
+    this.#time.heap.set({ place: -1, happen: run }, Math.max(time, this.now))
   }
 
   /** From now on somebody else is that node; where that is before it all begins, its own stack never says a word. @throws TypeError where there is none */
@@ -214,13 +200,13 @@ export class Lab {
     const n = this.node(node)
     n.turn(this.now, to === 'up')
     if (n.kind !== 'gateway') return
-    this.#gateways[[...this.#nodes.keys()].indexOf(node)] = to === 'up'
+    this.#gateways[n.index] = to === 'up'
     this.#reroute()
   }
 
   /** Shows every packet that enters the link, and what becomes of it. Bytes are on loan. */
   tap(link: string, see: (p: Passing) => void): void {
-    this.link(link).taps.push(see)
+    this.link(link).tap(see)
   }
 
   /** Shows the changes of state of all nodes. */
@@ -251,45 +237,84 @@ export class Lab {
     }
   }
 
+  /** Shortest paths at a gateway, a default route at a host. */
+  #makeRoutes({ kind, index, node: { ip4, ip6 } }: LabNode): void {
+    if (kind === 'gateway') {
+      ip4.routes.made = this.#routes.of<Ip4>(index)
+      ip6.routes.made = this.#routes.of<Ip6>(index)
+      return
+    }
+    const default4 = this.#routes.defaultOf<Ip4>(index, 4)
+    const default6 = this.#routes.defaultOf<Ip6>(index, 6)
+    if (default4 !== undefined) ip4.routes.add(default4)
+    if (default6 !== undefined) ip6.routes.add(default6)
+  }
+
   #configOf(
     n: NodePlan,
-    index: number,
     ports: readonly PortConfig[],
-    random: Random,
-    probes: Partial<typeof AT_ONCE>,
+    random: () => number,
+    wall: (at: Instant) => bigint,
+    options: Options,
   ): NodeConfig {
     const offset = BigInt(Math.round((n.clockOffset ?? 0) * 1e6))
-    const routes = givenRoutes(n, ports)
-    const { rateLimit } = n.behaviours ?? {}
-    const limit = rateLimit === undefined ? undefined : { rate: rateLimit.rate, burst: rateLimit.burst ?? 1 }
-    const made = n.kind === 'host' && n.makeRoutes !== false ? this.#routes : undefined
-    const default4 = made?.defaultOf<Ip4>(index, 4)
-    const default6 = made?.defaultOf<Ip6>(index, 6)
+    const extensions = this.#tunnels.has(n.name) ? this.#tunnels.extensions(n.errorExtensions) : n.errorExtensions
     return {
       role: n.kind,
       ports,
-      random: () => random.fraction(),
-      wall: (at: Instant) => this.clock.wall(at) + offset,
-      ...(this.#tunnels.has(n.name)
-        ? { errorExtensions: this.#tunnels.extensions(n.errorExtensions) }
-        : n.errorExtensions === undefined
-          ? {}
-          : { errorExtensions: n.errorExtensions }),
+      random,
+      wall: offset === 0n ? wall : (at) => wall(at) + offset,
+      ...(extensions === undefined ? {} : { errorExtensions: extensions }),
       ...(n.extendedEcho === undefined ? {} : { extendedEcho: n.extendedEcho }),
-      ip4: {
-        ...probes.ip4,
-        ...(limit === undefined ? {} : { errorLimit: limit, errorLimitPerSource: limit }),
-        ...n.ip4,
-        routes: [...(n.ip4?.routes ?? []), ...routes.ip4, ...(default4 === undefined ? [] : [default4])],
-      },
-      ip6: {
-        ...probes.ip6,
-        ...(limit === undefined ? {} : { errorLimit: limit }),
-        ...n.ip6,
-        routes: [...(n.ip6?.routes ?? []), ...routes.ip6, ...(default6 === undefined ? [] : [default6])],
-      },
+      ...settingsOf(n, ports, options),
     }
   }
+}
+
+type Options = Required<Pick<NodeConfig, 'ip4' | 'ip6'>>
+
+/** Of a node of which nothing is said: all such have the same. */
+function optionsOf(probes: boolean): Options {
+  return probes ? { ip4: {}, ip6: {} } : AT_ONCE
+}
+
+function settingsOf(n: NodePlan, ports: readonly PortConfig[], options: Options): Options {
+  const { rateLimit } = n.behaviours ?? {}
+  if (rateLimit === undefined && n.routes === undefined && n.ip4 === undefined && n.ip6 === undefined) return options
+  const limit = rateLimit === undefined ? undefined : { rate: rateLimit.rate, burst: rateLimit.burst ?? 1 }
+  const routes = givenRoutes(n, ports)
+  return {
+    ip4: {
+      ...options.ip4,
+      ...(limit === undefined ? {} : { errorLimit: limit, errorLimitPerSource: limit }),
+      ...n.ip4,
+      routes: [...(n.ip4?.routes ?? []), ...routes.ip4],
+    },
+    ip6: {
+      ...options.ip6,
+      ...(limit === undefined ? {} : { errorLimit: limit }),
+      ...n.ip6,
+      routes: [...(n.ip6?.routes ?? []), ...routes.ip6],
+    },
+  }
+}
+
+/** The links, each joined to the ports at its ends, in the order of the nodes. */
+function linksOf(
+  plan: Plan,
+  ends: readonly (readonly PlannedEnd[])[],
+  nodes: readonly LabNode[],
+  shared: LinkShared,
+): Link[] {
+  let first = 0
+  return plan.links.map((l, i) => {
+    const byNode = ends[i]!.toSorted((a, b) => a.at - b.at)
+    const joined = byNode.map((e) => ({ owner: nodes[e.at]!, port: nodes[e.at]!.node.ports.get(e.port.index)! }))
+    const link = new Link(l, i, first, joined, shared)
+    first += joined.length
+    for (const [end, { owner }] of joined.entries()) owner.plug(link.ends[end]!)
+    return link
+  })
 }
 
 /** Addresses in use from the first moment on, nobody asked whether somebody has them. */

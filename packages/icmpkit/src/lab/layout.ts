@@ -2,12 +2,6 @@
 import type { PortConfig } from '../stack/port.ts'
 import type { Plan } from './topology.ts'
 
-/** A port of a node, and the index of the link that it ends. */
-export interface PlannedPort {
-  port: PortConfig
-  link: number
-}
-
 /** One end of a link: the index of its node, and the port. */
 export interface PlannedEnd {
   at: number
@@ -15,9 +9,9 @@ export interface PlannedEnd {
 }
 
 /** The ports of each node, eth0 first, in the order of the links; and the ends of each link. */
-export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: PlannedEnd[][] } {
+export function portsOf(plan: Plan): { ports: PortConfig[][]; ends: PlannedEnd[][] } {
   const indexes = new Map<string, number>(plan.nodes.map((n, i) => [n.name, i]))
-  const ports: PlannedPort[][] = plan.nodes.map(() => [])
+  const ports: PortConfig[][] = plan.nodes.map(() => [])
   const ends: PlannedEnd[][] = []
   const inTunnel = new Set<string>(plan.tunnels.flatMap((t) => t.path))
   let made = 0
@@ -38,7 +32,7 @@ export function portsOf(plan: Plan): { ports: PlannedPort[][]; ends: PlannedEnd[
         up: l.up ?? true,
         ...(inTunnel.has(end.node) ? { mpls: true } : {}),
       }
-      own.push({ port, link })
+      own.push(port)
       return { at, port }
     })
   }

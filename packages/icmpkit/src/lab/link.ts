@@ -5,11 +5,12 @@
 import type { Instant } from '../clock.ts'
 import type { Port } from '../stack/port.ts'
 import { swallows } from './behaviour-black-hole.ts'
-import { Direction } from './direction.ts'
+import { type Direction, PLAIN } from './direction.ts'
 import type { EventHeap } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import { ipAt, labelOctets } from './frame-view.ts'
-import type { Random } from './random.ts'
+import { Lane, LinkEnd, type Owner } from './link-end.ts'
+import { Random } from './random.ts'
 import type { LinkChange, LinkPlan } from './topology.ts'
 
 /** What became of one packet towards one receiver. */
@@ -41,218 +42,212 @@ export interface Passing {
   bursty: boolean
 }
 
-/** Where a link ends: a port of a node. */
-export interface LinkEnd {
-  readonly node: string
-  readonly port: Port
-  /** Takes what arrives; the flight is used again when it returns. */
-  receive: (now: Instant, flight: Flight) => void
+/** A port that a link joins, and whose it is. */
+export interface Joined {
+  owner: Owner
+  port: Port
 }
 
-/** One end's side of the link. */
-class Side {
-  readonly end: LinkEnd
-  readonly does: Direction
-  /** Until then it transmits what it has. */
-  busyUntil = 0
-  /** The latest arrival that it has promised: nothing passes it. */
-  lastArrival = 0
-  /** Moments at which those that wait will have left: a ring, made where there is a rate. */
-  departures: Float64Array | undefined
-  head = 0
-  waiting = 0
-
-  constructor(end: LinkEnd, does: Direction) {
-    this.end = end
-    this.does = does
-  }
+/** What the links of one network share. */
+export interface LinkShared {
+  readonly heap: EventHeap
+  readonly pool: FlightPool
+  readonly seed: number
+  /** By number of the end: the latest arrival that it has promised, which nothing passes. */
+  readonly arrivals: Float64Array
 }
 
 /** A link of the network under way; `Lab.change` changes it. */
 export class Link {
-  readonly name: string
-  readonly medium: 'ethernet' | 'ip'
   up: boolean
   mtu: number
   /** Packets on the way. */
   flying = 0
-  /** What became of how many packets. */
-  readonly counts: Partial<Record<Fate, number>> = {}
-  readonly taps: ((p: Passing) => void)[] = []
-  readonly #sides: Side[] = []
-  readonly #heap: EventHeap
-  readonly #pool: FlightPool
-  readonly #random: Random
-  readonly #plan: LinkPlan
-  /** Of the packet that is told now. */
-  #bursty = false
+  #carried = 0
+  #taps: ((p: Passing) => void)[] | undefined = undefined
+  readonly #shared: LinkShared
+  readonly medium: 'ethernet' | 'ip'
+  readonly name: string
+  readonly ends: readonly LinkEnd[]
+  /** Among the links of the network. */
+  readonly #number: number
+  /** Of fates other than `carried`. */
+  #others: Partial<Record<Fate, number>> | undefined = undefined
+  /** Made when something is left to chance. */
+  #random: Random | undefined = undefined
 
-  constructor(plan: LinkPlan, heap: EventHeap, pool: FlightPool, random: Random) {
+  /** @param firstEnd the number of its first end among all of the network */
+  constructor(plan: LinkPlan, number: number, firstEnd: number, owners: readonly Joined[], shared: LinkShared) {
     this.name = plan.name
     this.medium = plan.medium
     this.up = plan.up ?? true
     this.mtu = plan.mtu
-    this.#plan = plan
-    this.#heap = heap
-    this.#pool = pool
-    this.#random = random
+    this.#number = number
+    this.#shared = shared
+    const does = PLAIN.with(plan)
+    this.ends = owners.map(
+      ({ owner, port }, i) => new LinkEnd(this, owner, port, does.with(plan.from?.[owner.name]), firstEnd + i),
+    )
+    if (this.ends.length === 2) {
+      this.ends[0]!.peer = this.ends[1]
+      this.ends[1]!.peer = this.ends[0]
+    }
+  }
+
+  /** What became of how many packets. */
+  get counts(): Partial<Record<Fate, number>> {
+    return { ...(this.#carried > 0 ? { carried: this.#carried } : {}), ...this.#others }
+  }
+
+  /** From now on `see` is shown every packet that enters it. */
+  tap(see: (p: Passing) => void): void {
+    this.#taps = [...(this.#taps ?? []), see]
   }
 
   change(to: LinkChange): void {
     this.up = to.up ?? this.up
     this.mtu = to.mtu ?? this.mtu
-    for (const { end, does } of this.#sides) {
-      does.set(to)
-      does.set(to.from?.[end.node])
-    }
+    for (const end of this.ends) end.does = end.does.with(to).with(to.from?.[end.node])
   }
 
   /** What happens to packets that the node sends; undefined where it is not on this link. */
   direction(from: string): Direction | undefined {
-    return this.#sides.find((s) => s.end.node === from)?.does
+    return this.ends.find((e) => e.node === from)?.does
   }
 
-  get ends(): readonly LinkEnd[] {
-    return this.#sides.map((s) => s.end)
-  }
-
-  /** Returns the number of the new end, which `send` takes. */
-  join(end: LinkEnd): number {
-    const does = new Direction()
-    does.set(this.#plan)
-    does.set(this.#plan.from?.[end.node])
-    return this.#sides.push(new Side(end, does)) - 1
-  }
-
-  /** Takes the packet at `at…end` from the end `from`; copies it. */
-  send(now: Instant, from: number, bytes: Uint8Array, at: number, end: number): void {
-    const sides = this.#sides
-    const side = sides[from]!
-    const stops = this.#stops(now, side, bytes, at, end)
-    const leaves = stops === undefined ? this.#leave(now, side, end - at) : now
-    const one = this.medium === 'ethernet' ? this.#receiver(side, bytes, at) : undefined
-    for (const to of sides) {
-      if (to === side || (one !== undefined && to !== one)) continue
-      if (stops !== undefined) this.#tell(now, side, to, bytes, at, end, stops, NEVER)
-      else this.#carry(now, leaves, side, to, bytes, at, end)
+  /** Takes the packet at `at…end` from one of its ends; copies it. */
+  send(now: Instant, from: LinkEnd, bytes: Uint8Array, at: number, end: number): void {
+    const stops = this.#stops(now, from, bytes, at, end)
+    const leaves = stops === undefined ? leave(now, from, end - at) : now
+    if (from.peer !== undefined) {
+      this.#pass(now, leaves, stops, from, from.peer, bytes, at, end)
+      return
     }
+    const one = this.medium === 'ethernet' ? this.#receiver(from, bytes, at) : undefined
+    for (const to of this.ends)
+      if (to !== from && (one === undefined || to === one)) this.#pass(now, leaves, stops, from, to, bytes, at, end)
   }
 
-  #stops(now: Instant, side: Side, bytes: Uint8Array, at: number, end: number): Fate | undefined {
+  #stops(now: Instant, from: LinkEnd, bytes: Uint8Array, at: number, end: number): Fate | undefined {
     if (!this.up) return 'down'
-    if (end - at - side.end.port.header > this.mtu && this.#isTooBig(side, bytes, at, end)) return 'too-big'
-    const { blackHole, rate, queue } = side.does
+    if (end - at - from.port.header > this.mtu && this.#isTooBig(from, bytes, at, end)) return 'too-big'
+    const { blackHole, rate, queue } = from.does
     if (blackHole !== undefined) {
       const ip = ipAt(this.medium, bytes, at, end)
       if (ip >= 0 && swallows(blackHole, bytes, ip, end)) return 'swallowed'
     }
     if (this.flying >= MAX_FLYING) return 'queue-full'
     if (rate === Number.POSITIVE_INFINITY) return undefined
-    while (side.waiting > 0 && side.departures![side.head]! <= now) {
-      side.head = (side.head + 1) % side.departures!.length
-      side.waiting--
-    }
-    return side.waiting >= queue ? 'queue-full' : undefined
+    from.lane ??= new Lane(queue)
+    from.lane.settle(now)
+    return from.lane.waiting >= queue ? 'queue-full' : undefined
   }
 
   /** Labels take nothing from the MTU: networks that use them have room for them. */
-  #isTooBig(side: Side, bytes: Uint8Array, at: number, end: number): boolean {
-    return end - at - side.end.port.header - labelOctets(this.medium, bytes, at, end) > this.mtu
+  #isTooBig(from: LinkEnd, bytes: Uint8Array, at: number, end: number): boolean {
+    return end - at - from.port.header - labelOctets(this.medium, bytes, at, end) > this.mtu
   }
 
-  /** When its last bit is on the wire. */
-  #leave(now: Instant, side: Side, octets: number): number {
-    const { rate, queue } = side.does
-    if (rate === Number.POSITIVE_INFINITY) return now
-    if (side.departures?.length !== queue) this.#resize(side)
-    side.busyUntil = Math.max(now, side.busyUntil) + (octets * 8000) / rate
-    const ring = side.departures!
-    ring[(side.head + side.waiting++) % ring.length] = side.busyUntil
-    return side.busyUntil
-  }
-
-  #resize(side: Side): void {
-    const old = side.departures
-    const ring = new Float64Array(side.does.queue)
-    side.waiting = Math.min(side.waiting, ring.length - 1)
-    for (let i = 0; i < side.waiting; i++) ring[i] = old![(side.head + i) % old!.length]!
-    side.departures = ring
-    side.head = 0
-  }
-
-  /** On Ethernet: the side with the destination's address; undefined where it is a group, or nobody's. */
-  #receiver(from: Side, bytes: Uint8Array, at: number): Side | undefined {
+  /** On Ethernet: the end with the destination's address; undefined where it is a group, or nobody's. */
+  #receiver(from: LinkEnd, bytes: Uint8Array, at: number): LinkEnd | undefined {
     if ((bytes[at]! & 1) === 1) return undefined
-    for (const to of this.#sides) {
-      const { mac } = to.end.port
-      let i = 5
-      while (i >= 0 && bytes[at + i] === mac[i]) i--
-      if (i < 0 && to !== from) return to
-    }
+    for (const to of this.ends) if (to !== from && to.isFor(bytes, at) === 'host') return to
     return undefined
   }
 
-  #carry(now: Instant, leaves: number, side: Side, to: Side, bytes: Uint8Array, at: number, end: number): void {
-    const random = this.#random
-    const { does } = side
-    const lost = random.chance(does.loss)
-    this.#bursty = !lost && does.burstLoss !== undefined && does.losesInBurst(random)
-    if (lost || this.#bursty) {
-      this.#tell(now, side, to, bytes, at, end, 'lost', NEVER)
+  #pass(
+    now: Instant,
+    leaves: number,
+    stops: Fate | undefined,
+    from: LinkEnd,
+    to: LinkEnd,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+  ): void {
+    const { does } = from
+    if (stops !== undefined) {
+      this.#tell(now, from, to, bytes, at, end, stops, NEVER, false)
+      return
+    }
+    const lost = this.#chance(does.loss)
+    const bursty = !lost && does.burstLoss !== undefined && from.losesInBurst(this.#source)
+    if (lost || bursty) {
+      this.#tell(now, from, to, bytes, at, end, 'lost', NEVER, bursty)
       return
     }
     let fate: Fate = 'carried'
     let arrives = leaves + does.delay
-    if (does.jitter > 0) arrives += does.jitter * (2 * random.fraction() - 1)
-    if (random.chance(does.reorder)) {
+    if (does.jitter > 0) arrives += does.jitter * (2 * this.#source.fraction() - 1)
+    if (this.#chance(does.reorder)) {
       fate = 'reordered'
       arrives = leaves
     } else {
-      arrives = Math.max(arrives, leaves, side.lastArrival)
-      side.lastArrival = arrives
+      const { arrivals } = this.#shared
+      arrives = Math.max(arrives, leaves, arrivals[from.number]!)
+      arrivals[from.number] = arrives
     }
     const flight = this.#fly(arrives, to, bytes, at, end)
-    if (random.chance(does.corrupt)) {
+    if (this.#chance(does.corrupt)) {
       fate = 'corrupted'
-      const bit = random.below((end - at) * 8)
+      const bit = this.#source.below((end - at) * 8)
       flight.bytes[bit >>> 3]! ^= 1 << (bit & 7)
     }
-    this.#tell(now, side, to, bytes, at, end, fate, arrives)
-    if (random.chance(does.duplicate)) {
+    this.#tell(now, from, to, bytes, at, end, fate, arrives, false)
+    if (this.#chance(does.duplicate)) {
       this.#fly(arrives, to, flight.bytes, 0, flight.end)
-      this.#tell(now, side, to, bytes, at, end, 'duplicated', arrives)
+      this.#tell(now, from, to, bytes, at, end, 'duplicated', arrives, false)
     }
   }
 
-  #fly(arrives: number, to: Side, bytes: Uint8Array, at: number, end: number): Flight {
-    const flight = this.#pool.take(end - at)
+  #fly(arrives: number, to: LinkEnd, bytes: Uint8Array, at: number, end: number): Flight {
+    const { pool, heap } = this.#shared
+    const flight = pool.take(end - at)
     if (end - at <= SHORT) for (let i = at, o = 0; i < end; ) flight.bytes[o++] = bytes[i++]!
     else flight.bytes.set(bytes.subarray(at, end))
     flight.end = end - at
-    flight.link = this
-    flight.to = to.end
+    flight.to = to
     this.flying++
-    this.#heap.setBrief(flight, arrives)
+    heap.setBrief(flight, arrives)
     return flight
   }
 
-  #tell(now: Instant, from: Side, to: Side, bytes: Uint8Array, at: number, end: number, fate: Fate, arrives: number) {
-    this.counts[fate] = (this.counts[fate] ?? 0) + 1
-    if (this.taps.length === 0) return
-    const p: Passing = {
-      time: now,
-      link: this.name,
-      from: from.end.node,
-      to: to.end.node,
-      bytes,
-      at,
-      end,
-      fate,
-      arrives: arrives as Instant,
-      bursty: fate === 'lost' && this.#bursty,
-    }
-    for (const tap of this.taps) tap(p)
+  #chance(share: number): boolean {
+    return share > 0 && this.#source.chance(share)
   }
+
+  get #source(): Random {
+    this.#random ??= new Random(this.#shared.seed, 2 * this.#number + 1)
+    return this.#random
+  }
+
+  #tell(
+    time: Instant,
+    from: LinkEnd,
+    to: LinkEnd,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    fate: Fate,
+    arrives: number,
+    bursty: boolean,
+  ): void {
+    if (fate === 'carried') this.#carried++
+    else {
+      this.#others ??= {}
+      this.#others[fate] = (this.#others[fate] ?? 0) + 1
+    }
+    if (this.#taps === undefined) return
+    const { name: link } = this
+    const p = { time, link, from: from.node, to: to.node, bytes, at, end, fate, arrives: arrives as Instant, bursty }
+    for (const tap of this.#taps) tap(p)
+  }
+}
+
+/** When its last bit is on the wire. */
+function leave(now: Instant, from: LinkEnd, octets: number): number {
+  const { rate, queue } = from.does
+  return rate === Number.POSITIVE_INFINITY ? now : from.lane!.put(now, (octets * 8000) / rate, queue)
 }
 
 /** Packets on the way over one link: more is more than a network would hold. */

@@ -4,7 +4,7 @@ import type { Route, RouteTable } from '../stack/route-table.ts'
 import { familyOf, type Ip, isLinkLocal, showIp } from '../wire/addr.ts'
 import type { Lab } from './lab.ts'
 import type { LabNode } from './lab-node.ts'
-import type { LinkEnd } from './link.ts'
+import type { LinkEnd } from './link-end.ts'
 import { linkText } from './link-text.ts'
 import { type LabConfig, planOf } from './topology.ts'
 

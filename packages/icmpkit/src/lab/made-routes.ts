@@ -52,8 +52,12 @@ export class MadeRoutes {
   /** By prefix and node: routes that were asked for. */
   readonly #kept = new Map<number, readonly Route<Ip>[] | undefined>()
 
-  /** `gateways[n]`: node `n` forwards. */
-  constructor(links: readonly RouteLink[], gateways: readonly boolean[]) {
+  /** `gateways[n]`: node `n` forwards. `named`: the ends of each link in the order that counts, where they have another. */
+  constructor(
+    links: readonly RouteLink[],
+    gateways: readonly boolean[],
+    named: readonly (readonly Pick<RouteEnd, 'at'>[])[] = links.map((l) => l.ends),
+  ) {
     this.#links = links
     this.#gateways = gateways
     const nodes = gateways.length
@@ -65,7 +69,7 @@ export class MadeRoutes {
     this.#firstOf = new Int32Array(nodes + 1)
     this.#ends = new Int32Array(count)
     for (let l = 0, e = 0; l < links.length; l++) {
-      for (const { at } of links[l]!.ends) {
+      for (const { at } of named[l]!) {
         this.#nodeOfEnd[e] = at
         this.#linkOfEnd[e++] = l
         this.#firstOf[at + 1]!++
@@ -91,9 +95,12 @@ export class MadeRoutes {
   defaultOf<A extends Ip>(node: number, family: Family): Route<A> | undefined {
     for (let i = this.#firstOf[node]!; i < this.#firstOf[node + 1]!; i++) {
       const e = this.#ends[i]!
-      for (const next of this.#links[this.#linkOfEnd[e]!]!.ends) {
-        if (!this.#gateways[next.at] || next.at === node || addressOf(next.port, family) === undefined) continue
-        return route((family === 4 ? 0 : 0n) as A, 0, { out: this.#end(e), next })
+      const l = this.#linkOfEnd[e]!
+      for (let other = this.#firstEnd[l]!; other < this.#firstEnd[l + 1]!; other++) {
+        if (other === e || !this.#gateways[this.#nodeOfEnd[other]!]) continue
+        const next = this.#end(other)
+        if (addressOf(next.port, family) !== undefined)
+          return route((family === 4 ? 0 : 0n) as A, 0, { out: this.#end(e), next })
       }
     }
     return undefined
@@ -134,8 +141,7 @@ export class MadeRoutes {
   }
 
   #end(e: number): RouteEnd {
-    const l = this.#linkOfEnd[e]!
-    return this.#links[l]!.ends[e - this.#firstEnd[l]!]!
+    return this.#links[this.#linkOfEnd[e]!]!.ends.find(({ at }) => at === this.#nodeOfEnd[e])!
   }
 
   /** Breadth first from the link outwards, over gateways; equal ways in the order of the data. */
@@ -153,7 +159,7 @@ export class MadeRoutes {
       ranks[node] = reached
       queue[reached++] = node
     }
-    for (const { at } of this.#links[link]!.ends) reach(at, 0)
+    for (let e = this.#firstEnd[link]!; e < this.#firstEnd[link + 1]!; e++) reach(this.#nodeOfEnd[e]!, 0)
     for (let i = 0; i < reached; i++) {
       const node = queue[i]!
       const far = hops[node]! + 1

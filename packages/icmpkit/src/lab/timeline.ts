@@ -21,7 +21,7 @@ export class Timeline {
   step(until: number): boolean {
     const next = this.heap.take(until)
     if (next === undefined) return false
-    if (next.due > this.#now) this.#now = next.due as Instant
+    if (this.heap.due > this.#now) this.#now = this.heap.due as Instant
     next.happen(this.#now)
     return true
   }

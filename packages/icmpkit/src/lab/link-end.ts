@@ -1,0 +1,123 @@
+/**
+ * Where a link ends: a port of a node, and the link's side of it. Of a large network none of this is in the processor's
+ * cache when a packet comes: so it is one object with what each packet needs, and what few need stands beside it.
+ */
+import type { Instant } from '../clock.ts'
+import type { Arrival } from '../door.ts'
+import type { Port } from '../stack/port.ts'
+import type { Direction } from './direction.ts'
+import type { Flight } from './flight.ts'
+import type { Link } from './link.ts'
+import type { Random } from './random.ts'
+
+/** Whose ports they are. */
+export interface Owner {
+  readonly name: string
+  /** Of all nodes. */
+  readonly index: number
+  /** Takes what arrives; the flight is used again when it returns. */
+  receive(now: Instant, flight: Flight, end: LinkEnd): void
+}
+
+export class LinkEnd {
+  readonly link: Link
+  readonly owner: Owner
+  readonly port: Port
+  /** The other end, where there are two. */
+  peer: LinkEnd | undefined = undefined
+  /** What happens to packets that leave by it. */
+  does: Direction
+  /** Among the ends of all links. */
+  readonly number: number
+  /** What waits to leave by it, where there is a rate. */
+  lane: Lane | undefined = undefined
+  /** The port's address in two numbers, and the octets that they were read from. */
+  #high = 0
+  #low = 0
+  #mac: Uint8Array | undefined = undefined
+  /** In the bad one of two states. */
+  #bad = false
+
+  constructor(link: Link, owner: Owner, port: Port, does: Direction, number: number) {
+    this.link = link
+    this.owner = owner
+    this.port = port
+    this.does = does
+    this.number = number
+  }
+
+  /** The name of the node. */
+  get node(): string {
+    return this.owner.name
+  }
+
+  /** The index of the node. */
+  get at(): number {
+    return this.owner.index
+  }
+
+  /** Whom the frame at `at` is for, as the port sees it. */
+  isFor(bytes: Uint8Array, at: number): Arrival['link'] {
+    const { mac } = this.port
+    if (mac !== this.#mac) this.#read(mac)
+    const high = (bytes[at]! << 8) | bytes[at + 1]!
+    const low = (bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!
+    if (high === this.#high && low === this.#low) return 'host'
+    if (high === 0xffff && low === -1) return 'broadcast'
+    return (high & 0x100) === 0 ? 'other' : 'multicast'
+  }
+
+  /** The next packet's step of the two states (Gilbert, Elliott), and whether it is lost there. */
+  losesInBurst(random: Random): boolean {
+    const { enter, leave, inside = 1, outside = 0 } = this.does.burstLoss!
+    if (random.chance(this.#bad ? leave : enter)) this.#bad = !this.#bad
+    return random.chance(this.#bad ? inside : outside)
+  }
+
+  #read(mac: Uint8Array): void {
+    this.#mac = mac
+    this.#high = (mac[0]! << 8) | mac[1]!
+    this.#low = (mac[2]! << 24) | (mac[3]! << 16) | (mac[4]! << 8) | mac[5]!
+  }
+}
+
+/** What leaves by an end at a rate: moments at which those that wait will have left, in a ring. */
+export class Lane {
+  /** Packets that have not left. */
+  waiting = 0
+  /** Until then it transmits what it has. */
+  #busyUntil = 0
+  #departures: Float64Array
+  #head = 0
+
+  constructor(queue: number) {
+    this.#departures = new Float64Array(queue)
+  }
+
+  /** Those that have left by now make room. */
+  settle(now: Instant): void {
+    const ring = this.#departures
+    while (this.waiting > 0 && ring[this.#head]! <= now) {
+      this.#head = (this.#head + 1) % ring.length
+      this.waiting--
+    }
+  }
+
+  /** One more, for so long on the wire, where `queue` may wait; returns when its last bit is sent. */
+  put(now: Instant, milliseconds: number, queue: number): number {
+    if (this.#departures.length !== queue) this.#resize(queue)
+    this.#busyUntil = Math.max(now, this.#busyUntil) + milliseconds
+    const ring = this.#departures
+    ring[(this.#head + this.waiting++) % ring.length] = this.#busyUntil
+    return this.#busyUntil
+  }
+
+  #resize(queue: number): void {
+    const old = this.#departures
+    const ring = new Float64Array(queue)
+    this.waiting = Math.min(this.waiting, queue - 1)
+    for (let i = 0; i < this.waiting; i++) ring[i] = old[(this.#head + i) % old.length]!
+    this.#departures = ring
+    this.#head = 0
+  }
+}
