@@ -104,6 +104,8 @@ describe('switches', () => {
     [{ ip4: { echo: 1 } }, 'ip4.echo: 1 is not true or false'],
     [{ ip4: { errorLimit: { rat: 1 } } }, 'ip4.errorLimit.rat: there is no such switch; there are burst, rate'],
     [{ ip6: { advertise: [{ port: 'eth9' }] } }, 'there is no port eth9'],
+    [{ busyPoll: -1 }, 'busy polling for -1 ms; it must be a time from 0 to 3600000 ms'],
+    [{ busyPoll: Number.NaN }, 'busy polling for NaN ms'],
   ])('%j is refused: %s', (more, why) => {
     expect(() => check('gateway', { ports: PORTS, ...more } as unknown as NodeOptions)).toThrow(why)
   })

@@ -38,6 +38,11 @@ export interface NodeOptions {
   errorExtensions?: Written<ErrorExtensionSettings>
   /** Extended echo (RFC 8335): off unless `enabled`. */
   extendedEcho?: Written<ExtendedEchoSettings>
+  /**
+   * Busy polling: for so long after each frame, ms, the run does not sleep but looks for the next one. Answers that come sooner,
+   * for a whole core while it lasts. Default 0: never.
+   */
+  busyPoll?: number
   /** Work in that network namespace: a name, a process id, a path. */
   netns?: string
   /** Take interfaces on which the kernel has addresses of its own. */
@@ -69,9 +74,15 @@ export function check(role: 'host' | 'gateway', o: NodeOptions): void {
       throw new TypeError(`${role}: port ${p.name}: ${p.mac} is no link-layer address, as 02:00:00:00:00:01 is`)
   }
   const index = (name: string) => [...names].indexOf(name)
+  const { busyPoll = 0 } = o
+  if (!(busyPoll >= 0 && busyPoll <= LONGEST_POLL))
+    throw new RangeError(`${role}: busy polling for ${busyPoll} ms; it must be a time from 0 to ${LONGEST_POLL} ms`)
   routesOf(role, o, index)
   settingsOf(o, index)
 }
+
+/** An hour: whoever wants a core for ever has frames more often. */
+const LONGEST_POLL = 3_600_000
 
 /** The stack's configuration, once the doors are open. `found` is in the order of `o.ports`. */
 export function configOf(

@@ -8,6 +8,8 @@ import { showMac } from './wire/ethernet.ts'
 export interface NodeReady {
   kind: 'ready'
   time: string
+  /** For so long after each frame a core is kept busy, looking for the next one; 0: it sleeps. */
+  busyPollMs: number
   ports: PortReport[]
 }
 
@@ -63,6 +65,8 @@ export interface NodeSummary {
   queueOverflow: number
   /** Events that were not told, too many at a time. */
   untold: number
+  /** What busy polling has cost, and brought: times that frames were found by looking, and by being woken. */
+  busyPoll: { spentMs: number; found: number; woken: number }
 }
 
 /** @param nameOf the port of an index */
@@ -94,7 +98,12 @@ export function report(e: StackEvent, clock: Clock, nameOf: (index: number) => s
   }
 }
 
-export function summarize(c: Counters, time: string, queueOverflow: number): NodeSummary {
+export function summarize(
+  c: Counters,
+  time: string,
+  queueOverflow: number,
+  busy: Readonly<NodeSummary['busyPoll']>,
+): NodeSummary {
   return {
     kind: 'summary',
     time,
@@ -110,6 +119,7 @@ export function summarize(c: Counters, time: string, queueOverflow: number): Nod
     dropped: { ...c.dropped },
     queueOverflow,
     untold: c.untold,
+    busyPoll: { spentMs: Math.round(busy.spentMs), found: busy.found, woken: busy.woken },
   }
 }
 

@@ -18,6 +18,7 @@ ports:
   eth3: { addresses: [203.0.113.1/24], mtu: 1400, mac: "02:00:00:00:00:01" }
   tun:ik0: [10.0.0.1/30]
 via: 192.0.2.254
+busyPoll: 0.2s
 routes:
   10.0.0.0/8: 192.0.2.253
   10.9.0.0/16: unreachable
@@ -32,6 +33,7 @@ extendedEcho: { enabled: true }
       { name: 'ik0', door: 'tun', addresses: ['10.0.0.1/30'] },
     ],
     via: ['192.0.2.254'],
+    busyPoll: 200,
     routes: ['10.0.0.0/8=192.0.2.253', '10.9.0.0/16=unreachable'],
     ip4: { ttl: 32, errorLimit: { rate: 5 } },
     ip6: {},
@@ -50,6 +52,7 @@ test.each([
   ['ports:\n  eth1: { addresses: [], mtu: big }', ':2:26: mtu: expected a number'],
   ['ports: {}\nports: {}', ':2:1: '],
   ['routes: { 10.0.0.0/8: 5 }', ':1:11: 10.0.0.0/8: expected a next hop'],
+  ['busyPoll: soon', ':1:1: busyPoll: expected a time, as 200ms'],
   ['ip4: 7', ':1:1: ip4: expected switches'],
 ])('%j is one line with its place: %s', (text, place) => {
   expect(() => read(text)).toThrow(`${file}${place}`)

@@ -4,10 +4,12 @@
  */
 import type { NodeOptions, NodePort } from 'icmpkit'
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
+import { parseDuration } from '../duration.ts'
 import { type ConfigError, YamlFile } from '../yaml-place.ts'
 import { parsePort } from './flags.ts'
 
-export type FileOptions = Pick<NodeOptions, 'ports' | 'via' | 'routes'> & Record<Switches, Record<string, unknown>>
+export type FileOptions = Pick<NodeOptions, 'ports' | 'via' | 'routes' | 'busyPoll'> &
+  Record<Switches, Record<string, unknown>>
 
 type Switches = 'ip4' | 'ip6' | 'errorExtensions' | 'extendedEcho'
 
@@ -37,6 +39,9 @@ class Reader {
           break
         case 'routes':
           out.routes = this.#routes(value, at)
+          break
+        case 'busyPoll':
+          out.busyPoll = this.#time(value, at, key)
           break
         case 'ip4':
         case 'ip6':
@@ -98,6 +103,13 @@ class Reader {
     throw this.#error(at, `${key}: expected a number`)
   }
 
+  /** Milliseconds, or a number with its unit. */
+  #time(value: Node | null, at: number, key: string): number {
+    const ms = isScalar(value) ? parseDuration(String(value.value), 'ms') : undefined
+    if (ms === undefined) throw this.#error(at, `${key}: expected a time, as 200ms`)
+    return ms
+  }
+
   *#pairs(map: YAMLMap): Generator<[string, Node | null, number]> {
     for (const { key, value } of map.items) {
       const at = (key as Node).range?.[0] ?? 0
@@ -111,4 +123,4 @@ class Reader {
   }
 }
 
-const KEYS = ['ports', 'via', 'routes', 'ip4', 'ip6', 'errorExtensions', 'extendedEcho']
+const KEYS = ['ports', 'via', 'routes', 'busyPoll', 'ip4', 'ip6', 'errorExtensions', 'extendedEcho']

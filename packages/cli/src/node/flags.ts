@@ -39,6 +39,14 @@ export function commonOptions(role: 'host' | 'gateway'): Option[] {
     )
       .choices(['full', 'fast', 'off'])
       .default('full'),
+    new Option(
+      '--busy-poll <time>',
+      'after each frame do not sleep for this long but look for the next one: sooner answers, for a whole core meanwhile; 200ms',
+    ).argParser((text: string) => {
+      const ms = parseDuration(text, 'ms')
+      if (ms === undefined) throw new InvalidArgumentError('a time is wanted, as 200ms.')
+      return ms
+    }),
     new Option('--netns <name|pid>', 'the interfaces are in that network namespace'),
     new Option('--force', 'take interfaces on which the kernel has addresses of its own'),
     new Option('--json', 'one JSON object a line: ready, what happens, summary').conflicts('live'),

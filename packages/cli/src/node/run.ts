@@ -23,6 +23,7 @@ export interface Flags {
   deadline?: number
   autoconf?: boolean
   extendedEcho?: true
+  busyPoll?: number
 }
 
 /** Returns the exit code: 0, 1 an address is somebody else's, 2 it could not be done. */
@@ -131,6 +132,7 @@ function optionsOf(role: 'host' | 'gateway', flags: Flags): NodeOptions {
     ip6,
     errorExtensions,
     extendedEcho,
+    busyPoll: flags.busyPoll ?? file?.busyPoll ?? 0,
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
     ...(flags.force === undefined ? {} : { force: flags.force }),
   }

@@ -11,7 +11,9 @@ export function line(e: NodeEvent): string {
         const notes = p.notes.map((n) => `\n    ${n}`)
         return `  ${p.name} (${what}): ${p.addresses.join(', ') || 'no address'}${refused.join('')}${notes.join('')}\n`
       })
-      return `ready\n${ports.join('')}`
+      const busy =
+        e.busyPollMs === 0 ? '' : `  busy polling: a core is kept busy for ${e.busyPollMs} ms after each frame\n`
+      return `ready\n${ports.join('')}${busy}`
     }
     case 'address-ready':
       return `${e.port}: ${e.address}/${e.prefixLength} is in use\n`
@@ -53,10 +55,19 @@ export function summary(s: NodeSummary): string {
     ...named('dropped', s.dropped),
     ['lost by the receive queue', s.queueOverflow],
     ['events not told, too many', s.untold],
+    ...(s.busyPoll.spentMs === 0 && s.busyPoll.found === 0 ? [] : busyPoll(s.busyPoll)),
   ]
   const shown = rows.filter(([name, n]) => n > 0 || name === 'received')
   const width = Math.max(...shown.map(([, n]) => String(n).length))
   return shown.map(([name, n]) => `${String(n).padStart(width)}  ${name}\n`).join('')
+}
+
+function busyPoll({ spentMs, found, woken }: NodeSummary['busyPoll']): [string, number][] {
+  return [
+    ['ms of busy polling', spentMs],
+    ['times that it found frames', found],
+    ['times that frames woke it', woken],
+  ]
 }
 
 function named(what: string, counts: Readonly<Record<string, number>>): [string, number][] {

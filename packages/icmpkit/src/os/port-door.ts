@@ -4,6 +4,7 @@
  */
 import type { Door } from '../door.ts'
 import { Errno, OsError } from './os-error.ts'
+import type { Pollable } from './waker.ts'
 
 /** `tun` and `tap` make an interface, or take a persistent one; `packet` takes one that is there from the kernel. */
 export type PortSpec = TunSpec | PacketSpec
@@ -43,7 +44,7 @@ export interface PortFacts {
   readonly up: boolean
 }
 
-export interface PortDoor extends Door {
+export interface PortDoor extends Door, Pollable {
   readonly port: PortFacts
   /** Of a TUN or TAP: plugs the kernel's cable out and in. Nothing where the kernel is too old (Linux 5.0 has it). */
   setCarrier?(up: boolean): void

@@ -9,12 +9,14 @@ import type { Link } from './rtnetlink.ts'
 
 /** How one port is now. The first of each port is how it is when the watch begins. */
 export interface PortChange {
+  /** Which of those that are watched. */
+  port: Watchable
   name: string
   /** Of the interface that has the name now: another than the port's where it was made anew, 0 where there is none. */
   index: number
   /** The port's interface is not there any more. Where `index` is not 0 it may be opened again. */
   gone: boolean
-  /** Administratively up, and with a carrier. */
+  /** Whatever has the name now is administratively up, and has a carrier. */
   up: boolean
   mtu: number
   /** The node's address: of a TAP that is not the interface's, and it does not change. */
@@ -26,7 +28,7 @@ export interface WatchOptions {
   signal?: AbortSignal
 }
 
-/** A port that is open, or one that waits for its interface (`index` 0). */
+/** A port that is open, or one that waits for its interface (`index` 0). Read anew at each look, so it may change. */
 export type Watchable = Pick<PortFacts, 'kind' | 'index' | 'name' | 'mac'>
 
 /**
@@ -102,10 +104,11 @@ export class PortWatch implements AsyncIterableIterator<PortChange, void, void>,
 function changeOf(port: Watchable, link: Link | undefined): PortChange {
   const gone = link === undefined || link.index !== port.index
   return {
+    port,
     name: port.name,
     index: link?.index ?? 0,
     gone,
-    up: link !== undefined && !gone && link.up && link.running,
+    up: link?.up === true && link.running,
     mtu: link?.mtu ?? 0,
     mac: gone || port.kind !== 'packet' || port.mac.length === 0 ? port.mac : link.address,
   }

@@ -1,0 +1,87 @@
+/** `icmp host --busy-poll`: after a frame it looks for the next one instead of sleeping, and sleeps again in time. */
+import { readFileSync } from 'node:fs'
+import { beforeEach, expect, test } from 'vitest'
+import { ping } from '../../packages/icmpkit/src/ping.ts'
+import { events, type Running, start } from './icmp-command.ts'
+import { cable, type Host, host, needsRoot } from './testnet.ts'
+
+beforeEach(needsRoot)
+
+async function running(poll: string): Promise<{ linux: Host; run: Running }> {
+  const linux = host('bl')
+  const ours = host('bo')
+  cable(linux, ours)
+  for (const prefix of ['192.0.2.1/24', '2001:db8::1/64']) linux.address('eth0', prefix)
+  const port = ['--port', 'eth0=192.0.2.9/24,2001:db8::9/64', '--conflict-check', 'off', '--no-autoconf']
+  const run = start(ours, ['host', ...port, '--busy-poll', poll, '--json'])
+  await run.until(/"kind":"ready"/)
+  return { linux, run }
+}
+
+/** How many of `count` echoes are answered. */
+const asked = (linux: Host, to: string, count: number, interval: number) =>
+  ping(to, { netns: linux.name, count, interval, timeout: 30_000 }).done.then((s) => s.received)
+
+/** Clock ticks of processor time that it has used. */
+function ticks({ process }: Running): number {
+  const fields = readFileSync(`/proc/${process.pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}
+
+async function summaryOf(run: Running) {
+  run.signal('SIGINT')
+  const e = await run.ended
+  expect({ code: e.code, err: e.err }).toEqual({ code: 0, err: '' })
+  return events(e).at(-1)
+}
+
+test('it says how long it looks, answers both families, and finds by looking what comes meanwhile', async () => {
+  const { linux, run } = await running('1h')
+  expect(events(run.written)[0]).toMatchObject({ kind: 'ready', busyPollMs: 3_600_000 })
+  for (const address of ['192.0.2.9', '2001:db8::9']) {
+    expect(await asked(linux, address, 10, 10)).toBe(10)
+  }
+  const { busyPoll, answered } = await summaryOf(run)
+  expect(answered).toBeGreaterThanOrEqual(20)
+  // The first frame wakes it; several may be found at once.
+  expect(busyPoll.found).toBeGreaterThan(busyPoll.woken)
+})
+
+test('after its time it sleeps: what comes then wakes it, and is answered', async () => {
+  const { linux, run } = await running('20ms')
+  expect(await asked(linux, '192.0.2.9', 5, 500)).toBe(5)
+  const { busyPoll } = await summaryOf(run)
+  expect(busyPoll.woken).toBeGreaterThanOrEqual(5)
+})
+
+test('while it looks it uses many times the processor time of the same seconds asleep', async () => {
+  const { linux, run } = await running('1s')
+  expect(await asked(linux, '192.0.2.9', 1, 0)).toBe(1)
+  const used: number[] = []
+  // The first second is spent looking; of the others one at least is quiet on any machine.
+  for (let i = 0; i < 5; i++) {
+    const before = ticks(run)
+    await new Promise((resolve) => setTimeout(resolve, 900))
+    used.push(ticks(run) - before)
+  }
+  expect(Math.min(...used) * 5).toBeLessThan(Math.max(...used))
+  await summaryOf(run)
+})
+
+test('SIGINT ends it while it looks', async () => {
+  const { linux, run } = await running('1h')
+  expect(await asked(linux, '192.0.2.9', 1, 0)).toBe(1)
+  const { answered, busyPoll } = await summaryOf(run)
+  expect(answered).toBeGreaterThan(0)
+  expect(busyPoll.woken).toBeGreaterThan(0)
+})
+
+test('its interface is removed while it looks: that is told, and it goes on when the interface is back', async () => {
+  const { linux, run } = await running('1h')
+  expect(await asked(linux, '192.0.2.9', 1, 0)).toBe(1)
+  linux.netlink.removeLink('eth0')
+  await run.until(/"kind":"port".*"state":"gone"/)
+  expect((await summaryOf(run)).kind).toBe('summary')
+})
