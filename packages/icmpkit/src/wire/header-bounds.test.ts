@@ -9,6 +9,7 @@ import * as ip6 from './ip6.ts'
 import * as ip6Extension from './ip6-extension.ts'
 import * as linkLayer from './link-layer.ts'
 import { unhex } from './octets.ts'
+import * as outageObject from './outage-object.ts'
 import * as tcp from './tcp.ts'
 import * as udp from './udp.ts'
 
@@ -40,6 +41,15 @@ const PARSERS: Record<string, { parse: Parse; fixed: number; seeds: string[] }> 
       '440c0d010a00000105265bff',
       '01830b040a0000010a000002',
       '820bf135000158586162630088041234',
+    ],
+  },
+  'outage object': {
+    parse: outageObject.parse,
+    fixed: 8,
+    seeds: [
+      '010300006b49d20005069c40c6336407040311138803046b49e010010473686f70020b6d61696e74656e616e63650000',
+      '010300006b49d200040311138803046b49e010010473686f700615010102030400112233445566778899aabbccddeeff',
+      '010300006b49d20005129c4020010db8000700000000000000000007',
     ],
   },
   ip6: {
