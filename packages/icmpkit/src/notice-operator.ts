@@ -85,7 +85,7 @@ export interface OperatorDoor {
  */
 export async function listenToOperator(
   path: string,
-  answer: (r: OperatorRequest) => OperatorAnswer,
+  answer: (r: OperatorRequest) => Promise<OperatorAnswer>,
 ): Promise<OperatorDoor> {
   const { createServer } = process.getBuiltinModule('node:net')
   const { mkdirSync, unlinkSync } = process.getBuiltinModule('node:fs')
@@ -146,7 +146,7 @@ async function clear(path: string): Promise<void> {
   unlinkSync(path)
 }
 
-function serve(socket: Socket, answer: (r: OperatorRequest) => OperatorAnswer): void {
+function serve(socket: Socket, answer: (r: OperatorRequest) => Promise<OperatorAnswer>): void {
   let text = ''
   socket.setEncoding('utf8')
   socket.setTimeout(PATIENCE, () => socket.destroy())
@@ -156,17 +156,17 @@ function serve(socket: Socket, answer: (r: OperatorRequest) => OperatorAnswer): 
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
       const line = text.slice(0, end)
       text = text.slice(end + 1)
-      socket.write(`${JSON.stringify(reply(line, answer))}\n`)
+      void reply(line, answer).then((a) => socket.write(`${JSON.stringify(a)}\n`))
     }
     if (text.length > LONGEST) socket.end(`${JSON.stringify({ ok: false, why: 'the line is too long' })}\n`)
   })
 }
 
-function reply(line: string, answer: (r: OperatorRequest) => OperatorAnswer): OperatorAnswer {
+async function reply(line: string, answer: (r: OperatorRequest) => Promise<OperatorAnswer>): Promise<OperatorAnswer> {
   const request = requestOf(line)
   if (typeof request === 'string') return { ok: false, why: request }
   try {
-    return answer(request)
+    return await answer(request)
   } catch (e) {
     return { ok: false, why: (e as Error).message }
   }

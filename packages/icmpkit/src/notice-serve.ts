@@ -274,7 +274,8 @@ class Serving implements NoticeServing {
     this.#save()
   }
 
-  #operated(r: OperatorRequest): OperatorAnswer {
+  /** What the operator is told, a restart knows as well. */
+  async #operated(r: OperatorRequest): Promise<OperatorAnswer> {
     switch (r.do) {
       case 'offline':
         this.offline(r.program, r)
@@ -288,6 +289,7 @@ class Serving implements NoticeServing {
       case 'metrics':
         return { ok: true, text: this.metrics() }
     }
+    await this.#state?.settled()
     return { ok: true, ...this.snapshot(), kind: 'status' }
   }
 

@@ -76,16 +76,13 @@ export class StateFile {
 
   /** Without waiting; `take` is called when its turn comes. Two at once become one. */
   save(take: () => Omit<KeptState, 'seconds'>): void {
-    if (this.#writing !== undefined) {
-      this.#next = take
-      return
-    }
-    this.#writing = this.#write(take()).finally(() => {
-      this.#writing = undefined
-      const next = this.#next
-      this.#next = undefined
-      if (next !== undefined) this.save(next)
-    })
+    if (this.#writing !== undefined) this.#next = take
+    else this.#writing = this.#writeAll(take)
+  }
+
+  /** Until all that was asked for is there, or could not be written. */
+  async settled(): Promise<void> {
+    await this.#writing
   }
 
   /** The last one: it is there when this returns. */
@@ -93,6 +90,15 @@ export class StateFile {
     this.#next = undefined
     await this.#writing
     await this.#write(state)
+  }
+
+  async #writeAll(take: () => Omit<KeptState, 'seconds'>): Promise<void> {
+    for (let next: typeof take | undefined = take; next !== undefined; ) {
+      await this.#write(next())
+      next = this.#next
+      this.#next = undefined
+    }
+    this.#writing = undefined
   }
 
   async #write(state: Omit<KeptState, 'seconds'>): Promise<void> {
