@@ -1,12 +1,22 @@
 /**
- * Many workstations in one process, each a connected UDP socket with an address of its own: they greet the server twice
- * (a confirmed flow), then wait to be told that it is gone. Started by `notices.ts`, inside the workstations' namespace.
+ * Many workstations in one process, each with a socket and an address of its own: UDP ones greet the server twice (a
+ * confirmed flow), TCP ones connect and ask for errors (IP_RECVERR); then they wait to be told that it is gone. Started by
+ * `notices.ts` and `notices-tcp.ts`, inside the workstations' namespace.
  *
  * They speak lines: we write `ready`, then (at the first line on standard input, or when all are told) one line of JSON,
  * the monotonic milliseconds at which each one was told.
  */
 import { Errno } from '../packages/icmpkit/src/os/os-error.ts'
-import { AF_INET, AF_INET6, putAddress, SO_ERROR, SOCK_DGRAM, SOL_SOCKET } from '../packages/icmpkit/src/os/socket.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  IP_RECVERR,
+  putAddress,
+  SO_ERROR,
+  SOCK_DGRAM,
+  SOL_IP,
+  SOL_SOCKET,
+} from '../packages/icmpkit/src/os/socket.ts'
 import { LITTLE, must, sys } from '../packages/icmpkit/src/os/sys.ts'
 import { familyOf, parseIp, writeIp } from '../packages/icmpkit/src/wire/addr.ts'
 
@@ -14,6 +24,7 @@ import { familyOf, parseIp, writeIp } from '../packages/icmpkit/src/wire/addr.ts
 export const SCRIPT: string = import.meta.filename
 
 export interface CrowdArgs {
+  protocol: 'udp' | 'tcp'
   server: string
   port: number
   /** Address of the first workstation; the next ones follow. */
@@ -29,8 +40,10 @@ export interface CrowdArgs {
 
 async function main(a: CrowdArgs): Promise<void> {
   const crowd = new Crowd(a)
-  crowd.greet()
-  crowd.greet()
+  if (a.protocol === 'udp') {
+    crowd.greet()
+    crowd.greet()
+  } else crowd.connected()
   process.stdout.write('ready\n')
   crowd.waitToBeTold()
   await new Promise<void>((resolve) => process.stdout.write(`${JSON.stringify(crowd.told)}\n`, () => resolve()))
@@ -61,7 +74,7 @@ class Crowd {
     const octets = new Uint8Array(16)
     this.#epoll = must(this.#os.epoll_create1(0), 'epoll_create1', 'crowd')
     for (let i = 0; i < a.count; i++) {
-      const type = SOCK_DGRAM | SOCK_NONBLOCK
+      const type = (a.protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK
       const fd = must(this.#os.socket(family === 4 ? AF_INET : AF_INET6, type, 0), 'socket', 'crowd')
       const step = a.together ? 0 : i
       writeIp(
@@ -73,7 +86,12 @@ class Crowd {
       must(this.#os.bind(fd, name, size), 'bind', 'crowd')
       writeIp(server, octets, 0)
       size = putAddress(view, name, 0, family, octets, 0, a.port)
-      must(this.#os.connect(fd, name, size), 'connect', 'crowd')
+      if (a.protocol === 'tcp') {
+        this.#value[0] = 1
+        must(this.#os.setsockopt(fd, SOL_IP, IP_RECVERR, this.#valueBytes, 4), 'setsockopt', 'crowd')
+      }
+      const result = this.#os.connect(fd, name, size)
+      if (result !== -EINPROGRESS) must(result, 'connect', 'crowd')
       this.#events.setUint32(0, EPOLLERR | EPOLLET, LITTLE)
       this.#events.setInt32(4, i, LITTLE)
       must(this.#os.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, this.#eventBytes), 'epoll_ctl', 'crowd')
@@ -94,6 +112,16 @@ class Crowd {
           if (left.length > 0) Atomics.wait(SLEEP, 0, 0, 1)
         }
       }
+    }
+  }
+
+  /** Until all have their connection, and have said a word over it. */
+  connected(): void {
+    let left = this.#fds
+    for (let naps = 0; left.length > 0; naps++) {
+      if (naps === 20_000) throw new Error(`${left.length} workstations get no connection`)
+      left = left.filter((fd) => this.#os.send(fd, GREETING, GREETING.length, 0) < 0)
+      if (left.length > 0) Atomics.wait(SLEEP, 0, 0, 1)
     }
   }
 
@@ -147,7 +175,9 @@ const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 /** As many greet at a time: what the server's receive queue holds. */
 const TOGETHER = 200
 const BATCH = 256
+const SOCK_STREAM = 1
 const SOCK_NONBLOCK = 0o4000
+const EINPROGRESS = 115
 const EPOLL_EVENT = 12
 const EPOLL_CTL_ADD = 1
 const EPOLLERR = 8

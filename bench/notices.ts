@@ -3,26 +3,19 @@
  * for it. From its death to the last workstation's ECONNREFUSED, by the clock that all processes of a machine share; and
  * the same with the kernel alone, whose workstations ask each second, since those that only wait it never tells.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { ICMP } from '../test/kernel/icmp-command.ts'
-import { cable, type Host, ip, makeHost } from '../test/kernel/testnet.ts'
+import type { ChildProcess } from 'node:child_process'
+import { makeHost } from '../test/kernel/testnet.ts'
 import { printTable } from './figures.ts'
 import { SCRIPT as CROWD, type CrowdArgs } from './notice-crowd.ts'
+import { A_PROCESS, begin, end, Lines, network, resident, serving } from './notice-lab.ts'
 import { SCRIPT as SERVER } from './notice-server.ts'
 
 export const question: string =
   'From the death of a program to the last of its UDP workstations: how long, and how many does the kernel tell alone? (SIZES=10,1000,10000,100000; ONLY=kernel: the lines that begin so)'
 
 const SIZES = (process.env.SIZES ?? '10,1000,10000,100000').split(',').map(Number)
-/** So many descriptors may one process have here. */
-const A_PROCESS = 18_000
 const PORT = 5353
 const WAIT_MS = 20_000
-/** RT_TABLE_LOCAL */
-const LOCAL = 255
 
 interface Case {
   what: string
@@ -107,23 +100,8 @@ async function one(c: Case): Promise<Figures> {
   try {
     network(server, crowd)
     const program = begin(children, server, [SERVER, c.family === 4 ? 'udp4' : 'udp6', `${PORT}`])
-    await line(program)
-    const serve = c.notices
-      ? begin(children, server, [
-          ICMP,
-          'notify',
-          'serve',
-          '--program',
-          `p=udp/${PORT}`,
-          '--grace',
-          '0',
-          '--json',
-          '--socket',
-          socketOf(server),
-          '--state',
-          'none',
-        ])
-      : undefined
+    await new Lines(program).next()
+    const serve = c.notices ? serving(children, server, `p=udp/${PORT}`) : undefined
     const said = serve === undefined ? undefined : new Lines(serve)
     await said?.until('ready')
     const memory: number[] = []
@@ -134,6 +112,7 @@ async function one(c: Case): Promise<Figures> {
     const groups: ChildProcess[] = []
     for (let from = 0; from < c.size; from += A_PROCESS) {
       const args: CrowdArgs = {
+        protocol: 'udp',
         server: c.family === 4 ? '192.0.2.1' : '2001:db8::1',
         port: PORT,
         first: c.family === 4 ? `10.${64 + from / A_PROCESS}.0.1` : `fd64:${from / A_PROCESS}::1`,
@@ -159,71 +138,8 @@ async function one(c: Case): Promise<Figures> {
       memory,
     }
   } finally {
-    for (const child of children) child.kill('SIGKILL')
-    await Promise.all(children.map((child) => (child.exitCode ?? child.signalCode) === null && once(child, 'exit')))
+    await end(children)
     server.remove()
     crowd.remove()
   }
-}
-
-/** Every address of 10/8 and fd64::/16 is a workstation's. */
-function network(server: Host, crowd: Host): void {
-  cable(server, crowd)
-  for (const [h, last] of [
-    [server, 1],
-    [crowd, 2],
-  ] as const) {
-    h.address('eth0', `192.0.2.${last}/24`)
-    h.address('eth0', `2001:db8::${last}/64`)
-    // Neighbours of an address that is on no interface are solicited from this one.
-    h.address('eth0', `fe80::${last}/64`)
-  }
-  // A route alone lets no IPv6 socket bind.
-  crowd.sysctl('ipv6.ip_nonlocal_bind', 1)
-  for (const [dst, prefixLength, gateway] of [
-    ['10.0.0.0', 8, '192.0.2.2'],
-    ['fd64::', 16, '2001:db8::2'],
-  ] as const) {
-    const lo = crowd.netlink.index('lo')
-    crowd.netlink.addRoute({ dst: ip(dst), prefixLength, type: 'local', scope: 'host', table: LOCAL, oif: lo })
-    server.netlink.addRoute({ dst: ip(dst), prefixLength, gateway: ip(gateway), oif: server.netlink.index('eth0') })
-  }
-}
-
-const socketOf = (h: Host) => `/run/${h.name}.sock`
-
-function begin(children: ChildProcess[], h: Host, args: string[]): ChildProcess {
-  const child = h.inside(() => spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }))
-  children.push(child)
-  return child
-}
-
-async function line(child: ChildProcess): Promise<string> {
-  return new Lines(child).next()
-}
-
-/** What a child writes, line by line. */
-class Lines {
-  readonly #lines: AsyncIterator<string>
-
-  constructor(child: ChildProcess) {
-    this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
-  }
-
-  async next(): Promise<string> {
-    const { value, done } = await this.#lines.next()
-    if (done) throw new Error('it ended too early')
-    return value
-  }
-
-  async until(kind: string): Promise<Record<string, unknown>> {
-    for (;;) {
-      const event = JSON.parse(await this.next()) as Record<string, unknown>
-      if (event.kind === kind) return event
-    }
-  }
-}
-
-function resident(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
 }
