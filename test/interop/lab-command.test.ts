@@ -176,11 +176,12 @@ test.each(['run', 'show'])(
   },
 )
 
-test('a question to a node that is not there is refused at its place', () => {
+test('a question to a node that is not there is refused at its place, by each command that reads the file', () => {
   const net = file('wrong.yaml', NET.replace('to: srv', 'to: sun'))
-  expect(icmp('run', net).err).toBe(
-    `${net}:8:17: ask[0].to: there is no node 'sun'; expected me, r1, srv, or an address\n`,
-  )
+  const line = `${net}:8:17: ask[0].to: there is no node 'sun'; expected me, r1, srv, or an address\n`
+  for (const command of ['run', 'show', 'up']) expect(icmp(command, net)).toEqual({ status: 2, out: '', err: line })
+  const ping = spawnSync(process.execPath, [ICMP, 'ping', '--lab', net, 'srv'], { encoding: 'utf8' })
+  expect([ping.status, ping.stdout, ping.stderr]).toEqual([2, '', line])
 })
 
 test('a capture goes to standard output where it is asked for, and the story to standard error', () => {

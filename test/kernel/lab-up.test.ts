@@ -258,6 +258,37 @@ test('its events are ready, what happens, and the summary, which counts both way
   expect(summary.links['r1-srv']?.carried).toBeUndefined()
 })
 
+test('what the file asks is asked in real time, also of the kernel; what the kernel would ask is left out in so many words', async () => {
+  const config = {
+    ...row(1, { 1: { delay: 20 } }),
+    ask: [
+      { from: 'srv', to: 'me', count: 2, interval: 100, timeout: 30_000 },
+      { from: 'me', to: 'srv' },
+      { from: 'srv', to: 'me', kind: 'udp', count: 1, at: 200, timeout: 30_000 },
+      { from: 'srv', to: 'me', kind: 'trace', count: 1, at: 300, timeout: 30_000 },
+    ],
+  } as const
+  const net = labUp(config, { netns: `ik-${process.pid}-asks` })
+  onTestFinished(() => net[Symbol.asyncDispose]())
+  const { notes } = await net.ready
+  expect(notes).toEqual(['left out, since me is this machine, which asks for itself: ask[1] (ping srv)'])
+  const told: string[] = []
+  for await (const e of net) {
+    if (e.kind === 'reply' || e.kind === 'error') told.push(`${e.ask} ${e.kind} ${e.seq} ${e.by}`)
+    if (e.kind === 'reply') expect(e.rttNs).toBeGreaterThanOrEqual(40e6)
+    if (e.kind === 'error') expect(e.name).toBe('Port Unreachable')
+    if (e.kind === 'hop') told.push(`${e.ask} hop ${e.answers.map((a) => a.by)}`)
+    if (told.length === 5) break
+  }
+  expect(told.toSorted()).toEqual(['0 reply 1 me', '0 reply 2 me', '2 error 1 me', '3 hop me', '3 hop r1'])
+  const { asks } = await net.done
+  expect(asks.map((a) => [a.from, a.what, a.sent, a.received, a.errors])).toEqual([
+    ['srv', 'ping', 2, 2, 0],
+    ['srv', 'udp', 1, 0, 1],
+    ['srv', 'trace', 2, 1, 0],
+  ])
+})
+
 function spawnLater(netns: string, then: () => void): void {
   setTimeout(() => {
     spawnSync('ip', ['netns', 'exec', netns, 'ping', '-c2', '-i0.2', '-W0.3', '10.0.1.2'])

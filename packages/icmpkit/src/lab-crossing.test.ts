@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Instant } from './clock.ts'
 import type { Arrival, Slot } from './door.ts'
+import { Asking } from './lab/asking.ts'
 import { type Lab, lab } from './lab/index.ts'
+import type { ScenarioEvent } from './lab/scenario-event.ts'
 import { Crossing } from './lab-crossing.ts'
 import { hex, unhex } from './wire/octets.ts'
 
@@ -129,4 +131,40 @@ test('a packet of a port that is not the lab’s, and one of a node that is down
   it.handlePacket(1100 as Instant, arrival(1100))
   expect(it.in.packets).toBe(0)
   expect(sent(it, 1200, DOOR + 1)).toBeUndefined()
+})
+
+test('whoever asks in the lab asks at its moment of the world, is answered after the delays, and holds nothing up', () => {
+  const net = lab({
+    nodes: { me: 'host', r: 'gateway', srv: 'host' },
+    links: [
+      ['me', 'r', { medium: 'ip' }],
+      ['r', 'srv', { medium: 'ip', delay: 20 }],
+    ],
+  })
+  const told: ScenarioEvent[] = []
+  const ask = [
+    { from: 'srv', to: 'r', at: 1000, count: 2, interval: 100 },
+    { from: 'me', to: 'srv', at: 0 },
+  ]
+  const asking = new Asking(net, ask, { but: 'me', emit: (e) => void told.push(e) })
+  const it = new Crossing<never>(
+    asking,
+    net.node('me'),
+    BEGAN as Instant,
+    [{ lab: 1, door: DOOR, room: 1000 }],
+    () => {},
+  )
+  pass(it, 1990)
+  expect(told).toEqual([])
+  expect(it.pollTimeout()).toBeLessThanOrEqual(2000)
+  // All at once, as where the process stood still: each thing happens at its own moment all the same.
+  it.catchUp(2400 as Instant)
+  expect(told.map((e) => [e.kind, e.time])).toEqual([
+    ['sent', '1.000000000'],
+    ['reply', '1.040000000'],
+    ['sent', '1.100000000'],
+    ['reply', '1.140000000'],
+  ])
+  expect(asking.busy).toBe(false)
+  expect(asking.summaries()).toMatchObject([{ from: 'srv', to: 'r', sent: 2, received: 2, lost: 0 }])
 })

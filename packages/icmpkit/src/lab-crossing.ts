@@ -6,7 +6,6 @@
 import type { Instant } from './clock.ts'
 import type { Arrival, Machine, Slot } from './door.ts'
 import type { LabNode, Stand } from './lab/index.ts'
-import type { Lab } from './lab/lab.ts'
 
 /** A port of the node, and the door that stands for it. */
 export interface CrossingPort {
@@ -18,6 +17,14 @@ export interface CrossingPort {
   room: number
 }
 
+/** What moves on: a network, and whoever asks in it. */
+export interface Pace {
+  readonly now: Instant
+  /** When the next thing happens; Infinity where nothing will. */
+  readonly next: Instant
+  run(until: number): void
+}
+
 export class Crossing<E> implements Machine<E>, Stand {
   readonly in: { packets: number; octets: number } = { packets: 0, octets: 0 }
   readonly out: { packets: number; octets: number; dropped: number } = { packets: 0, octets: 0, dropped: 0 }
@@ -25,7 +32,7 @@ export class Crossing<E> implements Machine<E>, Stand {
   late = 0
   /** Time that did not pass in the lab, ms: it had more to do than this machine can in real time, or the process stood still. */
   slipped = 0
-  readonly #lab: Lab
+  readonly #lab: Pace
   readonly #node: LabNode
   /** The moment of the world at which the lab began. */
   #began: Instant
@@ -37,7 +44,7 @@ export class Crossing<E> implements Machine<E>, Stand {
   readonly #onPort: (port: CrossingPort, change: { up?: boolean; mtu?: number }) => void
 
   constructor(
-    lab: Lab,
+    lab: Pace,
     node: LabNode,
     began: Instant,
     ports: readonly CrossingPort[],

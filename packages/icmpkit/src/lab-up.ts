@@ -3,10 +3,12 @@
  * the simulated network. Time in the lab is the time since it was brought up; chance still comes out of its seed.
  */
 
+import type { ScenarioConfig } from './lab/ask.ts'
 import { timeOf } from './lab/asker.ts'
-import { type Lab, type LabConfig, type LabNode, lab, type Stand } from './lab/index.ts'
+import { Asking } from './lab/asking.ts'
+import { type Lab, type LabNode, lab, type Stand } from './lab/index.ts'
 import type { ScenarioOptions } from './lab/scenario.ts'
-import type { ChangeEvent, PacketEvent, StateEvent } from './lab/scenario-event.ts'
+import type { AskSummary, NetworkEvent, ScenarioEvent, SummaryEvent } from './lab/scenario-event.ts'
 import { changesOf, stateOf } from './lab/told.ts'
 import { capture, watchPackets } from './lab/trace.ts'
 import { Crossing } from './lab-crossing.ts'
@@ -49,6 +51,8 @@ export interface LabUpSummary {
   fromKernel: { packets: number; octets: number }
   /** `dropped`: the kernel had no room. */
   toKernel: { packets: number; octets: number; dropped: number }
+  /** What came of that which is asked. */
+  asks: AskSummary[]
   /** What became of how many packets, by link. */
   links: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** The longest that something happened after its moment, milliseconds: how busy this process was. */
@@ -60,7 +64,7 @@ export interface LabUpSummary {
 }
 
 /** Between the first and the last: those of a scenario, their `time` since the lab was brought up. */
-export type LabUpEvent = LabReady | ChangeEvent | StateEvent | PacketEvent | LabUpSummary
+export type LabUpEvent = LabReady | Exclude<ScenarioEvent, NetworkEvent | SummaryEvent> | LabUpSummary
 
 export interface LabUp extends Run<LabUpEvent, LabUpSummary> {
   /**
@@ -82,7 +86,7 @@ export interface LabUp extends Run<LabUpEvent, LabUpSummary> {
  * @throws TypeError that names the place of what cannot be used; `ready`, `done` and the iterator reject with an OsError
  * where the kernel refuses
  */
-export function labUp(config: LabConfig, options: LabUpOptions = {}): LabUp {
+export function labUp(config: ScenarioConfig, options: LabUpOptions = {}): LabUp {
   return new Running(config, options)
 }
 
@@ -90,8 +94,9 @@ class Running implements LabUp {
   readonly ready: Promise<LabReady>
   readonly done: Promise<LabUpSummary>
   readonly #lab: Lab
-  readonly #config: LabConfig
+  readonly #config: ScenarioConfig
   readonly #node: LabNode
+  readonly #asking: Asking
   readonly #options: LabUpOptions
   readonly #queue = new EventQueue<LabUpEvent>()
   readonly #clock = new os.RealClock()
@@ -102,7 +107,7 @@ class Running implements LabUp {
   #early: LabUpEvent[] = []
   #crossing: Crossing<LabUpEvent> | undefined
 
-  constructor(config: LabConfig, options: LabUpOptions) {
+  constructor(config: ScenarioConfig, options: LabUpOptions) {
     const { network, at } = withKernel(config, options.at)
     this.#config = network
     this.#options = options
@@ -111,6 +116,8 @@ class Running implements LabUp {
     // What the others say as they begin is seen; what this node's own stack would say, the kernel says.
     this.#lab.replace(at, NOBODY)
     this.#captured = this.#watch()
+    const emit = (e: ScenarioEvent) => this.#tell(e as LabUpEvent)
+    this.#asking = new Asking(this.#lab, network.ask ?? [], { seed: network.seed, but: at, emit })
     this.#node = this.#lab.node(at)
     this.ready = this.#settled.promise
     this.ready.catch(() => {})
@@ -153,6 +160,7 @@ class Running implements LabUp {
       time: timeOf(this.#lab.now),
       fromKernel: { ...(crossing?.in ?? { packets: 0, octets: 0 }) },
       toKernel: { ...(crossing?.out ?? { packets: 0, octets: 0, dropped: 0 }) },
+      asks: this.#asking.summaries(),
       links: Object.fromEntries(this.#lab.links.map((l) => [l.name, { ...l.counts }])),
       late: rounded(crossing?.late ?? 0),
       slipped: rounded(crossing?.slipped ?? 0),
@@ -181,7 +189,7 @@ class Running implements LabUp {
     this.#lab.clock.epoch = this.#config.epoch ?? this.#clock.wall(began)
     const room = (p: KernelSide['ports'][number]) => p.door.mtu + p.lab.header
     const ports = kernel.ports.map((p) => ({ lab: p.lab.index, door: p.door.port.index, room: room(p) }))
-    const crossing = new Crossing<LabUpEvent>(this.#lab, this.#node, began, ports, (port, change) => {
+    const crossing = new Crossing<LabUpEvent>(this.#asking, this.#node, began, ports, (port, change) => {
       kernel.change(port.door, change)
       if (change.mtu !== undefined) port.room = change.mtu + this.#node.node.ports.get(port.lab)!.header
     })
@@ -193,12 +201,19 @@ class Running implements LabUp {
     const doors = kernel.ports.map((p) => p.door)
     await drive(crossing, doors, this.#clock, (e) => this.#queue.push(e), this.#over.signal)
     crossing.catchUp(this.#clock.now())
+    this.#asking.stop()
+    for (let e = crossing.pollEvent(); e !== undefined; e = crossing.pollEvent()) this.#queue.push(e)
     this.#captured?.end()
+  }
+
+  #tell(e: LabUpEvent): void {
+    if (this.#crossing === undefined) this.#early.push(e)
+    else this.#crossing.tell(e)
   }
 
   #watch(): { end(): void } | undefined {
     const { packets = 'befallen', states = true, pcap } = this.#options
-    const tell = (e: LabUpEvent) => (this.#crossing === undefined ? void this.#early.push(e) : this.#crossing.tell(e))
+    const tell = (e: LabUpEvent) => this.#tell(e)
     if (packets !== 'none') watchPackets(this.#lab, packets === 'all', tell)
     // The lab's ports are named so; to take a node in hand would cost at each moment from then on.
     if (states) this.#lab.watch((node, e) => tell(stateOf(node, `eth${e.port - 1}`, e)))
@@ -233,8 +248,17 @@ class Running implements LabUp {
       nodes: this.#lab.size,
       links: this.#lab.links.length,
       hosts: this.#hosts(name),
-      notes: kernel.cannot.map((c) => `cannot: ${c}`),
+      notes: [...this.#leftOut(name), ...kernel.cannot.map((c) => `cannot: ${c}`)],
     }
+  }
+
+  /** The kernel asks for itself. */
+  #leftOut(node: string): string[] {
+    const asks = (this.#config.ask ?? []).map((a, i) => ({ ...a, i })).filter((a) => a.from === node)
+    const told = asks.map(({ i, kind = 'ping', to }) => `ask[${i}] (${kind} ${to})`)
+    return told.length === 0
+      ? []
+      : [`left out, since ${node} is this machine, which asks for itself: ${told.join(', ')}`]
   }
 
   #hosts(but: string): LabReady['hosts'] {
@@ -251,7 +275,7 @@ class Running implements LabUp {
 }
 
 /** The network with a node for the kernel in it. @throws TypeError */
-function withKernel(config: LabConfig, at: string | undefined): { network: LabConfig; at: string } {
+function withKernel(config: ScenarioConfig, at: string | undefined): { network: ScenarioConfig; at: string } {
   const kinds = Object.entries(config.nodes).map(([name, n]) => [name, typeof n === 'string' ? n : n.kind] as const)
   const chosen = at ?? (kinds.find(([, kind]) => kind === 'host') ?? kinds[0])?.[0]
   const found = kinds.find(([name]) => name === chosen)

@@ -1,5 +1,5 @@
 /** The YAML file of a lab: `FILE:LINE:COL: what was wrong and what was expected`, whoever finds it. */
-import { fromText, type Lab, lab, type ScenarioConfig } from 'icmpkit/lab'
+import { checkAsks, fromText, type Lab, lab, type ScenarioConfig } from 'icmpkit/lab'
 import { ConfigError, YamlFile } from '../yaml-place.ts'
 
 export interface LabFile {
@@ -30,7 +30,12 @@ function labOf(yaml: YamlFile): LabFile {
     }
   }
   const config = placed(() => fromText(plain(yaml)))
-  return { config, placed, lab: (over) => placed(() => lab({ ...config, ...over })) }
+  const made = (over: Partial<ScenarioConfig> = {}) => {
+    const net = lab({ ...config, ...over })
+    checkAsks(net, config.ask ?? [])
+    return net
+  }
+  return { config, placed, lab: (over) => placed(() => made(over)) }
 }
 
 /** `links[0][1]: there is no node …`, `at[0]: routes: …`: the place is as much in front as is there. */

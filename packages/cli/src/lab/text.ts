@@ -78,15 +78,18 @@ function settings(to: unknown): string {
 }
 
 function summary(e: SummaryEvent): string {
-  const lines = e.asks.map((a) => {
-    const lost = a.sent === 0 ? '' : `, ${many(a.lost, 'packet')} lost`
-    const errors = a.errors === 0 ? '' : `, ${many(a.errors, 'error')}`
-    const rtt =
-      a.rttNs === null ? '' : `, ${took(a.rttNs.min)} / ${took(a.rttNs.avg)} / ${took(a.rttNs.max)} (min / avg / max)`
-    return `${a.from} ${a.what} ${a.to}: ${a.sent} sent, ${a.received} answered${lost}${errors}${rtt}\n`
-  })
+  const lines = e.asks.map((a) => `${asked(a)}\n`)
   const packets = Object.entries(e.packets).map(([fate, n]) => `${n} ${fate}`)
   return `${clock(e.time)}  the end\n\n${lines.join('')}packets on links: ${packets.join(', ') || 'none'}\n`
+}
+
+/** What came of a question. */
+export function asked(a: SummaryEvent['asks'][number]): string {
+  const lost = a.sent === 0 ? '' : `, ${many(a.lost, 'packet')} lost`
+  const errors = a.errors === 0 ? '' : `, ${many(a.errors, 'error')}`
+  const rtt =
+    a.rttNs === null ? '' : `, ${took(a.rttNs.min)} / ${took(a.rttNs.avg)} / ${took(a.rttNs.max)} (min / avg / max)`
+  return `${a.from} ${a.what} ${a.to}: ${a.sent} sent, ${a.received} answered${lost}${errors}${rtt}`
 }
 
 function who(address: string, node: string | null): string {

@@ -3,8 +3,9 @@ import { closeSync, openSync } from 'node:fs'
 import { type LabReady, type LabUp, type LabUpEvent, type LabUpSummary, labUp } from 'icmpkit'
 import { safeJson, safeText } from 'icmpkit/wire'
 import { Output, put, remark } from '../output.ts'
+import { ConfigError } from '../yaml-place.ts'
 import { readLab } from './lab-file.ts'
-import { line } from './text.ts'
+import { asked, line } from './text.ts'
 
 export interface UpFlags {
   tun?: string
@@ -29,7 +30,8 @@ export async function up(file: string, flags: UpFlags): Promise<number> {
     const net = placed(() => labUp({ ...config, ...(seed === undefined ? {} : { seed }) }, optionsOf(flags, pcap)))
     return await tell(net, flags)
   } catch (e) {
-    remark(`icmp: ${(e as Error).message}\n`)
+    // A place in a file stands in front of its line, as everywhere.
+    remark(`${e instanceof ConfigError ? '' : 'icmp: '}${(e as Error).message}\n`)
     return 2
   } finally {
     if (pcap !== undefined && pcap !== 1) closeSync(pcap)
@@ -114,6 +116,7 @@ function inside(netns: string, command: string): string {
 
 function summary(s: LabUpSummary): string {
   const lines = [
+    ...s.asks.map(asked),
     `up for ${Number(s.time).toFixed(1)} s: ${s.fromKernel.packets} packets from this machine, ${s.toKernel.packets} to it`,
   ]
   if (s.toKernel.dropped > 0) lines.push(`${s.toKernel.dropped} dropped: this machine had no room for them`)

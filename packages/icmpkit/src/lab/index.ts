@@ -1,6 +1,7 @@
 /** `icmpkit/lab`: networks in one process, in virtual time. Imports `stack`, `probe`, `wire` and the seams only. */
 export type { Arrival, Door } from '../door.ts'
 export type { AskData, ScenarioConfig } from './ask.ts'
+export { checkAsks } from './asking.ts'
 export type { Behaviour, Packet } from './behaviour.ts'
 export { Direction } from './direction.ts'
 export { LabFlowDoor } from './flow-door.ts'

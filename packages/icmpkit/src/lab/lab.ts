@@ -145,6 +145,11 @@ export class Lab {
     return this.#nodes.size
   }
 
+  /** Those of its nodes. */
+  names(): string[] {
+    return [...this.#nodes.keys()]
+  }
+
   kindOf(node: string): 'host' | 'gateway' | undefined {
     return this.#nodes.get(node)?.kind
   }

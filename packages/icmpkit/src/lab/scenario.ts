@@ -2,14 +2,10 @@
  * A scenario: a network, what happens to it, and what is asked in it, told as events in virtual time. Time goes on while
  * the reader asks for the next event, and stands still otherwise: nothing is queued, nothing is dropped.
  */
-import { type Family, familyOf, type Ip, parseIp, showIp } from '../wire/addr.ts'
-import type { AskData, ScenarioConfig } from './ask.ts'
-import { PingAsker, TraceAsker } from './ask-ping.ts'
-import { UdpAsker } from './ask-udp.ts'
-import { type Asker, type Question, timeOf } from './asker.ts'
+import type { ScenarioConfig } from './ask.ts'
+import { timeOf } from './asker.ts'
+import { Asking } from './asking.ts'
 import { type Lab, lab } from './lab.ts'
-import { someOf } from './names.ts'
-import { Random } from './random.ts'
 import type { ScenarioEvent, SummaryEvent } from './scenario-event.ts'
 import { changesOf, stateOf } from './told.ts'
 import { capture, watchPackets } from './trace.ts'
@@ -38,9 +34,8 @@ export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<Scenario
   readonly lab: Lab
   readonly #config: ScenarioConfig
   readonly #options: ScenarioOptions
-  readonly #askers: Asker[]
-  /** Nodes by their addresses, as text; names of ports by `node index`. */
-  readonly #owners = new Map<string, string>()
+  readonly #asking: Asking
+  /** Names of ports by `node index`. */
   readonly #ports = new Map<string, string>()
   readonly #until: number
   /** Nothing of the timeline is left after it. */
@@ -53,13 +48,12 @@ export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<Scenario
     this.lab = lab(config)
     this.#config = config
     this.#options = options
-    for (const { node, port } of this.lab.links.flatMap((l) => l.ends)) {
+    for (const { node, port } of this.lab.links.flatMap((l) => l.ends))
       this.#ports.set(`${node} ${port.index}`, port.name)
-      for (const a of port.addresses) this.#owners.set(showIp(a.address), node)
-    }
     this.#until = config.until ?? Number.POSITIVE_INFINITY
     this.#lastChange = Math.max(0, ...(config.at ?? []).map((c) => c.time))
-    this.#askers = (config.ask ?? []).map((a, i) => this.#asker(a, i))
+    const emit = (e: ScenarioEvent) => void this.#events.push(e)
+    this.#asking = new Asking(this.lab, config.ask ?? [], { seed: config.seed, emit })
   }
 
   /** Ends it where it stands: its summary follows. */
@@ -95,7 +89,7 @@ export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<Scenario
       if (this.#events.length === 0) yield undefined
       yield* this.#taken()
     }
-    for (const a of this.#askers) a.stop(this.lab.now)
+    this.#asking.stop()
     yield* this.#taken()
     captured?.end()
     yield this.#summary()
@@ -112,72 +106,19 @@ export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<Scenario
     const { lab: net } = this
     for (let steps = 0; steps < STEPS; steps++) {
       if (this.#stopped) return false
-      let due = Number.POSITIVE_INFINITY
-      let asking = false
-      for (const a of this.#askers) {
-        if (a.due === undefined) continue
-        asking = true
-        due = Math.min(due, a.due)
-      }
-      if (!asking && this.#until === Number.POSITIVE_INFINITY) {
+      let due = this.#asking.due
+      if (!this.#asking.busy && this.#until === Number.POSITIVE_INFINITY) {
         if (net.now >= this.#lastChange) return false
         due = this.#lastChange
       }
       const next = Math.min(due, net.next, this.#until)
       // Nothing can happen any more, and nobody has a deadline.
       if (next === Number.POSITIVE_INFINITY) return false
-      net.run(Math.max(next, net.now))
-      for (const a of this.#askers) a.look(net.now)
-      for (const a of this.#askers) if (a.due !== undefined && a.due <= net.now) a.wake(net.now)
+      this.#asking.step(next)
       if (this.#events.length > 0) return true
       if (net.now >= this.#until) return false
     }
     return true
-  }
-
-  #asker(data: AskData, index: number): Asker {
-    const where = `lab: ask[${index}]`
-    if (!Object.hasOwn(this.#config.nodes, data.from)) throw new TypeError(`${where}.from: ${this.#none(data.from)}`)
-    const net = this.lab
-    const q: Question = {
-      index,
-      data,
-      // Not in hand before it asks: that would begin the network, and nobody has tapped it yet.
-      get node() {
-        return net.node(data.from)
-      },
-      ip: this.#addressOf(data, `${where}.to`),
-      random: new Random(this.#config.seed ?? 1, ASK + index),
-      open: () => {
-        const door = q.node.door()
-        net.clock.leave([door])
-        return door
-      },
-      emit: (e) => void this.#events.push(e),
-      ownerOf: (ip) => this.#owners.get(showIp(ip)) ?? null,
-    }
-    if (data.kind === 'udp') return new UdpAsker(q)
-    return data.kind === 'trace' ? new TraceAsker(q) : new PingAsker(q)
-  }
-
-  #addressOf({ to, family }: AskData, where: string): Ip {
-    const address = parseIp(to)
-    if (address !== undefined) {
-      if (family !== undefined && familyOf(address) !== family)
-        throw new TypeError(`${where}: ${to} is not IPv${family}`)
-      return address
-    }
-    if (!Object.hasOwn(this.#config.nodes, to)) throw new TypeError(`${where}: ${this.#none(to)}, or an address`)
-    const all = this.lab.links.flatMap((l) => l.ends.filter((e) => e.node === to).flatMap((e) => e.port.addresses))
-    const of = (f: Family) => all.find((a) => familyOf(a.address) === f)?.address
-    const found = family === undefined ? (of(4) ?? of(6)) : of(family)
-    if (found === undefined)
-      throw new TypeError(`${where}: '${to}' has no ${family === undefined ? '' : `IPv${family} `}address`)
-    return found
-  }
-
-  #none(name: string): string {
-    return `there is no node '${name}'; expected ${someOf(Object.keys(this.#config.nodes))}`
   }
 
   #summary(): SummaryEvent {
@@ -185,7 +126,7 @@ export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<Scenario
     for (const l of this.lab.links)
       for (const [fate, n] of Object.entries(l.counts))
         packets[fate as keyof typeof packets] = (packets[fate as keyof typeof packets] ?? 0) + n
-    const asks = this.#askers.map((a) => a.summary())
+    const asks = this.#asking.summaries()
     return { kind: 'summary', time: timeOf(this.lab.now), node: null, asks, packets }
   }
 }
@@ -193,5 +134,3 @@ export class Scenario implements Iterable<ScenarioEvent>, AsyncIterable<Scenario
 /** Events, and moments at which something happened, between two turns of the event loop. */
 const TURN = 256
 const STEPS = 10_000
-/** Streams of chance behind those of nodes and links. */
-const ASK = 0x4000_0000
