@@ -81,8 +81,8 @@ interface Program {
 }
 
 async function measure([program, load]: [Program, Program], serve: Program | undefined): Promise<Sample> {
-  // Once all are known and warm.
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  // Once all have been answered, and are known.
+  await new Promise((resolve) => setTimeout(resolve, 1000 + (2 * 13 * 1000 * FLOWS) / RATE))
   const look = async () => ({
     received: await count(program),
     sent: await count(load),
