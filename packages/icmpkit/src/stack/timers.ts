@@ -4,19 +4,19 @@
  */
 import type { Instant } from '../clock.ts'
 
-/** Made once by who owns the deadline; `run` is called once each time it comes. */
-export class Timer {
+/** A deadline that knows what is to be done: `run` is called once each time it comes. */
+export abstract class Deadline {
   /** When it is due; Infinity while stopped. */
   at: number = Number.POSITIVE_INFINITY
   /** Place in the heap; -1 while stopped. Only `Timers` writes it. */
   slot = -1
-  readonly run: (now: Instant) => void
   readonly #timers: Timers
 
-  constructor(timers: Timers, run: (now: Instant) => void) {
+  constructor(timers: Timers) {
     this.#timers = timers
-    this.run = run
   }
+
+  abstract run(now: Instant): void
 
   get running(): boolean {
     return this.slot >= 0
@@ -32,8 +32,22 @@ export class Timer {
   }
 }
 
+/** One that is told what to do. What every node has is a `Deadline` of its own kind instead: it needs no function a node. */
+export class Timer extends Deadline {
+  readonly #run: (now: Instant) => void
+
+  constructor(timers: Timers, run: (now: Instant) => void) {
+    super(timers)
+    this.#run = run
+  }
+
+  override run(now: Instant): void {
+    this.#run(now)
+  }
+}
+
 export class Timers {
-  readonly #heap: Timer[] = []
+  #heap: Deadline[] = NONE
 
   /** When the earliest is due; Infinity where none is set. */
   get next(): number {
@@ -44,11 +58,13 @@ export class Timers {
     return this.#heap.length
   }
 
-  set(timer: Timer, at: number): void {
+  set(timer: Deadline, at: number): void {
     timer.at = at
     if (timer.slot < 0) {
       timer.slot = this.#heap.length
-      this.#heap.push(timer)
+      // An array that is pushed to has room for sixteen more, and most nodes have few timers.
+      if (this.#heap.length < FEW) this.#heap = this.#heap.concat(timer)
+      else this.#heap.push(timer)
       this.#up(timer)
     } else {
       this.#up(timer)
@@ -56,7 +72,7 @@ export class Timers {
     }
   }
 
-  stop(timer: Timer): void {
+  stop(timer: Deadline): void {
     if (timer.slot < 0) return
     const last = this.#heap.pop()!
     if (last !== timer) {
@@ -79,7 +95,7 @@ export class Timers {
     }
   }
 
-  #up(timer: Timer): void {
+  #up(timer: Deadline): void {
     const heap = this.#heap
     let i = timer.slot
     while (i > 0) {
@@ -93,7 +109,7 @@ export class Timers {
     timer.slot = i
   }
 
-  #down(timer: Timer): void {
+  #down(timer: Deadline): void {
     const heap = this.#heap
     let i = timer.slot
     for (;;) {
@@ -109,3 +125,6 @@ export class Timers {
     timer.slot = i
   }
 }
+
+const FEW = 8
+const NONE: Deadline[] = []

@@ -4,6 +4,8 @@
  * Open addressing over int32 words with a seeded hash. A Map keyed by the bigint would hash its low 64 bits only:
  * 2001:db8:N::1 all collide, and an attacker chooses them (docs/decisions/addresses.md). IPv4 addresses stand in it
  * as four words with a marker that no IPv6 address of the table's own can take.
+ *
+ * Few rows are compared one by one: that costs less than a hash, and a tenth of its memory.
  */
 import { type Ip, writeIp } from './addr.ts'
 import { i32 } from './octets.ts'
@@ -22,12 +24,20 @@ export class TableKeys {
     this.#words ??= keysOf(this.#seed)
     return this.#words
   }
+
+  /** One of them, for whoever needs no more: none is made. */
+  word(i: number): number {
+    return wordOf(this.#seed, i)
+  }
 }
 
 /** Words a row: four of address, one family, one value. */
 const ROW = 6
-/** Rows of the first table; before the first address there is none, so that an empty one costs next to nothing. */
-const FIRST = 4
+/** Rows that are compared one by one; before the first address there is none. */
+const FEW = 8
+/** Rows of the first table with a hash. */
+const FIRST = 32
+const NONE: number[] = []
 const NO_ROWS = new Int32Array(ROW)
 const NO_KEYS = new Int32Array(18)
 /** An address on its way into a look-up. */
@@ -39,6 +49,8 @@ export class IpTable {
   size = 0
   readonly #limit: number
   readonly #seed: number | TableKeys
+  /** In the order of their coming, no more than `FEW`; undefined from then on. */
+  #few: number[] | undefined = NONE
   #keys: Int32Array = NO_KEYS
   #rows: Int32Array = NO_ROWS
   #mask = 0
@@ -51,6 +63,11 @@ export class IpTable {
 
   /** The value of the address of `family` that stands at `at`, or -1. */
   getAt(bytes: Uint8Array, at: number, family: number): number {
+    const few = this.#few
+    if (few !== undefined) {
+      const row = scan(few, bytes, at, family)
+      return row < 0 ? -1 : few[row + 5]!
+    }
     const row = this.#find(bytes, at, family)
     return this.#rows[row + 4] === 0 ? -1 : this.#rows[row + 5]!
   }
@@ -65,6 +82,20 @@ export class IpTable {
   set(ip: Ip, value: number): boolean {
     const family = typeof ip === 'bigint' ? 6 : 4
     writeIp(ip, KEY, 0)
+    if (this.#few !== undefined) {
+      const row = scan(this.#few, KEY, 0, family)
+      if (row >= 0) {
+        this.#few[row + 5] = value
+        return true
+      }
+      if (this.size >= this.#limit) return false
+      if (this.size < FEW) {
+        this.#few = this.#few.concat(rowOf(family, value))
+        this.size++
+        return true
+      }
+      this.#hash(this.#few)
+    }
     let row = this.#find(KEY, 0, family)
     const rows = this.#rows
     if (rows[row + 4] === 0) {
@@ -82,8 +113,16 @@ export class IpTable {
 
   /** Takes the address out; rows behind it move up, so that no tombstones pile up under an attacker's churn. */
   delete(ip: Ip): boolean {
+    const family = typeof ip === 'bigint' ? 6 : 4
     writeIp(ip, KEY, 0)
-    let hole = this.#find(KEY, 0, typeof ip === 'bigint' ? 6 : 4)
+    if (this.#few !== undefined) {
+      const row = scan(this.#few, KEY, 0, family)
+      if (row < 0) return false
+      this.#few = this.#few.toSpliced(row, ROW)
+      this.size--
+      return true
+    }
+    let hole = this.#find(KEY, 0, family)
     const rows = this.#rows
     if (rows[hole + 4] === 0) return false
     this.size--
@@ -159,11 +198,24 @@ export class IpTable {
     return ((((high | 0) & 0xffff0000) | ((low | 0) >>> 16)) & this.#mask) * ROW
   }
 
+  /** There are more than few from now on. */
+  #hash(few: readonly number[]): void {
+    this.#few = undefined
+    this.#keys = typeof this.#seed === 'number' ? keysOf(this.#seed) : this.#seed.words
+    this.#mask = FIRST - 1
+    this.#rows = new Int32Array(FIRST * ROW)
+    this.#put(Int32Array.from(few))
+  }
+
   #grow(): void {
     const old = this.#rows
-    if (old === NO_ROWS) this.#keys = typeof this.#seed === 'number' ? keysOf(this.#seed) : this.#seed.words
-    this.#mask = Math.max(FIRST - 1, this.#mask * 2 + 1)
+    this.#mask = this.#mask * 2 + 1
     this.#rows = new Int32Array((this.#mask + 1) * ROW)
+    this.#put(old)
+  }
+
+  /** What stands in other rows. */
+  #put(old: Int32Array): void {
     for (let from = 0; from < old.length; from += ROW) {
       if (old[from + 4] === 0) continue
       let row = this.#home(old[from]!, old[from + 1]!, old[from + 2]!, old[from + 3]!, old[from + 4]!)
@@ -173,16 +225,35 @@ export class IpTable {
   }
 }
 
+/** The row of the address at `at`, one by one; -1 where it has none. The last word of a row tells most of them apart. */
+function scan(few: readonly number[], bytes: Uint8Array, at: number, family: number): number {
+  const a = i32(bytes, at)
+  if (family === 4) {
+    for (let row = 0; row < few.length; row += ROW) if (few[row] === a && few[row + 4] === 4) return row
+    return -1
+  }
+  const d = i32(bytes, at + 12)
+  for (let row = 0; row < few.length; row += ROW) {
+    if (few[row + 3] !== d || few[row] !== a || few[row + 4] !== 6) continue
+    if (few[row + 1] === i32(bytes, at + 4) && few[row + 2] === i32(bytes, at + 8)) return row
+  }
+  return -1
+}
+
+/** A row of the address on its way into a look-up. */
+function rowOf(family: number, value: number): number[] {
+  if (family === 4) return [i32(KEY, 0), 0, 0, 0, 4, value]
+  return [i32(KEY, 0), i32(KEY, 4), i32(KEY, 8), i32(KEY, 12), 6, value]
+}
+
 /** Multipliers out of one seed (splitmix32). */
 function keysOf(seed: number): Int32Array {
-  const keys = new Int32Array(18)
-  let state = seed | 0
-  for (let i = 0; i < keys.length; i++) {
-    state = (state + 0x9e3779b9) | 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b)
-    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
-    keys[i] = z ^ (z >>> 16)
-  }
-  return keys
+  return Int32Array.from({ length: 18 }, (_, i) => wordOf(seed, i))
+}
+
+function wordOf(seed: number, i: number): number {
+  let z = (seed + Math.imul(i + 1, 0x9e3779b9)) | 0
+  z = Math.imul(z ^ (z >>> 16), 0x85ebca6b)
+  z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
+  return z ^ (z >>> 16)
 }

@@ -19,7 +19,7 @@ export class ErrorLimit4 {
   constructor(port: BucketSettings, source: BucketSettings, keys: TableKeys) {
     this.#port = port
     this.#source = source
-    this.#key = keys.words[3]!
+    this.#key = keys.word(3)
   }
 
   /** True: one error may go to `to` now about something that came in by the port with that index. */

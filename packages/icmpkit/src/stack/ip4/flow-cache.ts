@@ -18,8 +18,8 @@ export class FlowCache {
 
   /** `keys` make the hash unguessable. */
   constructor(keys: TableKeys) {
-    this.#keyA = keys.words[1]! | 1
-    this.#keyB = keys.words[2]! | 1
+    this.#keyA = keys.word(1) | 1
+    this.#keyB = keys.word(2) | 1
   }
 
   /** How many it holds. */

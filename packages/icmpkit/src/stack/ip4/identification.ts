@@ -17,7 +17,7 @@ export class Identification {
 
   constructor(random: () => number, keys: TableKeys) {
     this.#random = random
-    this.#key = keys.words[0]!
+    this.#key = keys.word(0)
   }
 
   /** The next one for `protocol` and the address that stands at `dst` in `bytes`. */

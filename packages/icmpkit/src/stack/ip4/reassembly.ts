@@ -59,7 +59,7 @@ export class Reassembly4 {
   constructor(node: Node, datagrams: number) {
     this.#node = node
     this.#bits = Math.min(16, Math.max(4, Math.ceil(Math.log2(datagrams + 1))))
-    this.#seed = node.tableKeys.words[4]!
+    this.#seed = node.tableKeys.word(4)
     this.#timer = new Timer(node.timers, (now) => this.#expire(now))
   }
 

@@ -20,7 +20,7 @@ export class NextHopCache {
 
   /** `keys`: nobody outside can guess them. */
   constructor(keys: TableKeys) {
-    this.#seed = keys.words[5]! | 1
+    this.#seed = keys.word(5) | 1
   }
 
   /** The row of the destination at `at`; -1 where it is not known, or was learned by other routes than those of `version`. */

@@ -19,7 +19,7 @@ export class WayBack {
 
   constructor(node: Node) {
     this.#node = node
-    this.#seed = node.tableKeys.words[6]! | 1
+    this.#seed = node.tableKeys.word(6) | 1
   }
 
   /** Everything is found out anew: an address, a port or a neighbour changed. */
