@@ -39,7 +39,8 @@ export class Candidates {
       if (answered) this.#free(at)
       return answered ? 'confirmed' : 'again'
     }
-    if (this.size * 4 > this.#buckets * BUCKET * 3 && this.#buckets < this.#most) this.#grow()
+    // Half full, no bucket of the emptier two is full yet (Azar et al. 1999); full, there is always one.
+    if (this.size * 2 > this.#buckets * BUCKET && this.#buckets < this.#most) this.#grow()
     const place = this.#room(a, b, age)
     if (this.#words[place + 1] === 0) this.size++
     this.#words[place] = a

@@ -325,4 +325,4 @@ export class Notifier implements Machine<NoticeEvent> {
 }
 
 /** Flows on their way into the tables, all programs together. */
-const CANDIDATES = 1 << 17
+const CANDIDATES = 1 << 18
