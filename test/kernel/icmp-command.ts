@@ -33,6 +33,8 @@ export interface As {
   uid?: number
   gid?: number
   env?: NodeJS.ProcessEnv
+  /** Its standard input is written to; otherwise it has none. */
+  input?: true
 }
 
 export const NOBODY: As = { uid: 65534, gid: 65534 }
@@ -52,11 +54,11 @@ export function startProgram(
   host: Host | undefined,
   program: string,
   args: readonly string[],
-  { env, ...user }: As = {},
+  { env, input, ...user }: As = {},
 ): Running {
   const spawned = () =>
     spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       timeout: LIMIT_MS,
       killSignal: 'SIGKILL',
       env: { PATH: process.env.PATH, LC_ALL: 'C', ...env },
@@ -65,11 +67,11 @@ export function startProgram(
   const child = host === undefined ? spawned() : host.inside(spawned)
   const written = { out: '', err: '' }
   let grown = () => {}
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     written.out += text
     grown()
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     written.err += text
     grown()
   })

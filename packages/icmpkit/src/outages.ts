@@ -2,8 +2,8 @@
  * An 'outage' event for one of a program's own sockets, without any right, from the error queue that the kernel keeps for
  * whoever asks (IP_RECVERR). A datagram socket goes on as before, and tells its own errors as before (outages-datagram.ts).
  *
- * A TCP socket is told more than before: with IP_RECVERR the kernel hands each error to the connection at once, and Node
- * ends a connection at its first error. That is what who asks here wants of a notice; of other errors it is the price.
+ * Of TCP the kernel keeps the message while a connection is being set up, and no longer (tcp_v4_err): of one that stands it
+ * tells at most the errno. So there a notice can be read by `icmp listen` alone.
  */
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
@@ -36,6 +36,11 @@ export interface OutagesOptions {
   keys?: readonly NoticeKey[]
   /** What `believed` means: 'signed' by one of the keys (default), or 'flow': also unsigned, where all else speaks for it. */
   believe?: Believe
+  /**
+   * TCP: a connection that stands ends with 'error' at the first ICMP error in its window, at once, where it would wait for
+   * its time-out otherwise. The kernel keeps nothing of what the notice says then, so there is no 'outage' event.
+   */
+  endConnection?: boolean
 }
 
 /** The other end says that its program has stopped. Its texts are from outside: `safeText` before they are shown. */
@@ -100,6 +105,10 @@ export class Outages extends EventEmitter<{ outage: [Outage]; icmp: [SocketError
     if (!this.#datagram && !isStream(socket))
       throw new TypeError('outages: a socket of node:dgram or node:net is wanted')
     this.#attach()
+    if (!this.#datagram) {
+      if (!(socket as StreamSocket).connecting && this.#borrowed !== undefined) this.#connected()
+      socket.on('connect', this.#connected)
+    }
     for (const event of ['listening', 'connect', 'connectionAttempt']) socket.on(event as 'connect', this.#attachLater)
     // Before whoever was there first: the next socket may want the port.
     socket.prependListener('close', this.#closed)
@@ -120,6 +129,7 @@ export class Outages extends EventEmitter<{ outage: [Outage]; icmp: [SocketError
   #end(): void {
     for (const event of ['listening', 'connect', 'connectionAttempt'])
       this.#socket.off(event as 'connect', this.#attachLater)
+    this.#socket.off('connect', this.#connected)
     this.#socket.off('close', this.#closed)
     this.#taken?.close()
     this.#borrowed?.close()
@@ -149,6 +159,11 @@ export class Outages extends EventEmitter<{ outage: [Outage]; icmp: [SocketError
       this.#borrowed?.close()
       this.#borrowed = new BorrowedSocket(handle.fd, 'errors', () => this.#readStream())
     }
+  }
+
+  /** It stands: from now on errors are told as they would be without us. */
+  readonly #connected = (): void => {
+    if (this.#o.endConnection !== true) this.#borrowed?.forgo()
   }
 
   #readStream(): void {
