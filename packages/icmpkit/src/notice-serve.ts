@@ -134,10 +134,17 @@ class Serving implements NoticeServing {
     check({ ...this.#options, programs })
     const n = this.#watching
     const now = this.#clock.now()
-    const stays = (p: NoticeProgram) => programs.some((o) => sameSpec(o, p))
-    const kept = this.#programs.filter(stays)
-    for (const p of this.#programs) if (!kept.includes(p)) n.remove(now, p.name)
-    for (const p of programs) if (!kept.some((o) => o.name === p.name)) n.add(now, specOf(p))
+    const before = new Map(this.#programs.map((p) => [p.name, p]))
+    // Gone, or another by the same name; before the new ones, which may want its port.
+    for (const p of before.values()) {
+      if (programs.some((o) => sameFlows(o, p))) continue
+      n.remove(now, p.name)
+      before.delete(p.name)
+    }
+    for (const p of programs) {
+      if (before.has(p.name)) n.change(now, specOf(p))
+      else n.add(now, specOf(p))
+    }
     this.#programs = programs
     this.#world?.watch(programs)
     this.#changed()
@@ -379,8 +386,9 @@ function specOf(p: NoticeProgram): ProgramSpec {
   }
 }
 
-function sameSpec(a: NoticeProgram, b: NoticeProgram): boolean {
-  return JSON.stringify(specOf(a)) === JSON.stringify(specOf(b))
+/** Its workstations and its state stay. */
+function sameFlows(a: NoticeProgram, b: NoticeProgram): boolean {
+  return a.name === b.name && a.protocol === b.protocol && a.port === b.port
 }
 
 function signerOf(key: NoticeKey): Signer {

@@ -1,4 +1,4 @@
-"""A program to take offline: echoes over UDP, or answers over TCP, in both families.
+"""A program to take offline: echoes over UDP or TCP (and answers to HTTP), in both families.
 
 notified-server.py PROTOCOL PORT [SOCKETS]; says `up`. SIGUSR1 closes the first of its sockets, SIGUSR2 closes one and opens
 it anew without a pause.
@@ -46,10 +46,10 @@ while True:
         else:
             try:
                 data = s.recv(2000)
+                if data:
+                    s.send(b"HTTP/1.0 200 OK\r\n\r\n" if data.startswith(b"GET ") else data)
+                    continue
             except OSError:
-                data = b""
-            if data:
-                s.send(data)
-            else:
-                connections.remove(s)
-                s.close()
+                pass
+            connections.remove(s)
+            s.close()

@@ -44,7 +44,10 @@ export async function askHealth(p: HealthProbe): Promise<string | undefined> {
     new Socket(DOOR, family4(p) ? AF_INET : AF_INET6, p.question.kind === 'udp' ? SOCK_DGRAM : STREAM, 0)
   const socket = p.netns === undefined ? open() : inNamespace(p.netns, open)
   try {
-    return await ask(socket, p, monotonic() + p.timeout)
+    const why = await ask(socket, p, monotonic() + p.timeout)
+    // Whoever hangs must not be left with a connection for each question: this one ends with a reset.
+    if (why !== undefined) socket.setBytes(SOL_SOCKET, SO_LINGER, AT_ONCE, AT_ONCE.length, 'SO_LINGER')
+    return why
   } finally {
     forget(socket.fd)
     socket.close()
@@ -108,6 +111,9 @@ function words(errno: number): string {
 }
 
 const DOOR = 'health-probe'
+const SO_LINGER = 13
+/** struct linger: on, for no seconds. */
+const AT_ONCE: Uint8Array = new Uint8Array(new Int32Array([1, 0]).buffer)
 /** Nobody holds the port. */
 export const REFUSED = 'connection refused'
 const TIMEOUT = 'no answer in time'
