@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type DrainRules, openDrainRules } from '../../packages/icmpkit/src/os/drain-rule.ts'
+import { type Ip4, type Ip6, showIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import { startProgram } from './icmp-command.ts'
 import { KernelSocket, POLLIN, POLLOUT } from './kernel-socket.ts'
 import { CLIENT, NoticeNetwork, SERVER } from './notice-network.ts'
 import { listen } from './tcp-client.ts'
-import { host, needsRoot } from './testnet.ts'
+import { host, ip, needsRoot } from './testnet.ts'
 
 let net: NoticeNetwork
 
@@ -107,7 +108,30 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     expect(server.receive()).toBe(8)
   })
 
-  test('UDP without tracking before: a workstation of before is refused like a new one, until the server speaks to it', () => {
+  test('UDP, by who is known: they go on, others are refused, and connection tracking has nothing to do with it', () => {
+    const drain = rules()
+    const { server, client, turn } = talking()
+    turn()
+    const flows = drain.tracking?.flows
+    const known = { address: ip(CLIENT[family]), port: client.port }
+    drain.refuse({ protocol: 'udp', port: server.port }, [known])
+    turn()
+    const fresh = closing(new KernelSocket(net.client, 'udp', family)).connect(SERVER[family], server.port)
+    expect(refusal(fresh)).toBe(prohibited)
+    expect(server.receive()).toBe('EAGAIN')
+    turn()
+    // Once more, with both: then both go on.
+    drain.refuse({ protocol: 'udp', port: server.port }, [known, { ...known, port: fresh.port }])
+    fresh.send(8)
+    server.wait(POLLIN)
+    expect(server.receive()).toBe(8)
+    turn()
+    expect(drain.tracking!.flows).toBeLessThanOrEqual(flows!)
+    drain.admit('udp', server.port)
+    expect(ruleset(net.server.name)).not.toContain('known')
+  })
+
+  test('UDP without tracking before, and nobody known: a workstation of before is refused like a new one, until the server speaks to it', () => {
     const drain = rules()
     const { server, client, turn } = talking()
     turn()
@@ -155,6 +179,22 @@ test('several programs: each has its rule, a second answer takes the place of th
   expect(ruleset(h.name)).toBe('')
 })
 
+test('2,500 known workstations of each family are all in the rule, each once', () => {
+  const h = host('d')
+  const drain = closing(openDrainRules(h.name))
+  const known = Array.from({ length: 2500 }, (_, i) => i).flatMap((i) => [
+    { address: ((10 << 24) + i) as Ip4, port: 1024 + i },
+    { address: ((0x20010db8n << 96n) + BigInt(i)) as Ip6, port: 1024 + i },
+  ])
+  drain.refuse({ protocol: 'udp', port: 5000 }, known)
+  const text = ruleset(h.name)
+  const listed = [...text.matchAll(/([0-9a-f.:]+) \. (\d+)[, ]/g)].map(([, address, port]) => `${address} ${port}`)
+  expect(listed.toSorted()).toEqual(known.map((k) => `${showIp(k.address)} ${k.port}`).toSorted())
+  drain.refuse({ protocol: 'udp', port: 5000 }, known.slice(0, 2))
+  expect(ruleset(h.name).match(/set udp-5000-known/g)).toHaveLength(2)
+  expect(ruleset(h.name).length).toBeLessThan(2000)
+})
+
 test('two drain beside each other, in one process and in two, and neither touches the rules of the other', () => {
   const h = host('d')
   const [one, two] = [openDrainRules(h.name), closing(openDrainRules(h.name))]
@@ -187,5 +227,6 @@ test('without rights it is refused with the cure', async () => {
 test('what cannot be refused throws at once', () => {
   const drain = closing(openDrainRules(host('d').name))
   expect(() => drain.refuse({ protocol: 'udp', port: 80, answer: 'reset' })).toThrow(RangeError)
+  expect(() => drain.refuse({ protocol: 'tcp', port: 80 }, [])).toThrow(RangeError)
   for (const port of [0, 65536, 1.5]) expect(() => drain.refuse({ protocol: 'tcp', port })).toThrow(RangeError)
 })

@@ -10,7 +10,7 @@ export {
   openCapture,
 } from './capture-socket.ts'
 export type { DoorSpec } from './door-spec.ts'
-export { type DrainRules, openDrainRules, type Refusal, type Tracking } from './drain-rule.ts'
+export { type DrainRules, type KnownWorkstation, openDrainRules, type Refusal, type Tracking } from './drain-rule.ts'
 export { FlowDoor, type FlowDoorOptions, type FlowPort, flowFilter, openFlowDoor } from './flow-door.ts'
 export { askHealth, type HealthProbe, type HealthQuestion, REFUSED } from './health-probe.ts'
 export {
@@ -36,7 +36,7 @@ export { openPort } from './open-port.ts'
 export { OsError } from './os-error.ts'
 export { type OwnNamespace, ownNamespace, removeOrphanNamespaces } from './own-namespace.ts'
 export { ProcessWatch, watchProcess } from './pidfd.ts'
-export type { PortDoor, PortFacts, PortSpec } from './port-door.ts'
+export type { PortDoor, PortFacts, PortRehearsal, PortSpec } from './port-door.ts'
 export { type PortChange, PortWatch, type Watchable, type WatchOptions, watchPorts } from './port-watch.ts'
 export { RealClock } from './real-clock.ts'
 export { type DroppedRights, dropRights } from './rights.ts'

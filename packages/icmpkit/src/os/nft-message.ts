@@ -82,7 +82,47 @@ export function newRule(family: number, table: string, chain: string, expression
   return done(w)
 }
 
-/** One step of a rule; what it works on is in register 1. */
+/** A set of addresses with ports, to be looked up by a rule: `address` octets each. */
+export function newSet(family: number, table: string, name: string, id: number, address: 4 | 16): Uint8Array {
+  const w = nftMessage(Nft.newSet, NEW, family).text(1, table).text(2, name).attribute(3, be32(0))
+  // What `nft list` shows it as: ipv4_addr . inet_service, ipv6_addr . inet_service.
+  w.attribute(4, be32(((address === 4 ? 7 : 8) << 6) | 13))
+  return done(w.attribute(5, be32(address + 4)).attribute(10, be32(id)))
+}
+
+export function deleteSet(family: number, table: string, name: string): Uint8Array {
+  return done(
+    nftMessage(Nft.deleteSet, Flag.request | Flag.ack, family)
+      .text(1, table)
+      .text(2, name),
+  )
+}
+
+/** No more than `MOST_ELEMENTS` of `size` octets each, one behind the other. */
+export function newElements(
+  family: number,
+  table: string,
+  set: string,
+  elements: Uint8Array,
+  size: number,
+): Uint8Array {
+  const w = nftMessage(Nft.newElement, Flag.request | Flag.ack | Flag.create, family)
+    .text(1, table)
+    .text(2, set)
+  w.nest(NESTED | 3, () => {
+    for (let at = 0; at < elements.length; at += size) {
+      w.u16(12 + size).u16(NESTED | LIST_ELEMENT)
+      w.u16(8 + size).u16(NESTED | 1)
+      w.attribute(VALUE, elements.subarray(at, at + size))
+    }
+  })
+  return done(w)
+}
+
+/** An attribute is shorter than 64 KiB. */
+export const MOST_ELEMENTS = 1000
+
+/** One step of a rule; what it works on is in register 1, unless it is said. */
 export interface Expression {
   name: string
   write: (w: MessageWriter) => void
@@ -93,17 +133,32 @@ export function loadMeta(key: number): Expression {
   return { name: 'meta', write: (w) => w.attribute(1, be32(REGISTER)).attribute(2, be32(key)) }
 }
 
-/** `length` octets of the transport header. */
-export function loadTransport(offset: number, length: number): Expression {
+/** `length` octets of the IP header; into register `to`. */
+export function loadNetwork(offset: number, length: number, to = REGISTER): Expression {
+  return loadHeader(NETWORK, offset, length, to)
+}
+
+/** The same of the transport header. */
+export function loadTransport(offset: number, length: number, to = REGISTER): Expression {
+  return loadHeader(TRANSPORT, offset, length, to)
+}
+
+function loadHeader(base: number, offset: number, length: number, to: number): Expression {
   return {
     name: 'payload',
     write: (w) =>
-      w
-        .attribute(1, be32(REGISTER))
-        .attribute(2, be32(TRANSPORT))
-        .attribute(3, be32(offset))
-        .attribute(4, be32(length)),
+      w.attribute(1, be32(to)).attribute(2, be32(base)).attribute(3, be32(offset)).attribute(4, be32(length)),
   }
+}
+
+/** The register that follows `octets` octets in register 1, for what is looked up behind them. */
+export function registerBehind(octets: number): number {
+  return REGISTER_32 + octets / 4
+}
+
+/** The rule ends here unless what stands from register 1 on is in the set. */
+export function lookUp(set: string, id: number): Expression {
+  return { name: 'lookup', write: (w) => w.text(1, set).attribute(2, be32(REGISTER)).attribute(4, be32(id)) }
 }
 
 /** The state of the packet's connection, as bits: conntrack works in this namespace while there is such a rule. */
@@ -160,7 +215,16 @@ export function nftMessage(type: number, flags: number, family: number): Message
     .u16(0)
 }
 
-export const Nft = { newTable: 0, getTable: 1, newChain: 3, deleteChain: 5, newRule: 6 } as const
+export const Nft = {
+  newTable: 0,
+  getTable: 1,
+  newChain: 3,
+  deleteChain: 5,
+  newRule: 6,
+  newSet: 9,
+  deleteSet: 11,
+  newElement: 12,
+} as const
 /** NFTA_TABLE_NAME, NFTA_TABLE_FLAGS. */
 export const Table = { name: 1, flags: 2 } as const
 
@@ -181,7 +245,10 @@ const DROP = 0
 const ACCEPT = 1
 const REGISTER_VERDICT = 0
 const REGISTER = 1
-/** NFT_PAYLOAD_TRANSPORT_HEADER. */
+/** NFT_REG32_00: register 1 in four. */
+const REGISTER_32 = 8
+/** NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER. */
+const NETWORK = 1
 const TRANSPORT = 2
 const LIST_ELEMENT = 1
 const VALUE = 1
