@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { events, icmp, NOBODY, start } from './icmp-command.ts'
+import { events, ICMP, icmp, NOBODY, start, startProgram } from './icmp-command.ts'
 import { host, needsRoot } from './testnet.ts'
 
 beforeEach(needsRoot)
@@ -109,6 +109,27 @@ test('after kill -9 the next one finds the name free again', async () => {
   second.signal('SIGINT')
   expect((await second.ended).code).toBe(0)
   expect(existsSync(`/run/netns/${netns('killed')}`)).toBe(false)
+})
+
+test('started by npx, it ends when that is told to, though npx tells the shell in between and nobody else', async () => {
+  const name = netns('npx')
+  const npx = startProgram(undefined, 'npx', ['icmp', 'lab', 'up', fileOf(NET), '--netns', name])
+  await npx.until(/^ready: /)
+  npx.signal('SIGTERM')
+  // The pipes are the lab's as well: they close when it has ended, and the namespace with it.
+  expect((await npx.ended).out).toMatch(/^up for [\d.]+ s: /m)
+  expect(npx.written.err).toContain('icmp: npm, which started this, has gone\n')
+  expect(existsSync(`/run/netns/${name}`)).toBe(false)
+})
+
+test('a shell that ends takes nothing with it: what it left in the background goes on', async () => {
+  const name = netns('left')
+  const command = [process.execPath, ICMP, 'lab', 'up', fileOf(NET), '--netns', name, '-w', '1s']
+  // In a script of npm, where these tests are one, npm itself is what it watches.
+  const sh = startProgram(undefined, 'sh', ['-c', '"$@" &', 'sh', ...command], { env: process.env })
+  const { code, out, err } = await sh.ended
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  expect(out).toMatch(/link r1-r2 is up\n[\s\S]*^up for [\d.]+ s: /m)
 })
 
 test('--here adds an interface and routes to the lab, and takes them away', async () => {

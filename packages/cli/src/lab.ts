@@ -58,8 +58,8 @@ function registerUp(lab: Command): void {
     'after',
     `
 The kernel becomes one of the nodes, in a network namespace of its own that ends with the lab; node names are known there.
-Ctrl-C takes it down and prints what happened; SIGQUIT prints the counters so far. What a kill -9 leaves, the next one
-removes.
+Ctrl-C takes it down and prints what happened; SIGQUIT prints the counters so far. Started by npx or a script of npm, it
+ends with that. What a kill -9 leaves, the next one removes.
 Exit code: 0, 2 where the file or an option is wrong, or the kernel refuses: this needs CAP_NET_ADMIN and CAP_SYS_ADMIN.
 
   icmp lab up net.yaml                                    ready: … ip netns exec lab0 ping srv

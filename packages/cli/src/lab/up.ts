@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { type LabReady, type LabUp, type LabUpEvent, type LabUpSummary, labUp } from 'icmpkit'
 import { safeJson, safeText } from 'icmpkit/wire'
+import { whenNpmEnds } from '../npm-parent.ts'
 import { Output, put, remark } from '../output.ts'
 import { ConfigError } from '../yaml-place.ts'
 import { readLab } from './lab-file.ts'
@@ -64,6 +65,10 @@ async function tell(net: LabUp, flags: UpFlags): Promise<number> {
   process.on('SIGTERM', stop)
   process.on('SIGHUP', stop)
   process.on('SIGQUIT', interim)
+  const npm = whenNpmEnds(() => {
+    remark('icmp: npm, which started this, has gone\n')
+    stop()
+  })
   const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
   try {
     for await (const e of net) show(e)
@@ -71,6 +76,7 @@ async function tell(net: LabUp, flags: UpFlags): Promise<number> {
     return out.failed ? 2 : 0
   } finally {
     clearTimeout(deadline)
+    npm[Symbol.dispose]()
     process.off('SIGINT', stop)
     process.off('SIGTERM', stop)
     process.off('SIGHUP', stop)
