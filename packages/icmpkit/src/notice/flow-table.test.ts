@@ -97,7 +97,7 @@ test('ticks compare across the wrap of 32 bits, and are never the zero that mean
 })
 
 test('the bits of a state do not overlap', () => {
-  const bits = [Row.outage, Row.credit, Row.sent, Row.spoke, Row.rebuilt, Row.known, Row.answered]
+  const bits = [Row.outage, Row.credit, Row.sent, Row.spoke, Row.rebuilt, Row.known, Row.answered, Row.stale]
   for (const [i, a] of bits.entries()) for (const b of bits.slice(i + 1)) expect(a & b).toBe(0)
   expect(Row.credit & Row.creditOne).toBe(Row.creditOne)
 })

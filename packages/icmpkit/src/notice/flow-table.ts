@@ -3,7 +3,7 @@
  * quote of a notice), and sixteen octets or fewer about it. Rows stand side by side in pages, so that they can be gone through in
  * order and nothing is copied when the table grows; a seeded hash with open addressing finds them.
  */
-import type { Family } from '../wire/addr.ts'
+import { type Family, type Ip, readIp4, readIp6 } from '../wire/addr.ts'
 import { u16 } from '../wire/octets.ts'
 import type { FlowHash } from './flow-key.ts'
 
@@ -43,6 +43,8 @@ export const Row = {
   /** TCP: a sequence number to rebuild a quote with is known; and the workstation itself has told it. */
   known: 1 << 27,
   answered: 1 << 28,
+  /** In that outage it was passed over since it had been silent for long: if it speaks up, it is told. */
+  stale: 1 << 29,
 } as const
 
 /** Milliseconds of a tick: 32 bits of them are two years. */
@@ -103,6 +105,16 @@ export class FlowTable {
       if (this.#is(row, bytes, workstation, server, port, zone)) return row
     }
     return -1
+  }
+
+  /** Address and port of each. */
+  *workstations(): Generator<{ address: Ip; port: number }> {
+    for (let row = 0; row < this.size; row++) {
+      const { quotes } = this.pages[row >>> PAGE_BITS]!
+      const at = (row & (PAGE - 1)) * this.quote
+      const address = this.family === 4 ? readIp4(quotes, at + this.#src) : readIp6(quotes, at + this.#src)
+      yield { address, port: u16(quotes, at + this.quote - 8) }
+    }
   }
 
   /** A new row with this quote, which is not in the table yet; -1 where it is full. The caller fills in the rest. */

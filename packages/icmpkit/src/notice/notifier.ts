@@ -205,6 +205,12 @@ export class Notifier implements Machine<NoticeEvent> {
     })
   }
 
+  /** The workstations of UDP that it knows: a drain lets them through. @throws RangeError where there is no program of that name */
+  *workstations(name: string): Generator<{ address: Ip; port: number }> {
+    const { tables } = this.#of(name)
+    for (const family of [4, 6] as const) yield* tables[family].workstations()
+  }
+
   /** undefined where there is no program of that name. */
   stateOf(name: string): ProgramState | undefined {
     return this.#programs.get(name)?.program.state

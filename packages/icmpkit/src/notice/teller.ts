@@ -152,7 +152,7 @@ export class Teller {
         }
         if (pace.next(now) > now) {
           if (now < this.#deadline) return false
-          this.#suppress(this.#row, 'rate')
+          this.#suppress(this.#row, this.#mayAddress(now, this.#row) ? 'rate' : 'address-rate')
           continue
         }
         if (this.#first(now, this.#row, slot)) {
@@ -181,14 +181,14 @@ export class Teller {
     if (((tick - page.seen[i]!) | 0) > ticks(manners.freshness)) return this.#suppress(row, 'stale')
     if (page.told[i] !== 0 && ((tick - page.told[i]!) | 0) < ticks(manners.recent)) return this.#suppress(row, 'recent')
     if ((state & Row.credit) === 0) return this.#suppress(row, 'no-credit')
-    if (!this.#mayAddress(now, page.quotes, i)) {
+    if (!this.#mayAddress(now, row)) {
       if (now >= this.#deadline) return this.#suppress(row, 'address-rate')
       this.#held++
       return false
     }
     pace.take()
     page.told[i] = tick
-    page.state[i] = ((state - Row.creditOne) & ~(Row.outage | Row.spoke)) | this.outage | Row.sent
+    page.state[i] = ((state - Row.creditOne) & ~(Row.outage | Row.spoke | Row.stale)) | this.outage | Row.sent
     this.sent++
     if ((state & Row.rebuilt) !== 0) this.rebuilt++
     this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
@@ -210,7 +210,7 @@ export class Teller {
       if (((tick - page.told[i]!) | 0) < after || pace.next(now) > now) return false
       if ((state & Row.credit) === 0) continue
       // The second word is a courtesy: a limit ends it.
-      if (!this.#mayAddress(now, page.quotes, i)) continue
+      if (!this.#mayAddress(now, this.#row)) continue
       pace.take()
       page.told[i] = tick
       page.state[i] = state - Row.creditOne
@@ -233,10 +233,11 @@ export class Teller {
     return momentOf(told + ticks(manners.repeatAfter), this.#began)
   }
 
-  #mayAddress(now: Instant, quotes: Uint8Array, i: number): boolean {
-    const { family, quote } = this.table
+  #mayAddress(now: Instant, row: number): boolean {
+    const { family, quote, pages } = this.table
     const four = family === 4
-    return this.#shared.pace.takeAddress(now, quotes, i * quote + (four ? 12 : 8), four ? 4 : 16)
+    const at = (row & (PAGE - 1)) * quote + (four ? 12 : 8)
+    return this.#shared.pace.takeAddress(now, pages[row >>> PAGE_BITS]!.quotes, at, four ? 4 : 16)
   }
 
   #put(quotes: Uint8Array, i: number, rebuilt: boolean, zone: number, slot: Slot): void {
@@ -253,7 +254,8 @@ export class Teller {
   #suppress(row: number, why: Suppressed): false {
     const page = this.table.pages[row >>> PAGE_BITS]!
     const i = row & (PAGE - 1)
-    page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke)) | this.outage
+    const stale = why === 'stale' ? Row.stale : 0
+    page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke | Row.stale)) | this.outage | stale
     this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
     if (why !== 'back') this.#questions?.dealt(row)
     return false

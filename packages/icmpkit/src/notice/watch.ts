@@ -239,7 +239,11 @@ export class Watch {
 
   /** While its program is down, whoever speaks and does not know it yet is told. */
   #spoke(table: FlowTable, row: number, state: number): void {
-    if (this.program.down === undefined || (state & Row.outage) === this.#outage) return
+    if (this.program.down === undefined) return
+    if ((state & Row.outage) === this.#outage) {
+      if ((state & Row.stale) === 0) return
+      table.pages[row >>> PAGE_BITS]!.state[row & (PAGE - 1)] = state & ~(Row.outage | Row.stale)
+    }
     for (const t of this.#tellers) if (t.table === table && t.toldAll) t.speaks(row)
   }
 
