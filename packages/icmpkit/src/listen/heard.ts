@@ -11,6 +11,7 @@ import * as icmp6 from '../wire/icmp6.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
 import type { Malformed } from '../wire/malformed.ts'
+import { u16, u32 } from '../wire/octets.ts'
 import * as quote from '../wire/quote.ts'
 import type { Flow } from './flow.ts'
 
@@ -125,10 +126,17 @@ function about(octets: Uint8Array, family: Family): Pick<Heard, 'quoted' | 'flow
   const src = ip.src
   const dst = ip.kind === 'ip4' ? ip.dst : ip.finalDst
   const quoted = { src, dst, protocol: ip.protocol }
-  if (transport.kind !== 'udp' && transport.kind !== 'tcp') return { quoted, flow: undefined, seq: undefined }
-  const { kind: protocol, srcPort: localPort, dstPort: remotePort } = transport
-  const flow = { family, protocol, local: src, localPort, remote: dst, remotePort }
-  return { quoted, flow, seq: transport.kind === 'tcp' ? transport.seq : undefined }
+  const protocol = ip.protocol === UDP ? 'udp' : ip.protocol === TCP ? 'tcp' : undefined
+  // A short quote in front of extensions is padded with zeros (RFC 4884 §3), which makes no sound TCP header: its first
+  // eight octets are what counts.
+  const ports = transport.kind === protocol || (transport.kind === 'malformed' && ip.end - ip.payload >= PORTS_AND_SEQ)
+  if (protocol === undefined || !ports) return { quoted, flow: undefined, seq: undefined }
+  const [localPort, remotePort] = [u16(octets, ip.payload), u16(octets, ip.payload + 2)]
+  const seq = protocol === 'tcp' && ip.end - ip.payload >= PORTS_AND_SEQ ? u32(octets, ip.payload + 4) : undefined
+  return { quoted, flow: { family, protocol, local: src, localPort, remote: dst, remotePort }, seq }
 }
 
+const UDP = 17
+const TCP = 6
+const PORTS_AND_SEQ = 8
 const NEEDS_FRAGMENTATION = 4
