@@ -47,12 +47,15 @@ describe('connecting (SYN_SENT)', () => {
   })
 
   test.each(ROWS.map((r, i) => ({ ...r, i })))(
-    'IPv$family $type/$code, $name: connect fails at once with $errno: $connecting; IP_RECVERR or not',
-    ({ i, errno, connecting }) => {
+    'IPv$family $type/$code, $name: connect fails at once with $errno: $connecting; the message is kept too, of IPv6 with IP_RECVERR alone',
+    ({ i, family, type, code, errno, connecting }) => {
       const told = connecting
         ? { woken: true, read: errno, state: CLOSED }
         : { woken: false, read: 'EAGAIN', state: State.synSent }
-      for (const one of all[i]!) expect(one).toMatchObject(told)
+      const [ordinary, errors] = all[i]!
+      const queued = connecting ? { errno, type, code } : undefined
+      expect(ordinary).toEqual({ ...told, queued: family === 4 ? queued : undefined })
+      expect(errors).toEqual({ ...told, queued })
     },
   )
 })
