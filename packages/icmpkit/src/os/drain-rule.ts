@@ -6,7 +6,7 @@
  * is `known`, in a set of the kernel's, some 150 octets each. Without that the kernel's connection tracking says who is new.
  * It works for the whole namespace while a rule asks for it: each packet is looked up, each flow takes some 250 octets, and
  * where its table is full (nf_conntrack_max) new flows of ALL programs are dropped. It knows only whom it has seen, so it
- * must begin before the drain (`track`), and it forgets a UDP flow after 120 s of silence.
+ * must begin before the drain (`track`), and it forgets a UDP flow after 120 s of silence (docs/decisions/draining.md).
  */
 import { readFileSync } from 'node:fs'
 import { type Family, type Ip, writeIp } from '../wire/addr.ts'
