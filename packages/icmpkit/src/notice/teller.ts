@@ -53,6 +53,8 @@ export class Teller {
   readonly #began: Instant
   #phase: 'first' | 'repeat' | 'done' = 'first'
   #row = 0
+  /** Rows that have been told once or passed over. */
+  #dealt = 0
   /** Rows that a limit held up in this round, and when the next round begins. */
   #held = 0
   #roundAt: number
@@ -138,37 +140,26 @@ export class Teller {
   #round(now: Instant, slot: Slot): boolean {
     if (now < this.#roundAt) return false
     const { pace } = this.#shared
-    for (;;) {
-      for (; this.#row < this.table.size; this.#row++) {
-        if (this.#isDone(this.#row)) continue
-        const waits = this.#questions?.waits(now, this.#row)
-        if (waits === 'answer') {
-          this.#held++
-          continue
-        }
-        if (waits === 'no-answer') {
-          this.#suppress(this.#row, waits)
-          continue
-        }
-        if (pace.next(now) > now) {
-          if (now < this.#deadline) return false
-          this.#suppress(this.#row, this.#mayAddress(now, this.#row) ? 'rate' : 'address-rate')
-          continue
-        }
-        if (this.#first(now, this.#row, slot)) {
-          this.#row++
-          return true
-        }
-      }
-      this.#row = 0
-      if (this.#held === 0) {
-        this.#phase = this.#shared.manners.repeatAfter > 0 && this.sent > 0 ? 'repeat' : 'done'
+    while (this.#row < this.table.size) {
+      const row = this.#row++
+      if (this.#isDone(row)) continue
+      const waits = this.#questions?.waits(now, row)
+      if (waits === 'answer') this.#held++
+      else if (waits === 'no-answer') this.#suppress(row, waits)
+      else if (pace.next(now) <= now) {
+        if (this.#first(now, row, slot)) return true
+      } else if (now >= this.#deadline) this.#suppress(row, this.#mayAddress(now, row) ? 'rate' : 'address-rate')
+      else {
+        this.#row = row
         return false
       }
-      this.#held = 0
-      this.#roundAt = now + ROUND_EVERY
-      return false
+      if (this.#phase !== 'first') return false
     }
+    if (this.#held === 0) this.#endFirst()
+    this.#row = 0
+    this.#held = 0
+    this.#roundAt = now + ROUND_EVERY
+    return false
   }
 
   /** True where the notice was written. */
@@ -193,8 +184,20 @@ export class Teller {
     if ((state & Row.rebuilt) !== 0) this.rebuilt++
     this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
     this.#shared.wrote('notice')
-    this.#questions?.dealt(row)
+    this.#dealWith(row)
     return true
+  }
+
+  #dealWith(row: number): void {
+    this.#dealt++
+    this.#questions?.dealt(row)
+    // Those that were told out of turn may have been the last.
+    if (this.#phase === 'first' && this.#dealt >= this.table.size) this.#endFirst()
+  }
+
+  #endFirst(): void {
+    this.#row = 0
+    this.#phase = this.#shared.manners.repeatAfter > 0 && this.sent > 0 ? 'repeat' : 'done'
   }
 
   /** Once more to those that were told and are silent since. */
@@ -257,7 +260,7 @@ export class Teller {
     const stale = why === 'stale' ? Row.stale : 0
     page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke | Row.stale)) | this.outage | stale
     this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
-    if (why !== 'back') this.#questions?.dealt(row)
+    this.#dealWith(row)
     return false
   }
 }

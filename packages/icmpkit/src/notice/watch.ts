@@ -237,14 +237,15 @@ export class Watch {
     this.#spoke(table, row, state)
   }
 
-  /** While its program is down, whoever speaks and does not know it yet is told. */
+  /** While its program is down, whoever speaks and does not know it yet is told; in turn, as long as it is told in turn. */
   #spoke(table: FlowTable, row: number, state: number): void {
     if (this.program.down === undefined) return
-    if ((state & Row.outage) === this.#outage) {
-      if ((state & Row.stale) === 0) return
-      table.pages[row >>> PAGE_BITS]!.state[row & (PAGE - 1)] = state & ~(Row.outage | Row.stale)
-    }
-    for (const t of this.#tellers) if (t.table === table && t.toldAll) t.speaks(row)
+    const known = (state & Row.outage) === this.#outage
+    if (known && (state & Row.stale) === 0) return
+    const teller = this.#tellers.find((t) => t.table === table)
+    if (teller?.toldAll !== true) return
+    if (known) table.pages[row >>> PAGE_BITS]!.state[row & (PAGE - 1)] = state & ~(Row.outage | Row.stale)
+    teller.speaks(row)
   }
 
   /** Now and then, those that nobody has heard of for long are forgotten; not while rows are gone through. */
