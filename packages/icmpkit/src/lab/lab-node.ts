@@ -3,6 +3,7 @@ import type { Instant } from '../clock.ts'
 import type { Arrival, Slot } from '../door.ts'
 import type { StackEvent } from '../stack/event.ts'
 import { Node, type NodeConfig } from '../stack/node.ts'
+import { release } from '../stack/packet-queue.ts'
 import type { Port } from '../stack/port.ts'
 import type { Behaviour, Packet } from './behaviour.ts'
 import type { EventHeap, Happening } from './event-heap.ts'
@@ -92,7 +93,7 @@ export class LabNode implements Happening, Owner {
   turn(now: Instant, up: boolean): void {
     if (up === this.#up) return
     this.#up = up
-    this.settle(now)
+    this.#wakes(now)
   }
 
   start(now: Instant): void {
@@ -115,7 +116,7 @@ export class LabNode implements Happening, Owner {
   /** From now on somebody else is this node: its own stack neither hears nor says anything any more. */
   replace(now: Instant, stand: Stand): void {
     this.#stand = stand
-    this.settle(now)
+    this.#wakes(now)
   }
 
   /** Carrier or MTU of a port changed. */
@@ -128,7 +129,7 @@ export class LabNode implements Happening, Owner {
   /** A timer of the node is due. */
   happen(now: Instant): void {
     this.node.handleTimeout(now)
-    this.settle(now)
+    this.#wakes(now)
   }
 
   /** Puts octets on the wire at a port, as if the node had sent them: a frame on Ethernet, else a packet. */
@@ -139,29 +140,41 @@ export class LabNode implements Happening, Owner {
 
   /** Sends what the node has queued, tells its events, and notes when it is to be woken. Behind every call into it. */
   settle(now: Instant): void {
-    const { heap, slot } = this.#shared
     const { node } = this
-    if (!this.#up) {
-      for (let port = node.takeWaiting(); port !== undefined; port = node.takeWaiting()) port.queue.clear()
-      heap.remove(this)
-      return
-    }
     for (let port = node.takeWaiting(); port !== undefined; port = node.takeWaiting()) {
-      if (this.#stand !== undefined) {
-        port.queue.clear()
-        continue
-      }
-      const end = this.#ends[port.index - 1]!
-      slot.port = port.index
-      while (node.pollTransmit(now, slot)) {
-        if (this.#behaviours === undefined || this.#mayLeave(now, slot, port))
-          end.link.send(now, end, slot.bytes, slot.at, slot.end)
-      }
+      if (this.#stand !== undefined || !this.#up) port.queue.clear()
+      else if (this.#behaviours === undefined) this.#send(now, port)
+      else this.#sendAsItBehaves(now, port)
     }
-    for (let e = node.pollEvent(); e !== undefined; e = node.pollEvent()) this.#shared.event(this.name, e)
-    const next = (this.#stand === undefined ? node.pollTimeout() : undefined) ?? Number.POSITIVE_INFINITY
+    if (this.#up) for (let e = node.pollEvent(); e !== undefined; e = node.pollEvent()) this.#shared.event(this.name, e)
+    if (!node.timers.changed) return
+    node.timers.changed = false
+    const { heap } = this.#shared
+    const sleeps = !this.#up || this.#stand !== undefined
+    const next = (sleeps ? undefined : node.pollTimeout()) ?? Number.POSITIVE_INFINITY
     if (next === Number.POSITIVE_INFINITY) heap.remove(this)
     else if (heap.dueOf(this) !== next) heap.set(this, Math.max(next, now))
+  }
+
+  /** Settles, and notes when it is to be woken whether or not that is another moment. */
+  #wakes(now: Instant): void {
+    this.node.timers.changed = true
+    this.settle(now)
+  }
+
+  #send(now: Instant, { index, queue }: Port): void {
+    const from = this.#ends[index - 1]!
+    for (let p = queue.take(); p !== undefined; p = queue.take()) {
+      from.link.send(now, from, p.bytes, 0, p.end)
+      release(p)
+    }
+  }
+
+  #sendAsItBehaves(now: Instant, port: Port): void {
+    const { slot } = this.#shared
+    slot.port = port.index
+    while (this.node.pollTransmit(now, slot))
+      if (this.#mayLeave(now, slot, port)) this.inject(now, port.index, slot.bytes, slot.at, slot.end)
   }
 
   receive(now: Instant, flight: Flight, end: LinkEnd): void {
@@ -180,8 +193,8 @@ export class LabNode implements Happening, Owner {
     a.stamp = now
     a.port = port.index
     if (this.#behaviours === undefined) {
-      if (this.node.handlePacket(now, a)) end.link.send(now, end, a.bytes, a.at, a.end)
-    } else if (this.#mayCome(now, a, port) && this.node.handlePacket(now, a)) this.#answer(now, a, port)
+      if (this.node.handleAt(now, a, port)) end.link.send(now, end, a.bytes, a.at, a.end)
+    } else if (this.#mayCome(now, a, port) && this.node.handleAt(now, a, port)) this.#answer(now, a, port)
     this.settle(now)
   }
 

@@ -19,7 +19,7 @@ import type { Ip4Settings } from './ip4/settings.ts'
 import { Ip6Layer } from './ip6/layer.ts'
 import type { Ip6Options } from './ip6/settings.ts'
 import { unlabel } from './label-stack.ts'
-import { Port, type PortConfig } from './port.ts'
+import { Port, type PortConfig, type WaitingPorts } from './port.ts'
 import { Timers } from './timers.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { Transport } from './transport/transport.ts'
@@ -52,10 +52,11 @@ export class Node implements Machine<StackEvent> {
   readonly transport: Transport
   readonly ip4: Ip4Layer
   readonly ip6: Ip6Layer
-  readonly #events: StackEvent[] = []
+  /** Oldest first; `NOTHING` where there is none, and most of the time there is none. */
+  #events: StackEvent[] = NOTHING
   #telling: TokenBucket | undefined
   /** Ports that have queued something since they were last taken. */
-  readonly #waiting: Port[] = []
+  readonly #waiting: WaitingPorts = { first: undefined, last: undefined }
   #extensions: Partial<ErrorExtensionSettings> | undefined
   #errorExtension: ErrorExtension | undefined
   #answers: Partial<ExtendedEchoSettings> | undefined
@@ -98,6 +99,7 @@ export class Node implements Machine<StackEvent> {
   close(now: Instant): void {
     if (this.#closed) return
     this.#closed = true
+    this.timers.changed = true
     this.ip4.close(now)
     this.ip6.close(now)
   }
@@ -138,9 +140,15 @@ export class Node implements Machine<StackEvent> {
   }
 
   handlePacket(now: Instant, a: Arrival): boolean {
-    this.counters.received++
     const port = this.ports.get(a.port)
-    if (port === undefined) return this.counters.drop('unknown-port')
+    if (port !== undefined) return this.handleAt(now, a, port)
+    this.counters.received++
+    return this.counters.drop('unknown-port')
+  }
+
+  /** The same, for who has the port `a.port` in hand. */
+  handleAt(now: Instant, a: Arrival, port: Port): boolean {
+    this.counters.received++
     if (!port.up) return this.counters.drop('port-down')
     if (a.link === 'other') return this.counters.drop('other-host')
     const d = fill(a, port)
@@ -226,13 +234,16 @@ export class Node implements Machine<StackEvent> {
 
   /** A port that may have packets to send, once; undefined where none is left. For who would else look at many ports. */
   takeWaiting(): Port | undefined {
-    const port = this.#waiting.shift()
+    const port = this.#waiting.first
     port?.unlist()
     return port
   }
 
   pollEvent(): StackEvent | undefined {
-    return this.#events.shift()
+    if (this.#events === NOTHING) return undefined
+    const e = this.#events.shift()
+    if (this.#events.length === 0) this.#events = NOTHING
+    return e
   }
 
   pollTimeout(): Instant | undefined {
@@ -246,8 +257,10 @@ export class Node implements Machine<StackEvent> {
    */
   emit(e: StackEvent): void {
     const own = e.kind.startsWith('address') || e.kind === 'port'
-    if (this.#events.length < MAX_EVENTS && (own || this.#mayTell(e.at))) this.#events.push(e)
-    else this.counters.untold++
+    if (this.#events.length < MAX_EVENTS && (own || this.#mayTell(e.at))) {
+      if (this.#events === NOTHING) this.#events = [e]
+      else this.#events.push(e)
+    } else this.counters.untold++
   }
 
   #mayTell(now: Instant): boolean {
@@ -280,5 +293,7 @@ function fill(a: Arrival, port: Port): Inbound {
 /** What came in; of all nodes, since none is asked for anything while another's stands in it. */
 let inbound: Inbound | undefined
 const MAX_EVENTS = 4096
+/** No events, of all nodes. */
+const NOTHING: StackEvent[] = []
 /** Of what strangers bring about. */
 const TELLING = { rate: 20, burst: 500 } as const

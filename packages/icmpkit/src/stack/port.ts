@@ -39,6 +39,12 @@ export interface PortChange {
   moved: boolean
 }
 
+/** Ports of a node that have queued something since they were last taken, in a row. */
+export interface WaitingPorts {
+  first: Port | undefined
+  last: Port | undefined
+}
+
 export class Port {
   readonly index: number
   readonly name: string
@@ -54,11 +60,13 @@ export class Port {
   /** Octets in front of each IP packet that leaves. */
   readonly header: number
   readonly #counters: Counters
-  readonly #waiting: Port[]
+  readonly #waiting: WaitingPorts
   #listed = false
+  /** The next in that row. */
+  #next: Port | undefined = undefined
 
   /** `waiting`: where it puts itself when it has a packet to send. */
-  constructor(config: PortConfig, counters: Counters, waiting: Port[]) {
+  constructor(config: PortConfig, counters: Counters, waiting: WaitingPorts) {
     this.index = config.index
     this.name = config.name
     this.medium = config.medium
@@ -82,19 +90,27 @@ export class Port {
     if (!this.up) return this.#counters.drop('port-down')
     const out = this.queue.claim(this.header + end - at)
     if (out === undefined) return this.#counters.drop('queue-full')
-    if (!this.#listed) {
-      this.#listed = true
-      this.#waiting.push(this)
-    }
+    if (!this.#listed) this.#list()
     if (this.header > 0) this.#frame(out, etherType, to, toAt)
     if (end - at < SHORT) for (let i = at, o = this.header; i < end; ) out[o++] = bytes[i++]!
     else out.set(bytes.subarray(at, end), this.header)
     return true
   }
 
-  /** Whoever took it off the list of those that wait empties its queue. */
+  /** Takes it, the first, out of the row of those that wait; whoever does that empties its queue. */
   unlist(): void {
+    this.#waiting.first = this.#next
+    if (this.#next === undefined) this.#waiting.last = undefined
+    this.#next = undefined
     this.#listed = false
+  }
+
+  #list(): void {
+    const { last } = this.#waiting
+    if (last === undefined) this.#waiting.first = this
+    else last.#next = this
+    this.#waiting.last = this
+    this.#listed = true
   }
 
   #frame(out: Uint8Array, etherType: number, to: Uint8Array, toAt: number): void {

@@ -47,6 +47,8 @@ export class Timer extends Deadline {
 }
 
 export class Timers {
+  /** Something was set or stopped since somebody who asks for `next` made it false: it may be another. */
+  changed = true
   #heap: Deadline[] = NONE
 
   /** When the earliest is due; Infinity where none is set. */
@@ -60,6 +62,7 @@ export class Timers {
 
   set(timer: Deadline, at: number): void {
     timer.at = at
+    this.changed = true
     if (timer.slot < 0) {
       timer.slot = this.#heap.length
       // An array that is pushed to has room for sixteen more, and most nodes have few timers.
@@ -74,6 +77,7 @@ export class Timers {
 
   stop(timer: Deadline): void {
     if (timer.slot < 0) return
+    this.changed = true
     const last = this.#heap.pop()!
     if (last !== timer) {
       last.slot = timer.slot
