@@ -3,7 +3,7 @@
  * lives in a table whose owner is our socket, so it is gone at the moment we are, also by `kill -9`.
  *
  * Of TCP a new connection is a SYN, and nothing has to be remembered. UDP has no such sign: there whoever drains says who
- * is `known`, in a set of the kernel's, some 150 octets each. Without that the kernel's connection tracking says who is new.
+ * is `known`, in a set of the kernel's, some 100 octets each. Without that the kernel's connection tracking says who is new.
  * It works for the whole namespace while a rule asks for it: each packet is looked up, each flow takes some 250 octets, and
  * where its table is full (nf_conntrack_max) new flows of ALL programs are dropped. It knows only whom it has seen, so it
  * must begin before the drain (`track`), and it forgets a UDP flow after 120 s of silence (docs/decisions/draining.md).
