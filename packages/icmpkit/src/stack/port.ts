@@ -5,6 +5,7 @@
 import { HEADER as ETHERNET, EtherType, TAG } from '../wire/ethernet.ts'
 import { put16 } from '../wire/octets.ts'
 import type { Counters } from './counters.ts'
+import type { Link6 } from './ip6/link.ts'
 import { PacketQueue } from './packet-queue.ts'
 
 export interface PortConfig {
@@ -57,6 +58,8 @@ export class Port {
   mac: Uint8Array
   mtu: number
   up: boolean
+  /** What IPv6 knows of its link; made by the layer. */
+  ip6: Link6 | undefined
   /** Octets in front of each IP packet that leaves. */
   readonly header: number
   readonly #counters: Counters
@@ -76,6 +79,7 @@ export class Port {
     this.mpls = config.mpls ?? false
     this.addresses = config.addresses ?? []
     this.up = config.up ?? true
+    this.ip6 = undefined
     this.queue = new PacketQueue(config.queue ?? 256)
     this.header = config.medium === 'ip' ? 0 : ETHERNET + (config.vlan === undefined ? 0 : TAG)
     this.#counters = counters

@@ -6,14 +6,13 @@ import type { Instant } from '../../clock.ts'
 import { ANY6, type Ip6 } from '../../wire/addr.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
-import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import type { Address6 } from './addresses.ts'
 import { ALL_NODES } from './groups.ts'
 import type { Ip6Layer } from './layer.ts'
 import { linkLayerOption, sendNd } from './nd-output.ts'
 
-interface Announcing {
+export interface Announcing {
   readonly timer: Timer
   left: number
 }
@@ -21,7 +20,6 @@ interface Announcing {
 export class Announcer {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #announcing: SparseMap<number, Announcing> = new SparseMap()
   #late = 0
 
   constructor(node: Node, layer: Ip6Layer) {
@@ -45,11 +43,12 @@ export class Announcer {
 
   /** The port has another link-layer address: its neighbours hear of it, address by address. */
   begin(now: Instant, port: Port): void {
-    let running = this.#announcing.get(port.index)
+    const link = this.#layer.neighbours.link(port)
+    let running = link.announcing
     if (running === undefined) {
       const made: Announcing = { timer: new Timer(this.#node.timers, (at) => this.#step(at, port, made)), left: 0 }
       running = made
-      this.#announcing.set(port.index, running)
+      link.announcing = made
     }
     running.left = MAX_ADVERTISEMENTS
     // One that runs has sent its last less than RetransTimer ago.

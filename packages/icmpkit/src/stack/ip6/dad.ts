@@ -33,8 +33,6 @@ export class Dad {
   readonly #layer: Ip6Layer
   readonly #mld: Mld
   readonly #probing: SparseMap<Address6, Probing> = new SparseMap()
-  /** By port: nothing is sent before, so that nodes which start together don't speak together. */
-  readonly #quietUntil: SparseMap<number, number> = new SparseMap()
 
   constructor(node: Node, layer: Ip6Layer, mld: Mld) {
     this.#node = node
@@ -48,7 +46,7 @@ export class Dad {
 
   /** The port begins: its first packet waits a random moment (RFC 4862 §5.4.2). */
   begin(now: Instant, port: Port): void {
-    if (this.#transmits > 0) this.#quietUntil.set(port.index, now + this.#node.random() * MAX_DELAY_MS)
+    if (this.#transmits > 0) this.#layer.neighbours.link(port).quietUntil = now + this.#node.random() * MAX_DELAY_MS
   }
 
   /** How long the address's group and first probe wait: at the start, and where an advertisement told many at once. */
@@ -61,7 +59,7 @@ export class Dad {
 
   /** What is left of the port's silence at its start. */
   quiet(now: Instant, port: Port): number {
-    return Math.max(0, (this.#quietUntil.get(port.index) ?? 0) - now)
+    return Math.max(0, (port.ip6?.quietUntil ?? 0) - now)
   }
 
   start(now: Instant, a: Address6, delayMs = 0): void {

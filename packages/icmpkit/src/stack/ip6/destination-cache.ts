@@ -14,7 +14,7 @@ interface Redirected extends Hop6 {
 
 export class DestinationCache {
   readonly #keys: TableKeys
-  readonly #redirects: IpTable
+  #redirects: IpTable | undefined
   /** A ring: the oldest makes room. */
   readonly #redirected: (Redirected | undefined)[] = []
   #next = 0
@@ -23,20 +23,19 @@ export class DestinationCache {
 
   constructor(keys: TableKeys) {
     this.#keys = keys
-    this.#redirects = new IpTable(keys, MAX_REDIRECTS)
     this.#worked = new IpTable(keys, MAX_WORKED)
   }
 
   /** By redirect; undefined where there is none for `dst`, or only by another port. */
   redirect(dst: Ip6, port: Port | undefined): Hop6 | undefined {
-    if (this.#redirects.size === 0) return undefined
-    const i = this.#redirects.get(dst)
+    const i = this.#redirects?.get(dst) ?? -1
     const hop = i < 0 ? undefined : this.#redirected[i]
     return hop === undefined || (port !== undefined && hop.port !== port) ? undefined : hop
   }
 
   /** `dst` is reached by `nextHop` from now on. */
   setRedirect(dst: Ip6, port: Port, nextHop: Ip6): void {
+    this.#redirects ??= new IpTable(this.#keys, MAX_REDIRECTS)
     let i = this.#redirects.get(dst)
     if (i < 0) {
       i = this.#next
@@ -52,7 +51,7 @@ export class DestinationCache {
   removeRedirects(goes: (dst: Ip6, hop: Hop6) => boolean): void {
     for (const [i, hop] of this.#redirected.entries()) {
       if (hop === undefined || !goes(hop.dst, hop)) continue
-      this.#redirects.delete(hop.dst)
+      this.#redirects?.delete(hop.dst)
       this.#redirected[i] = undefined
     }
   }

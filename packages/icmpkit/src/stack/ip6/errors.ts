@@ -12,7 +12,7 @@ import { u16 } from '../../wire/octets.ts'
 import { fit, LIMIT } from '../../wire/original-datagram.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import { SparseMap } from '../sparse-map.ts'
+import type { Port } from '../port.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { icmpType, UNSEEN } from './upper-header.ts'
 
@@ -25,7 +25,6 @@ export type Fault6 =
 
 export class Errors6 {
   readonly #node: Node
-  readonly #buckets: SparseMap<number, TokenBucket> = new SparseMap()
   /** None where none is known. */
   readonly #anycast: IpTable | undefined
 
@@ -51,7 +50,7 @@ export class Errors6 {
     if (type === UNSEEN || (type >= 0 && icmp6.isError(type))) return counters.suppress('about-an-error')
     if (type === icmp6.Type.redirect) return counters.suppress('about-a-redirect')
     // Before anything is looked up: a flood costs little once its share is spent.
-    if (!this.#bucket(d.port.index).take(now)) return counters.suppress('rate-limit')
+    if (!this.#bucket(d.port).take(now)) return counters.suppress('rate-limit')
     const to = readIp6(bytes, at + SRC)
     const src = this.#source(d, to)
     if (src === undefined) return counters.suppress('no-source-address')
@@ -119,13 +118,10 @@ export class Errors6 {
     return off === 'all' || off.includes(d.port.index)
   }
 
-  #bucket(port: number): TokenBucket {
-    let bucket = this.#buckets.get(port)
-    if (bucket === undefined) {
-      bucket = new TokenBucket(this.#node.ip6.settings.errorLimit)
-      this.#buckets.set(port, bucket)
-    }
-    return bucket
+  #bucket(port: Port): TokenBucket {
+    const link = this.#node.ip6.neighbours.link(port)
+    link.errors ??= new TokenBucket(this.#node.ip6.settings.errorLimit)
+    return link.errors
   }
 }
 

@@ -4,8 +4,8 @@
  * the link hear of it by `mld.ts`.
  */
 import type { Instant } from '../../clock.ts'
-import type { Ip6 } from '../../wire/addr.ts'
-import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
+import { type Ip6, readIp6 } from '../../wire/addr.ts'
+import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 
 export const ALL_NODES: Ip6 = 0xff020000000000000000000000000001n as Ip6
@@ -24,68 +24,43 @@ export interface GroupWatcher {
   left(now: Instant, port: Port, group: Ip6): void
 }
 
-interface Joined {
-  readonly table: IpTable
-  /** By port, in the order of joining; `times` counts the joins. */
-  readonly list: (Membership | undefined)[]
-}
-
-export interface Membership {
-  readonly group: Ip6
-  times: number
-}
-
 export class Groups {
   watcher: GroupWatcher | undefined
-  readonly #keys: TableKeys
-  readonly #ports: Map<number, Joined> = new Map()
+  readonly #node: Node
 
-  constructor(keys: TableKeys) {
-    this.#keys = keys
+  constructor(node: Node) {
+    this.#node = node
   }
 
   /** False where the port has as many as it may. */
   join(now: Instant, port: Port, group: Ip6, delayMs = 0): boolean {
-    let p = this.#ports.get(port.index)
-    if (p === undefined) {
-      p = { table: new IpTable(this.#keys, MAX_GROUPS), list: [] }
-      this.#ports.set(port.index, p)
-    }
-    const known = p.table.get(group)
-    if (known >= 0) {
-      p.list[known]!.times++
-      return true
-    }
-    const free = p.list.indexOf(undefined)
-    const slot = free < 0 ? p.list.length : free
-    if (!p.table.set(group, slot)) return false
-    p.list[slot] = { group, times: 1 }
-    this.watcher?.joined(now, port, group, delayMs)
+    const link = this.#node.ip6.neighbours.link(port)
+    if (link.groups.length >= MAX_GROUPS) return false
+    const isNew = !link.groups.includes(group)
+    link.groups = link.groups.concat(group)
+    if (isNew) this.watcher?.joined(now, port, group, delayMs)
     return true
   }
 
   leave(now: Instant, port: Port, group: Ip6): void {
-    const p = this.#ports.get(port.index)
-    const slot = p?.table.get(group) ?? -1
-    if (slot < 0) return
-    const m = p!.list[slot]!
-    if (--m.times > 0) return
-    p!.table.delete(group)
-    p!.list[slot] = undefined
-    this.watcher?.left(now, port, group)
+    const link = this.#node.ip6.neighbours.link(port)
+    const last = link.groups.lastIndexOf(group)
+    if (last < 0) return
+    link.groups = link.groups.toSpliced(last, 1)
+    if (!link.groups.includes(group)) this.watcher?.left(now, port, group)
   }
 
   isMember(group: Ip6, port: Port): boolean {
-    return (this.#ports.get(port.index)?.table.get(group) ?? -1) >= 0
+    return port.ip6?.groups.includes(group) ?? false
   }
 
   /** Is the group that stands at `at` one of the port's? */
   isMemberAt(bytes: Uint8Array, at: number, port: Port): boolean {
-    return (this.#ports.get(port.index)?.table.getAt(bytes, at, 6) ?? -1) >= 0
+    return this.isMember(readIp6(bytes, at), port)
   }
 
   /** Those of the port. */
-  *of(port: Port): Generator<Ip6> {
-    for (const m of this.#ports.get(port.index)?.list ?? []) if (m !== undefined) yield m.group
+  of(port: Port): readonly Ip6[] {
+    return (port.ip6?.groups ?? []).filter((group, i, all) => all.indexOf(group) === i)
   }
 }

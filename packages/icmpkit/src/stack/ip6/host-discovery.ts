@@ -17,17 +17,16 @@ import type { NeighbourWatcher } from './neighbours.ts'
 import type { Packet6 } from './packet.ts'
 import { PrefixList } from './prefix-list.ts'
 import { DEFAULT, RouterList } from './router-list.ts'
-import { RouterSolicitor } from './router-solicit.ts'
+import { beginAsking, routerAnswered, stopAsking } from './router-solicit.ts'
 import { Slaac } from './slaac.ts'
 
 export class HostDiscovery implements NeighbourWatcher {
-  readonly routers: RouterList
-  readonly prefixes: PrefixList
-  readonly slaac: Slaac
-  readonly destinations: DestinationCache
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #solicitor: RouterSolicitor
+  #routers: RouterList | undefined
+  #prefixes: PrefixList | undefined
+  #slaac: Slaac | undefined
+  #destinations: DestinationCache | undefined
   /** Of the routes by which destinations were worked out. */
   #version = -1
   #turn = 0
@@ -35,36 +34,49 @@ export class HostDiscovery implements NeighbourWatcher {
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
     this.#layer = layer
-    this.destinations = new DestinationCache(node.tableKeys)
-    const changed = () => this.#changed()
-    this.routers = new RouterList(node, layer.neighbours, changed)
-    this.prefixes = new PrefixList(node, layer.routes, changed)
-    this.slaac = new Slaac(node, layer)
-    this.#solicitor = new RouterSolicitor(node, layer)
+  }
+
+  get routers(): RouterList {
+    this.#routers ??= new RouterList(this.#node, this.#layer.neighbours, () => this.#changed())
+    return this.#routers
+  }
+
+  get prefixes(): PrefixList {
+    this.#prefixes ??= new PrefixList(this.#node, this.#layer.routes, () => this.#changed())
+    return this.#prefixes
+  }
+
+  get slaac(): Slaac {
+    this.#slaac ??= new Slaac(this.#node, this.#layer)
+    return this.#slaac
+  }
+
+  get destinations(): DestinationCache {
+    this.#destinations ??= new DestinationCache(this.#node.tableKeys)
+    return this.#destinations
   }
 
   attach(now: Instant, port: Port): void {
-    if (port.up && this.#accepts) this.#solicitor.begin(now, port)
+    if (port.up && this.#accepts) beginAsking(this.#node, now, port)
   }
 
   /** The link is there again, and may be another. */
   again(now: Instant, port: Port): void {
-    this.#layer.forgetAdvertised(port)
     this.#layer.neighbours.link(port).reset()
-    this.routers.clear(now, port)
-    this.prefixes.clear(port)
-    this.slaac.clear(now, port)
+    this.#routers?.clear(now, port)
+    this.#prefixes?.clear(port)
+    this.#slaac?.clear(now, port)
     this.#forget((_dst, hop) => hop.port === port)
     this.attach(now, port)
   }
 
   down(port: Port): void {
-    this.#solicitor.stop(port)
+    stopAsking(port)
     this.#changed()
   }
 
   close(): void {
-    for (const port of this.#node.ports.values()) this.#solicitor.stop(port)
+    for (const port of this.#node.ports.values()) stopAsking(port)
   }
 
   nextHop(now: Instant, dst: Ip6, port: Port | undefined): Hop6 | undefined {
@@ -78,7 +90,7 @@ export class HostDiscovery implements NeighbourWatcher {
       return worked ?? undefined
     const { ports } = this.#node
     const route = routes.best(dst, (r) => r.kind !== 'unicast' || ports.get(r.port)?.up === true)
-    const learned = this.routers.choose(now, dst, port)
+    const learned = this.#routers?.choose(now, dst, port)
     // At the same length somebody's own word counts more than a router's.
     const better = learned !== undefined && learned.prefixLength > (route?.prefixLength ?? -1)
     const hop = better
@@ -97,14 +109,14 @@ export class HostDiscovery implements NeighbourWatcher {
       return
     }
     const link = this.#layer.neighbours.link(port)
-    if (m.curHopLimit > 0) this.#layer.advertised(port, { hopLimit: m.curHopLimit })
+    if (m.curHopLimit > 0) link.hopLimit = m.curHopLimit
     if (m.reachableTimeMs > 0) link.setReachableTime(Math.min(m.reachableTimeMs, MAX_REACHABLE_MS))
     if (m.retransTimerMs > 0) link.retransMs = Math.max(m.retransTimerMs, MIN_RETRANS_MS)
     this.#isRouter(now, port, p.src, linkLayerIn(m.options, 'sourceLinkLayer', port))
     // Reserved is medium; where it is no default router it means nothing (RFC 4191 §2.2).
     this.routers.learn(now, port, p.src, DEFAULT, 0, m.preference === RESERVED ? 0 : m.preference, m.lifetimeSeconds)
     for (const o of m.options) {
-      if (o.kind === 'mtu' && o.mtu >= MIN_MTU && o.mtu <= port.mtu) this.#layer.advertised(port, { mtu: o.mtu })
+      if (o.kind === 'mtu' && o.mtu >= MIN_MTU && o.mtu <= port.mtu) link.mtu = o.mtu
       else if (o.kind === 'prefixInformation') {
         this.prefixes.learn(now, port, o)
         this.slaac.learn(now, port, o)
@@ -115,7 +127,7 @@ export class HostDiscovery implements NeighbourWatcher {
     }
     const n = link.cache.get(p.src)
     if (n !== undefined) n.pinned = this.routers.has(port, p.src)
-    if (m.lifetimeSeconds > 0) this.#solicitor.answered(port)
+    if (m.lifetimeSeconds > 0) routerAnswered(port)
   }
 
   redirected(now: Instant, d: Inbound, p: Packet6, m: nd.Redirect): void {
@@ -150,11 +162,11 @@ export class HostDiscovery implements NeighbourWatcher {
   }
 
   isNextHop(port: Port, address: Ip6): boolean {
-    return this.routers.has(port, address)
+    return this.#routers?.has(port, address) ?? false
   }
 
   noRouter(now: Instant, n: Neighbour): void {
-    this.routers.forget(now, n.port, n.address)
+    this.#routers?.forget(now, n.port, n.address)
     this.#forget((dst, hop) => hop.port === n.port && hop.nextHop === n.address && dst !== n.address)
   }
 
@@ -167,7 +179,7 @@ export class HostDiscovery implements NeighbourWatcher {
   }
 
   #forget(goes: (dst: Ip6, hop: Hop6) => boolean): void {
-    this.destinations.removeRedirects(goes)
+    this.#destinations?.removeRedirects(goes)
     this.#changed()
   }
 

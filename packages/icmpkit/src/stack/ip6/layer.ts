@@ -13,9 +13,8 @@ import type { Sent } from '../ip4/layer.ts'
 import type { Node } from '../node.ts'
 import type { Port, PortChange, PortConfig } from '../port.ts'
 import { type Route, RouteTable } from '../route-table.ts'
-import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
-import { type Address6, Addresses6, linkLocalOf, solicitedNode } from './addresses.ts'
+import { Address6, Addresses6, type AddressOptions, linkLocalOf, solicitedNode } from './addresses.ts'
 import { Errors6 } from './errors.ts'
 import { Forwarder6 } from './forward.ts'
 import { ALL_NODES, Groups } from './groups.ts'
@@ -55,15 +54,6 @@ export interface Hop6 {
   nextHop: Ip6
 }
 
-export interface AddressOptions {
-  origin?: Address6['origin']
-  preferredUntil?: number
-  validUntil?: number
-  temporary?: boolean
-  anycast?: boolean
-  onLink?: boolean
-}
-
 export class Ip6Layer {
   settings: Ip6Settings
   readonly addresses: Addresses6
@@ -84,14 +74,12 @@ export class Ip6Layer {
   #expiry: Timer | undefined
   /** Of the last call that told it: `sourceFor` is asked without. */
   #now = 0 as Instant
-  /** Per port what routers advertise (RFC 4861 §6.3.4); undefined: the link's own, the settings'. */
-  readonly #advertised: SparseMap<number, { mtu?: number; hopLimit?: number }> = new SparseMap()
 
   constructor(node: Node, settings: Ip6Options) {
     this.#node = node
     this.settings = withDefaults(settings)
-    this.addresses = new Addresses6(node.tableKeys)
-    this.groups = new Groups(node.tableKeys)
+    this.addresses = new Addresses6(node)
+    this.groups = new Groups(node)
     this.neighbours = new Neighbours(node)
     this.routes = new RouteTable<Ip6>(6, node.tableKeys)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
@@ -156,6 +144,7 @@ export class Ip6Layer {
     this.nd.check(settings.advertise ?? [])
     this.settings = withDefaults(settings)
     this.#errors = undefined
+    for (const port of this.#node.ports.values()) if (port.ip6 !== undefined) port.ip6.errors = undefined
     this.#forward?.forget()
     this.routes.remove((r) => r.origin === 'static')
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
@@ -193,18 +182,7 @@ export class Ip6Layer {
   ): Address6 | undefined {
     const known = this.addresses.of(port).find((a) => a.address === address)
     if (known !== undefined) return known
-    const a: Address6 = {
-      address,
-      prefixLength,
-      port,
-      state: 'tentative',
-      preferredUntil: o.preferredUntil ?? Number.POSITIVE_INFINITY,
-      validUntil: o.validUntil ?? Number.POSITIVE_INFINITY,
-      origin: o.origin ?? 'configured',
-      temporary: o.temporary ?? false,
-      anycast: o.anycast ?? false,
-      onLink: o.onLink ?? true,
-    }
+    const a = new Address6(port, address, prefixLength, o)
     if (!this.addresses.add(a)) return undefined
     const dad = port.medium === 'ethernet' && !a.anycast ? this.nd.dad : undefined
     const delay = dad?.delay(now, a) ?? 0
@@ -263,8 +241,7 @@ export class Ip6Layer {
 
   /** New lifetimes; the timer of the layer deprecates and removes. */
   setLifetimes(a: Address6, preferredUntil: number, validUntil: number): void {
-    a.preferredUntil = preferredUntil
-    a.validUntil = validUntil
+    a.setLifetimes(preferredUntil, validUntil)
     if (a.state === 'deprecated') a.state = 'preferred'
     this.#watch()
   }
@@ -289,21 +266,11 @@ export class Ip6Layer {
 
   /** Largest packet for the port: the link's, or less where a router says so (RFC 4861 §6.3.4). */
   linkMtu(port: Port): number {
-    return Math.min(port.mtu, this.#advertised.get(port.index)?.mtu ?? port.mtu)
+    return Math.min(port.mtu, port.ip6?.mtu ?? port.mtu)
   }
 
   hopLimit(port: Port): number {
-    return this.#advertised.get(port.index)?.hopLimit ?? this.settings.hopLimit
-  }
-
-  /** The link is another one, maybe. */
-  forgetAdvertised(port: Port): void {
-    this.#advertised.delete(port.index)
-  }
-
-  /** What a router advertises for the link; what is not named stays as it is. */
-  advertised(port: Port, values: { mtu?: number; hopLimit?: number }): void {
-    this.#advertised.set(port.index, { ...this.#advertised.get(port.index), ...values })
+    return port.ip6?.hopLimit ?? this.settings.hopLimit
   }
 
   /** Where a packet to `dst` goes. A port is needed for multicast and link-local ones, unless there is only one. */

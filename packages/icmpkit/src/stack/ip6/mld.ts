@@ -31,14 +31,15 @@ interface Pending {
   readonly sources: readonly Ip6[]
 }
 
-interface MldPort {
+/** What a port has still to say, and what it has learned of its routers: gone when there is nothing of either. */
+export interface MldPort {
   readonly port: Port
   changes: Change[]
   readonly repeat: Timer
   /** Answer to a general query. */
-  readonly general: Timer
+  general: Timer | undefined
   pending: Pending[]
-  readonly answer: Timer
+  answer: Timer | undefined
   /** Version 1 until then (RFC 3810 §8.2.1). */
   v1Until: number
   robustness: number
@@ -50,7 +51,6 @@ interface MldPort {
 export class Mld implements GroupWatcher {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #ports: Map<number, MldPort> = new Map()
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
@@ -60,12 +60,18 @@ export class Mld implements GroupWatcher {
 
   /** A query came in. */
   queried(now: Instant, port: Port, p: Packet6, m: mld.Mldv1 | mld.Mldv2Query): void {
-    if (this.#valid(p)) this.#queried(now, this.#of(port), m)
+    if (!this.#valid(p)) return
+    const mine = this.#of(port)
+    this.#queried(now, mine, m)
+    this.#rest(mine)
   }
 
   /** Another listener's report, in version 1. */
   reported(now: Instant, port: Port, p: Packet6, group: Ip6): void {
-    if (p.src === ANY6 || this.#valid(p)) this.#suppress(now, this.#of(port), group)
+    if (p.src !== ANY6 && !this.#valid(p)) return
+    const mine = this.#of(port)
+    this.#suppress(now, mine, group)
+    this.#rest(mine)
   }
 
   joined(now: Instant, port: Port, group: Ip6, delayMs: number): void {
@@ -78,22 +84,24 @@ export class Mld implements GroupWatcher {
 
   /** Reports that waited with their group's first probe leave now (RFC 4862 §5.4.2: the report goes first). */
   flush(now: Instant, port: Port): void {
-    const p = this.#of(port)
-    if (p.repeat.at <= now) this.#repeat(now, p)
+    const p = port.ip6?.mld
+    if (p !== undefined && p.repeat.at <= now) this.#repeat(now, p)
   }
 
   /** All groups again: a link-local address is there to speak from (RFC 3810 §5.2.13), or the link is back. */
   again(now: Instant, port: Port, delayMs = 0): void {
     const p = this.#of(port)
     for (const group of this.#layer.groups.of(port)) this.#change(p, group, RecordType.changeToExclude)
-    if (p.changes.length === 0) return
-    if (delayMs > 0) p.repeat.set(now + delayMs)
+    if (p.changes.length === 0) this.#rest(p)
+    else if (delayMs > 0) p.repeat.set(now + delayMs)
     else this.#repeat(now, p)
   }
 
   /** The node goes: all groups are left at once, in one word. */
   close(now: Instant): void {
-    for (const p of this.#ports.values()) {
+    for (const port of this.#node.ports.values()) {
+      if (port.ip6 === undefined) continue
+      const p = this.#of(port)
       const groups = [...this.#layer.groups.of(p.port)].filter(isReported)
       this.#cancel(p)
       this.#send(
@@ -101,12 +109,18 @@ export class Mld implements GroupWatcher {
         p,
         groups.map((group) => ({ group, type: RecordType.changeToInclude })),
       )
+      this.#rest(p)
     }
   }
 
   #changed(now: Instant, port: Port, group: Ip6, type: number, delayMs: number): void {
     if (!isReported(group)) return
     const p = this.#of(port)
+    this.#tell(now, p, group, type, delayMs)
+    this.#rest(p)
+  }
+
+  #tell(now: Instant, p: MldPort, group: Ip6, type: number, delayMs: number): void {
     if (this.#isV1(now, p)) {
       const others = p.othersReported.indexOf(group)
       if (others >= 0) p.othersReported.splice(others, 1)
@@ -145,6 +159,7 @@ export class Mld implements GroupWatcher {
     this.#send(now, p, p.changes)
     p.changes = p.changes.filter((c) => c.left > 0)
     if (p.changes.length > 0) this.#schedule(now, p)
+    this.#rest(p)
   }
 
   #valid(p: Packet6): boolean {
@@ -173,14 +188,17 @@ export class Mld implements GroupWatcher {
     }
     counters.answered++
     const due = now + this.#node.random() * m.maxResponseDelayMs
-    if (p.general.at <= due) return
+    if (p.general !== undefined && p.general.at <= due) return
     // Version 1 answers each group by itself, so that others' reports can spare it.
     if (m.group !== ANY6) this.#ask(p, m.group, due, m.kind === 'mldv2Query' ? m.sources : NONE)
     else if (this.#isV1(now, p))
       for (const group of this.#layer.groups.of(p.port)) {
         if (isReported(group)) this.#ask(p, group, now + this.#node.random() * m.maxResponseDelayMs, NONE)
       }
-    else p.general.set(due)
+    else {
+      p.general ??= new Timer(this.#node.timers, (at) => this.#answerAll(at, p))
+      p.general.set(due)
+    }
   }
 
   /** RFC 3810 §6.2, rules 3 to 5. */
@@ -195,8 +213,11 @@ export class Mld implements GroupWatcher {
   #watch(p: MldPort): void {
     let next = Number.POSITIVE_INFINITY
     for (const a of p.pending) next = Math.min(next, a.due)
-    if (next === Number.POSITIVE_INFINITY) p.answer.stop()
-    else p.answer.set(next)
+    if (next === Number.POSITIVE_INFINITY) p.answer?.stop()
+    else {
+      p.answer ??= new Timer(this.#node.timers, (now) => this.#answer(now, p))
+      p.answer.set(next)
+    }
   }
 
   #answer(now: Instant, p: MldPort): void {
@@ -212,6 +233,7 @@ export class Mld implements GroupWatcher {
         sources,
       })),
     )
+    this.#rest(p)
   }
 
   #answerAll(now: Instant, p: MldPort): void {
@@ -220,6 +242,7 @@ export class Mld implements GroupWatcher {
       if (isReported(group)) records.push({ group, type: RecordType.modeIsExclude })
     }
     this.#send(now, p, records)
+    this.#rest(p)
   }
 
   /** In version 1 a report that another sent is enough for the router (RFC 2710 §4). */
@@ -244,8 +267,8 @@ export class Mld implements GroupWatcher {
     p.pending = []
     p.othersReported.length = 0
     p.repeat.stop()
-    p.general.stop()
-    p.answer.stop()
+    p.general?.stop()
+    p.answer?.stop()
   }
 
   #isV1(now: Instant, p: MldPort): boolean {
@@ -300,23 +323,29 @@ export class Mld implements GroupWatcher {
     this.#layer.sendMessage(now, { dst, src, port, hopLimit: 1, extensions: ROUTER_ALERT }, message)
   }
 
+  /** Nothing is to be said, and nothing is known but what every port begins with. */
+  #rest(p: MldPort): void {
+    const busy = p.changes.length > 0 || p.pending.length > 0 || p.repeat.running || p.general?.running === true
+    const learned = p.v1Until > 0 || p.robustness !== ROBUSTNESS || p.queryIntervalMs !== QUERY_INTERVAL_MS
+    if (!busy && !learned && p.othersReported.length === 0) this.#layer.neighbours.link(p.port).mld = undefined
+  }
+
   #of(port: Port): MldPort {
-    const known = this.#ports.get(port.index)
-    if (known !== undefined) return known
-    const { timers } = this.#node
+    const link = this.#layer.neighbours.link(port)
+    if (link.mld !== undefined) return link.mld
     const p: MldPort = {
       port,
       changes: [],
-      repeat: new Timer(timers, (now) => this.#repeat(now, p)),
-      general: new Timer(timers, (now) => this.#answerAll(now, p)),
+      repeat: new Timer(this.#node.timers, (now) => this.#repeat(now, p)),
+      general: undefined,
       pending: [],
-      answer: new Timer(timers, (now) => this.#answer(now, p)),
+      answer: undefined,
       v1Until: 0,
       robustness: ROBUSTNESS,
       queryIntervalMs: QUERY_INTERVAL_MS,
       othersReported: [],
     }
-    this.#ports.set(port.index, p)
+    link.mld = p
     return p
   }
 }

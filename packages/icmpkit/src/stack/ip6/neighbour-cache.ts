@@ -7,6 +7,7 @@ import type { Ip6 } from '../../wire/addr.ts'
 import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 import type { Port } from '../port.ts'
 import type { Timer } from '../timers.ts'
+import type { NdSettings } from './nd-settings.ts'
 
 /** RFC 4861 §7.3.2. */
 export type NeighbourState = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe'
@@ -48,11 +49,11 @@ export class NeighbourCache {
   readonly #unresolved: Set<number> = new Set()
   #hand = 0
 
-  constructor(port: Port, keys: TableKeys, limit: number, unresolvedLimit: number) {
+  constructor(port: Port, keys: TableKeys, { neighbourLimit, unresolvedLimit }: NdSettings) {
     this.#port = port
-    this.#limit = limit
-    this.#unresolvedLimit = unresolvedLimit
-    this.#table = new IpTable(keys, limit)
+    this.#limit = neighbourLimit
+    this.#unresolvedLimit = Math.min(unresolvedLimit, neighbourLimit)
+    this.#table = new IpTable(keys, neighbourLimit)
   }
 
   get size(): number {

@@ -13,7 +13,7 @@ import type { Port } from '../port.ts'
 import { Timer } from '../timers.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { solicitedNode } from './addresses.ts'
-import { NdLink } from './nd-link.ts'
+import { Link6 } from './link.ts'
 import { linkLayerOption, sendNd } from './nd-output.ts'
 import { isPort, type NdSettings } from './nd-settings.ts'
 import type { Neighbour } from './neighbour-cache.ts'
@@ -40,32 +40,30 @@ export class Neighbours {
   /** Links on which IPv6 is silent. */
   disabled = 0
   readonly #node: Node
-  readonly #links: Map<number, NdLink> = new Map()
   #told: TokenBucket | undefined
 
   constructor(node: Node) {
     this.#node = node
   }
 
-  link(port: Port): NdLink {
-    let link = this.#links.get(port.index)
-    if (link === undefined) {
-      link = new NdLink(port, this.#settings, this.#node.random, this.#node.tableKeys)
-      this.#links.set(port.index, link)
-      this.#addFixed(link)
-    }
+  link(port: Port): Link6 {
+    if (port.ip6 !== undefined) return port.ip6
+    const link = new Link6(this.#node, port)
+    port.ip6 = link
+    this.#addFixed(link)
     return link
   }
 
   /** The settings are others: those that are configured are the ones in them now. */
   reconfigured(): void {
-    for (const link of this.#links.values()) {
+    for (const port of this.#node.ports.values()) {
+      const link = this.link(port)
       for (const n of [...link.cache]) if (n.fixed) link.cache.remove(n)
       this.#addFixed(link)
     }
   }
 
-  #addFixed(link: NdLink): void {
+  #addFixed(link: Link6): void {
     for (const s of this.#settings.staticNeighbours) {
       if (!isPort(s.port, link.port)) continue
       const learned = link.cache.get(s.address)
@@ -221,7 +219,7 @@ export class Neighbours {
 
   #resolve(
     now: Instant,
-    link: NdLink,
+    link: Link6,
     known: Neighbour | undefined,
     hop: Uint8Array,
     hopAt: number,
@@ -238,7 +236,7 @@ export class Neighbours {
     if (known === undefined) this.#solicit(now, link, n)
   }
 
-  #add(now: Instant, link: NdLink, address: Ip6, why: 'asked' | 'heard'): Neighbour | undefined {
+  #add(now: Instant, link: Link6, address: Ip6, why: 'asked' | 'heard'): Neighbour | undefined {
     const n = link.cache.add(now, address, why, (old) => {
       for (let i = 0; i < old.queue.length; i++) this.#node.counters.drop('unresolved')
     })
@@ -248,7 +246,7 @@ export class Neighbours {
   }
 
   /** The address is known now, or another one: packets that waited leave. */
-  #learn(now: Instant, link: NdLink, n: Neighbour, mac: Uint8Array, state: 'reachable' | 'stale'): void {
+  #learn(now: Instant, link: Link6, n: Neighbour, mac: Uint8Array, state: 'reachable' | 'stale'): void {
     const first = n.state === 'incomplete'
     n.mac.set(mac)
     link.cache.resolved(n)
@@ -261,7 +259,7 @@ export class Neighbours {
     for (const packet of queue) this.#send(now, n, packet, 0, packet.length)
   }
 
-  #reachable(now: Instant, link: NdLink, n: Neighbour): void {
+  #reachable(now: Instant, link: Link6, n: Neighbour): void {
     if (!n.proved && this.#mayTell(now)) this.#tell(now, n, 'reachable')
     n.proved = true
     n.state = 'reachable'
@@ -291,7 +289,7 @@ export class Neighbours {
   }
 
   /** RFC 4861 §7.2.2: to the group of the target while unresolved, then to the address that is probed. */
-  #solicit(now: Instant, link: NdLink, n: Neighbour): void {
+  #solicit(now: Instant, link: Link6, n: Neighbour): void {
     n.solicits++
     n.lastSolicit = now
     this.#timer(n).set(now + link.retransMs)
@@ -323,7 +321,7 @@ export class Neighbours {
     return ip6.linkLocal(n.port) ?? ip6.sourceFor(n.address, n.port)
   }
 
-  #fail(now: Instant, link: NdLink, n: Neighbour): void {
+  #fail(now: Instant, link: Link6, n: Neighbour): void {
     const known = n.state !== 'incomplete'
     link.cache.remove(n)
     if (known || this.#mayTell(now)) this.#tell(now, n, 'failed')

@@ -9,7 +9,6 @@ import type * as ndOption from '../../wire/nd-option.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
-import { SparseMap } from '../sparse-map.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import type { Ip6Layer } from './layer.ts'
 import { isUnicastLinkLocal } from './nd-input.ts'
@@ -18,7 +17,6 @@ import { sendNd } from './nd-output.ts'
 export class RedirectSender {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #buckets: SparseMap<number, TokenBucket> = new SparseMap()
 
   constructor(node: Node, layer: Ip6Layer) {
     this.#node = node
@@ -76,12 +74,9 @@ export class RedirectSender {
   }
 
   #bucket(port: Port): TokenBucket {
-    let bucket = this.#buckets.get(port.index)
-    if (bucket === undefined) {
-      bucket = new TokenBucket(this.#layer.settings.redirectLimit)
-      this.#buckets.set(port.index, bucket)
-    }
-    return bucket
+    const link = this.#layer.neighbours.link(port)
+    link.redirects ??= new TokenBucket(this.#layer.settings.redirectLimit)
+    return link.redirects
   }
 }
 

@@ -8,7 +8,6 @@ import type * as nd from '../../wire/nd.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
-import { SparseMap } from '../sparse-map.ts'
 import { Timer } from '../timers.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { type AdvertisedValues, advertisedValues, MAX_OWN_PREFIXES, prefixOptions } from './advertised-values.ts'
@@ -18,7 +17,7 @@ import { linkLayerIn, linkLayerOption, sendNd } from './nd-output.ts'
 import { type AdvertisedPrefix, type AdvertiseSettings, isPort } from './nd-settings.ts'
 import type { Packet6 } from './packet.ts'
 
-interface Advertising {
+export interface Advertising {
   readonly settings: AdvertiseSettings
   readonly values: AdvertisedValues
   readonly timer: Timer
@@ -31,9 +30,6 @@ interface Advertising {
 export class RouterAdvertiser {
   readonly #node: Node
   readonly #layer: Ip6Layer
-  readonly #ports: SparseMap<number, Advertising> = new SparseMap()
-  /** The last multicast one, by port; outlives changes of settings. */
-  readonly #last: SparseMap<number, number> = new SparseMap()
   #told: TokenBucket | undefined
 
   /** The settings have been checked. */
@@ -46,7 +42,8 @@ export class RouterAdvertiser {
   begin(now: Instant, port: Port): void {
     if (!this.#layer.isRouter) return
     const settings = this.#layer.settings.advertise.find((s) => isPort(s.port, port))
-    const old = this.#ports.get(port.index)
+    const link = this.#layer.neighbours.link(port)
+    const old = link.advertising
     if (settings === undefined) {
       if (old !== undefined && old.final === 0) this.#cease(now, old)
       return
@@ -60,9 +57,8 @@ export class RouterAdvertiser {
       initial: MAX_INITIAL,
       final: 0,
     }
-    this.#ports.set(port.index, a)
+    link.advertising = a
     // A router keeps to what it tells (RFC 4861 §6.2.1).
-    const link = this.#layer.neighbours.link(port)
     if (values.message.reachableTimeMs > 0) link.setReachableTime(values.message.reachableTimeMs)
     if (values.message.retransTimerMs > 0) link.retransMs = values.message.retransTimerMs
     a.timer.set(this.#soonest(now, port))
@@ -72,20 +68,21 @@ export class RouterAdvertiser {
   reconfigured(now: Instant): void {
     if (!this.#layer.isRouter) return
     for (const port of this.#node.ports.values()) {
-      const is = this.#ports.get(port.index)?.settings
+      const is = port.ip6?.advertising?.settings
       const shall = this.#layer.settings.advertise.find((s) => isPort(s.port, port))
       if (is !== shall && this.#layer.linkLocal(port) !== undefined) this.begin(now, port)
     }
   }
 
   down(port: Port): void {
-    this.#ports.get(port.index)?.timer.stop()
-    this.#ports.delete(port.index)
+    const link = this.#layer.neighbours.link(port)
+    link.advertising?.timer.stop()
+    link.advertising = undefined
   }
 
   /** It stops being a router: final advertisements go out as time allows. */
   cease(now: Instant): void {
-    for (const a of this.#ports.values()) this.#cease(now, a)
+    for (const { ip6: link } of this.#node.ports.values()) if (link?.advertising) this.#cease(now, link.advertising)
   }
 
   /**
@@ -93,11 +90,12 @@ export class RouterAdvertiser {
    * one before (RFC 4861 §6.2.6), since nobody would be there to send it.
    */
   close(now: Instant): void {
-    for (const [index, a] of this.#ports) {
-      a.timer.stop()
-      this.#send(now, this.#node.ports.get(index)!, a, true)
+    for (const port of this.#node.ports.values()) {
+      const a = port.ip6?.advertising
+      if (a === undefined) continue
+      this.down(port)
+      this.#send(now, port, a, true)
     }
-    this.#ports.clear()
   }
 
   /** A valid solicitation (RFC 4861 §6.2.6). */
@@ -111,7 +109,7 @@ export class RouterAdvertiser {
         if (n !== undefined) this.#layer.neighbours.setRouter(now, n, false)
       }
     }
-    const a = this.#ports.get(port.index)
+    const a = port.ip6?.advertising
     if (a === undefined || a.final > 0) {
       this.#node.counters.drop('ignored')
       return
@@ -124,7 +122,7 @@ export class RouterAdvertiser {
   /** Another router's words: a conflict is logged, nothing is taken over (RFC 4861 §6.2.7). */
   heard(now: Instant, d: Inbound, p: Packet6, m: nd.RouterAdvertisement): void {
     const { port } = d
-    const a = this.#ports.get(port.index)
+    const a = port.ip6?.advertising
     const what = a === undefined ? [] : this.#conflicts(a, port, m)
     this.#told ??= new TokenBucket(TOLD)
     if (what.length === 0 || !this.#told.take(now)) return
@@ -178,7 +176,7 @@ export class RouterAdvertiser {
     if (a.final > 0) {
       a.final--
       if (a.final > 0) a.timer.set(this.#soonest(now, port))
-      else this.#ports.delete(port.index)
+      else this.#layer.neighbours.link(port).advertising = undefined
       return
     }
     const { minIntervalMs, maxIntervalMs } = a.values
@@ -189,13 +187,13 @@ export class RouterAdvertiser {
 
   /** To all nodes no more than one each three seconds (RFC 4861 §6.2.6). */
   #soonest(now: Instant, port: Port): number {
-    return Math.max(now, (this.#last.get(port.index) ?? Number.NEGATIVE_INFINITY) + MIN_DELAY_MS)
+    return Math.max(now, (port.ip6?.advertised ?? Number.NEGATIVE_INFINITY) + MIN_DELAY_MS)
   }
 
   #send(now: Instant, port: Port, a: Advertising, final: boolean): void {
     const src = this.#layer.linkLocal(port)
     if (src === undefined) return
-    this.#last.set(port.index, now)
+    this.#layer.neighbours.link(port).advertised = now
     const { message } = a.values
     sendNd(this.#node, now, port, src, ALL_NODES, {
       ...message,

@@ -6,69 +6,62 @@ import type { Instant } from '../../clock.ts'
 import { ANY6 } from '../../wire/addr.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
-import { SparseMap } from '../sparse-map.ts'
-import { Timer } from '../timers.ts'
+import { Deadline } from '../timers.ts'
 import { ALL_ROUTERS } from './groups.ts'
-import type { Ip6Layer } from './layer.ts'
 import { linkLayerOption, sendNd } from './nd-output.ts'
 
-interface Asking {
-  readonly timer: Timer
-  sent: number
+/** What one port asks. */
+export class Asking extends Deadline {
+  sent = 0
   /** The last interval. */
-  intervalMs: number
-  answered: boolean
-}
-
-export class RouterSolicitor {
+  intervalMs = 0
+  answered = false
   readonly #node: Node
-  readonly #layer: Ip6Layer
-  readonly #asking: SparseMap<number, Asking> = new SparseMap()
+  readonly #port: Port
 
-  constructor(node: Node, layer: Ip6Layer) {
+  constructor(node: Node, port: Port) {
+    super(node.timers)
     this.#node = node
-    this.#layer = layer
+    this.#port = port
   }
 
-  /** The port's link came up. */
-  begin(now: Instant, port: Port): void {
-    this.stop(port)
-    const a: Asking = {
-      timer: new Timer(this.#node.timers, (at) => this.#ask(at, port, a)),
-      sent: 0,
-      intervalMs: 0,
-      answered: false,
-    }
-    this.#asking.set(port.index, a)
-    a.timer.set(now + this.#node.random() * MAX_DELAY_MS)
-  }
-
-  stop(port: Port): void {
-    this.#asking.get(port.index)?.timer.stop()
-    this.#asking.delete(port.index)
-  }
-
-  /** A default router advertised itself. One solicitation is sent all the same: its answer may tell more (§6.3.7). */
-  answered(port: Port): void {
-    const a = this.#asking.get(port.index)
-    if (a === undefined) return
-    a.answered = true
-    if (a.sent > 0) this.stop(port)
-  }
-
-  #ask(now: Instant, port: Port, a: Asking): void {
-    a.sent++
-    if (a.answered) this.stop(port)
+  override run(now: Instant): void {
+    const { ip6: layer, random } = this.#node
+    const port = this.#port
+    this.sent++
+    if (this.answered) stopAsking(port)
     else {
-      const spread = 1 + (this.#node.random() * 2 - 1) * SPREAD
-      const doubled = a.intervalMs === 0 ? INITIAL_MS * spread : a.intervalMs * (1 + spread)
-      a.intervalMs = doubled > MAXIMUM_MS ? MAXIMUM_MS * spread : doubled
-      a.timer.set(now + a.intervalMs)
+      const spread = 1 + (random() * 2 - 1) * SPREAD
+      const doubled = this.intervalMs === 0 ? INITIAL_MS * spread : this.intervalMs * (1 + spread)
+      this.intervalMs = doubled > MAXIMUM_MS ? MAXIMUM_MS * spread : doubled
+      this.set(now + this.intervalMs)
     }
-    const src = this.#layer.linkLocal(port)
+    const src = layer.linkLocal(port)
     const options = src === undefined ? [] : linkLayerOption('sourceLinkLayer', port)
     sendNd(this.#node, now, port, src ?? ANY6, ALL_ROUTERS, { kind: 'routerSolicitation', code: 0, options })
   }
+}
+
+/** The port's link came up. */
+export function beginAsking(node: Node, now: Instant, port: Port): void {
+  stopAsking(port)
+  const asking = new Asking(node, port)
+  node.ip6.neighbours.link(port).asking = asking
+  asking.set(now + node.random() * MAX_DELAY_MS)
+}
+
+export function stopAsking(port: Port): void {
+  const link = port.ip6
+  link?.asking?.stop()
+  if (link !== undefined) link.asking = undefined
+}
+
+/** A default router advertised itself. One solicitation is sent all the same: its answer may tell more (§6.3.7). */
+export function routerAnswered(port: Port): void {
+  const asking = port.ip6?.asking
+  if (asking === undefined) return
+  asking.answered = true
+  if (asking.sent > 0) stopAsking(port)
 }
 
 /** MAX_RTR_SOLICITATION_DELAY (RFC 4861 §10). */
