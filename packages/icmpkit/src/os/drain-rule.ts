@@ -69,6 +69,7 @@ export interface Tracking {
   most: number
 }
 
+/** Refuses and admits; one table of the kernel's for all its programs. Made by `openDrainRules`. */
 export class DrainRules implements Disposable {
   /** As `nft list ruleset` names it, in the family inet. */
   readonly table: string
