@@ -187,6 +187,13 @@ export class Notifier implements Machine<NoticeEvent> {
     return snapshot.read(now, octets, (name) => this.#programs.get(name), this.#common, this.#loopbackPort)
   }
 
+  /** Octets that tables and candidates take, of all programs. */
+  get memory(): number {
+    let octets = this.#common.candidates.memory
+    for (const { tables } of this.#programs.values()) octets += tables[4].memory + tables[6].memory
+    return octets
+  }
+
   status(now: Instant): ProgramStatus[] {
     const fresh = tickOf(now) - ticks(this.#common.manners.freshness)
     return [...this.#programs.values()].map(({ program, tables }) => {

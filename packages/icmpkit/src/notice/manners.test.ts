@@ -1,0 +1,210 @@
+/** What holds of every crowd, every flood and every order of things (notices are errors that nobody asked for today). */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { datagram, ETH0, LOOPBACK, Scene, SHOP, target, WEB } from '../../../../test/notice/scene.ts'
+import type { Instant } from '../clock.ts'
+import { type Ip4, parseIp } from '../wire/addr.ts'
+import { put16, put32 } from '../wire/octets.ts'
+
+const SERVERS = ['192.0.2.1', '192.0.2.2', '2001:db8::1', 'fe80::1']
+const HOSTS = ['198.51.100.7', '198.51.100.8', '203.0.113.5', '2001:db8:7::7', 'fe80::7']
+const NOBODY = [
+  '0.0.0.0',
+  '224.0.0.1',
+  '255.255.255.255',
+  '127.0.0.1',
+  '192.0.2.1',
+  '192.0.2.255',
+  '240.0.0.1',
+  '::',
+  'ff02::1',
+  '::1',
+  '2001:db8::1',
+]
+
+type Step =
+  | {
+      kind: 'in' | 'out'
+      host: string
+      port: number
+      server: string
+      link: 'host' | 'broadcast' | 'multicast' | 'other'
+      zone: number
+    }
+  | { kind: 'offline' | 'drain' | 'back' | 'lost' | 'fail' | 'alive' }
+  | { kind: 'wait'; ms: number }
+
+const family = (a: string) => (a.includes(':') ? 6 : 4)
+const flow = fc.record({
+  kind: fc.constantFrom('in' as const, 'in' as const, 'out' as const),
+  host: fc.constantFrom(...HOSTS, ...HOSTS, ...NOBODY),
+  port: fc.constantFrom(7, 8),
+  server: fc.constantFrom(...SERVERS),
+  link: fc.constantFrom(
+    'host' as const,
+    'host' as const,
+    'host' as const,
+    'broadcast' as const,
+    'multicast' as const,
+    'other' as const,
+  ),
+  zone: fc.constantFrom(ETH0, 3),
+})
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: flow.filter((f) => family(f.host) === family(f.server)) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('offline', 'drain', 'back', 'lost', 'fail', 'alive') }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('wait' as const),
+      ms: fc.oneof(fc.nat(50), fc.nat(5000), fc.nat(200_000)),
+    }),
+  },
+)
+
+const addresses = new Set(SERVERS.map((a) => parseIp(a)))
+const options = {
+  mine: (ip: unknown) => addresses.has(ip as Ip4),
+  isBroadcast: (ip: Ip4) => ip === (0xc00002ff | 0),
+  rate: 200,
+  burst: 3,
+  recent: 0,
+  freshness: 60_000,
+  tellWithin: 500,
+}
+
+test('no order of datagrams, outages and waiting makes it tell whom it may not, more often than he spoke, or faster than it may', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 250 }), (steps) => {
+      const s = new Scene(options, [{ ...SHOP, grace: 10, failures: 2 }])
+      /** What a flow has done, as letters; 'c' where it is confirmed. */
+      const model = new Map<string, string>()
+      const heard = new Map<string, { count: number; last: number; server: string }>()
+      let up = true
+      let told = 0
+      const sent: number[] = []
+      const check = (packets: Uint8Array[]) => {
+        for (const p of packets) {
+          const to = target(p)
+          const [address] = to.split(' ') as [string]
+          expect(HOSTS).toContain(address)
+          const flows = [...heard].filter(
+            ([k, h]) => k.startsWith(`${to} `) && /i.*o.*i/.test(model.get(k) ?? '') && h.count > 0,
+          )
+          expect(flows.length).toBeGreaterThan(0)
+          flows[0]![1].count--
+          told++
+          sent.push(s.now)
+        }
+      }
+      for (const st of steps) {
+        if (st.kind === 'wait') {
+          for (let until = s.now + st.ms; s.now < until; ) check(s.run(Math.min(until, s.now + 5)))
+          continue
+        }
+        if (st.kind === 'in' || st.kind === 'out') {
+          const { host, port, server, link, zone } = st
+          const key = `${host} ${port} ${server} ${host.startsWith('fe80') ? zone : 0}`
+          const isIn = st.kind === 'in'
+          const p = isIn ? datagram(host, port, server, 5000) : datagram(server, 5000, host, port)
+          s.give(p, { link: isIn ? link : 'other', port: zone })
+          model.set(key, `${model.get(key) ?? ''}${isIn ? (link === 'host' ? 'i' : '') : 'o'}`)
+          if (isIn) heard.set(key, { count: (heard.get(key)?.count ?? 0) + 1, last: s.now, server })
+        } else if (st.kind === 'offline' || st.kind === 'drain') {
+          s.notifier[st.kind](s.now, 'shop')
+        } else if (st.kind === 'back') s.notifier.back(s.now, 'shop')
+        else if (st.kind === 'lost') {
+          up = !up
+          s.holders.set('shop', up ? 1 : 0)
+          s.notifier.sign(s.now, 'shop', { kind: 'lost' })
+        } else s.notifier.sign(s.now, 'shop', { kind: 'probe', ok: st.kind === 'alive' })
+        check(s.collect())
+      }
+      // A token bucket: in any stretch of time the burst and the rate, no more.
+      for (let i = 0; i + 4 < sent.length; i++) expect(sent[i + 4]! - sent[i]!).toBeGreaterThanOrEqual(4.9)
+      expect(told).toBe(s.notifier.counters.sent)
+      for (const e of s.events) {
+        if (e.kind !== 'outage') continue
+        const passed = Object.values(e.suppressed).reduce((a, b) => a + b, 0)
+        expect(e.sent + passed).toBe(e.workstations)
+      }
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('a flood of forged sources, answered by the program, never enters the table and costs a fixed room', () => {
+  const s = new Scene({ random: Math.random })
+  const into = datagram('198.51.100.7', 7, '192.0.2.1', 5000)
+  const out = datagram('192.0.2.1', 5000, '198.51.100.7', 7)
+  for (let i = 0; i < 300_000; i++) {
+    const source = 0x0a000000 + i
+    put32(into, 12, source)
+    s.give(into)
+    put32(out, 16, source)
+    s.give(out, { link: 'other' })
+  }
+  expect(s.notifier.status(s.now)[0]).toMatchObject({ workstations: 0 })
+  expect(s.notifier.memory).toBeLessThanOrEqual((2 << 20) + 4096)
+  s.notifier.offline(s.now, 'shop')
+  expect(s.run(5000)).toEqual([])
+})
+
+test('a flood whose sources come again is bounded by the table, and amplifies nothing: one notice a datagram at most', () => {
+  const s = new Scene({ limit: 5000, recent: 0, rate: 1e9, burst: 1e9, perAddressRate: 1e9, perAddressBurst: 1e9 })
+  const into = datagram('198.51.100.7', 7, '192.0.2.1', 5000)
+  const out = datagram('192.0.2.1', 5000, '198.51.100.7', 7)
+  let given = 0
+  for (let i = 0; i < 20_000; i++) {
+    put32(into, 12, 0x0a000000 + i)
+    put32(out, 16, 0x0a000000 + i)
+    s.confirm(into, out)
+    given += 2
+  }
+  let sent = 0
+  for (let n = 0; n < 6; n++) {
+    s.notifier.offline(s.now, 'shop')
+    sent += s.run(s.now + 3000).length
+    s.notifier.back(s.now, 'shop')
+  }
+  expect(sent).toBe(10_000)
+  expect(sent).toBeLessThanOrEqual(given)
+  expect(s.notifier.counters.suppressed['table-full']).toBe(15_000)
+})
+
+test('a flood of opening segments during a drain gets no more answers than segments, and none longer than a quote needs', () => {
+  const s = new Scene({ rate: 1000, burst: 50 }, [WEB])
+  s.notifier.drain(s.now, 'web')
+  s.look()
+  s.notifier.connections(s.now, 'web', [])
+  const syn = new Uint8Array(40)
+  syn.set([0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6], 0)
+  put32(syn, 16, 0xc0000201)
+  put16(syn, 22, 443)
+  syn.set([0x50, 2], 32)
+  let octets = 0
+  let count = 0
+  for (let i = 0; i < 5000; i++) {
+    put32(syn, 12, 0x0a000000 + i)
+    put16(syn, 20, 1024 + i)
+    s.give(syn)
+    if (i % 100 === 0) s.now = (s.now + 1) as Instant
+    for (const p of s.collect()) {
+      octets += p.length
+      count++
+    }
+  }
+  expect(count).toBeLessThanOrEqual(50 + 51)
+  expect(octets).toBe(count * 56)
+})
+
+test('random octets as packets are taken without a word, and never make anybody told', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 80 }), { maxLength: 30 }), (packets) => {
+      const s = new Scene({}, [SHOP, WEB])
+      for (const p of packets) s.give(p, { port: LOOPBACK })
+      s.notifier.offline(s.now, 'shop')
+      expect(s.run(3000)).toEqual([])
+    }),
+  )
+})
