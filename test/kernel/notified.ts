@@ -26,6 +26,8 @@ export function office(): Office {
   ] as const) {
     h.address('eth0', `192.0.2.${last}/24`)
     h.address('eth0', `2001:db8::${last}/64`)
+    // Neighbours are asked from it about what the others send.
+    h.address('eth0', `fe80::${last}/64`)
   }
   for (const [dst, prefixLength, gateway] of [
     ['10.0.0.0', 8, '192.0.2.2'],

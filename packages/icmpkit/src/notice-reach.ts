@@ -31,16 +31,18 @@ export class Reach {
     return list
   }
 
-  /** Connection tracking begins now, so that a later drain knows who was there. @throws OsError */
-  track(): void {
-    this.#open().track()
+  /** From now on only those that `known` gives (UDP) or that are connected (TCP) are let in. @throws OsError */
+  reject(p: NoticeProgram, known: Iterable<os.KnownWorkstation>): void {
+    this.#rules ??= os.openDrainRules(this.#netns)
+    const { protocol, port } = p
+    const refusal = { protocol, port, answer: p.code ?? 'admin' } as const
+    if (protocol === 'udp') this.#rules.refuse(refusal, known)
+    else this.#rules.refuse(refusal)
   }
 
   /** @throws OsError */
-  reject(p: NoticeProgram, on: boolean): void {
-    const answer = p.code ?? 'admin'
-    if (on) this.#open().refuse({ protocol: p.protocol, port: p.port, answer })
-    else this.#rules?.admit(p.protocol, p.port)
+  admit(p: NoticeProgram): void {
+    this.#rules?.admit(p.protocol, p.port)
   }
 
   /** @throws OsError */
@@ -51,10 +53,5 @@ export class Reach {
   close(): void {
     this.#rules?.close()
     this.#diag.close()
-  }
-
-  #open(): os.DrainRules {
-    this.#rules ??= os.openDrainRules(this.#netns)
-    return this.#rules
   }
 }

@@ -83,12 +83,6 @@ export class World {
     return this.#detector.holders(p)
   }
 
-  /** Connection tracking begins: a drain of UDP then knows who was there before. */
-  track(): string {
-    this.#reach.track()
-    return 'connection tracking is on in this network namespace, so that a drain knows who is there'
-  }
-
   /** Does what the notifier asks for, and tells it what came of it. */
   answer(now: Instant, n: Notifier, r: Request): void {
     const p = this.#programs.find((o) => o.name === r.program)
@@ -105,7 +99,8 @@ export class World {
           n.connections(now, p.name, this.#reach.connections(p))
           return
         case 'reject':
-          this.#reach.reject(p, r.on)
+          if (r.on) this.#reach.reject(p, n.workstations(p.name))
+          else this.#reach.admit(p)
           return
         case 'reset':
           this.#reach.reset(r.connection)

@@ -62,3 +62,4 @@ export {
 export { sourceTo } from './source-address.ts'
 export { openTun, Tun, type TunOptions } from './tun.ts'
 export { probeByUdp, type UdpError, type UdpProbe, unusedUdpPort } from './udp-error.ts'
+export type { Pollable } from './waker.ts'
