@@ -126,7 +126,7 @@ test('Mermaid and Graphviz get the same nodes and links, by numbers, so that no 
 
 test('a name ends no string of Mermaid or Graphviz', () => {
   const config: LabConfig = { nodes: { 'a"]': 'host', b: 'host' }, links: [['a"]', 'b']] }
-  expect(picture(config, { as: 'mermaid' })).toContain('n0["a#quot;]"]')
+  expect(picture(config, { as: 'mermaid' })).toContain('n0["a#34;]"]')
   expect(picture(config, { as: 'dot' })).toContain('n0 [label="a\\"]", shape=box]')
 })
 

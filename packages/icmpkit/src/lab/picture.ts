@@ -123,7 +123,7 @@ function wrap(line: string, width: number): string {
 
 function mermaid(plan: Plan, addresses: boolean): string {
   const { shapes, edges } = graphOf(plan, addresses, linkText)
-  const quoted = (line: string) => line.replaceAll('"', '#quot;').replaceAll('<', '#lt;')
+  const quoted = (line: string) => line.replaceAll(/["#<>&`]/g, (c) => `#${c.charCodeAt(0)};`)
   const box = { host: ['[', ']'], gateway: ['(', ')'], segment: ['[[', ']]'] } as const
   const nodes = shapes.map(
     ({ kind, lines }, i) => `  n${i}${box[kind][0]}"${lines.map(quoted).join('<br>')}"${box[kind][1]}\n`,
@@ -135,7 +135,8 @@ function mermaid(plan: Plan, addresses: boolean): string {
 function dot(plan: Plan, addresses: boolean): string {
   const { shapes, edges } = graphOf(plan, addresses, linkText)
   const box = { host: 'shape=box', gateway: 'shape=box, style=rounded', segment: 'shape=box, peripheries=2' } as const
-  const quoted = (line: string) => line.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+  // Graphviz reads entities of HTML everywhere.
+  const quoted = (line: string) => line.replaceAll('&', '&amp;').replaceAll(/["\\]/g, '\\$&')
   const nodes = shapes.map(({ kind, lines }, i) => `  n${i} [label="${lines.map(quoted).join('\\n')}", ${box[kind]}]\n`)
   const joins = edges.map(({ a, b, label }) => `  n${a} -- n${b}${label === '' ? '' : ` [label="${label}"]`}\n`)
   return `graph lab {\n  rankdir=LR\n${nodes.join('')}${joins.join('')}}\n`
