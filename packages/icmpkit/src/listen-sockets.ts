@@ -41,7 +41,10 @@ export class Sockets implements Disposable {
     // A listener of the same port is not the connection, nor is what waits out its time.
     if (s !== undefined && s.inode !== 0 && (whole || (protocol === 'udp' && s.remotePort === 0))) {
       const process = this.#owners.owner(s.inode)
-      return { found: 'listed', connected: whole, connecting: s.state === 'synSent', process }
+      const connecting = s.state === 'synSent'
+      // The next notice about it may find it gone.
+      if (whole) this.#keep({ flow, inode: s.inode, process, connecting, until: now + MEMORY_MS })
+      return { found: 'listed', connected: whole, connecting, process }
     }
     this.#readEnds(now)
     const r = this.#remembered.get(showFlow(flow))
@@ -70,10 +73,9 @@ export class Sockets implements Disposable {
       const key = showFlow(flow)
       const known = this.#remembered.get(key)
       if (known?.inode === inode) known.until = now + MEMORY_MS
-      else if (this.#remembered.size < MOST) {
+      else {
         const r = { flow, inode, process: undefined, connecting: protocol === 'tcp', until: now + MEMORY_MS }
-        this.#remembered.set(key, r)
-        fresh.push(r)
+        if (this.#keep(r)) fresh.push(r)
       }
     }
     this.#diag.each({ protocol: 'tcp', states: ['synSent'] }, note)
@@ -97,9 +99,16 @@ export class Sockets implements Disposable {
       const key = showFlow(flow)
       const known = this.#remembered.get(key)
       if (known !== undefined) known.until = until
-      else if (this.#remembered.size < MOST)
-        this.#remembered.set(key, { flow, inode: 0, process: undefined, connecting: false, until })
+      else this.#keep({ flow, inode: 0, process: undefined, connecting: false, until })
     })
+  }
+
+  /** False: there is no room for more. */
+  #keep(r: Remembered): boolean {
+    const key = showFlow(r.flow)
+    if (this.#remembered.size >= MOST && !this.#remembered.has(key)) return false
+    this.#remembered.set(key, r)
+    return true
   }
 }
 

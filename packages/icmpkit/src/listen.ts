@@ -129,7 +129,11 @@ class Listening implements ListenRun {
       let round = 0
       memory = setInterval(() => sockets.remember(this.#clock.now(), ++round % UDP_ROUNDS === 0), ROUND_MS)
       const time = showTime(this.#clock.wall(this.#clock.now()))
-      this.#queue.push({ kind: 'ready', time, notes: [...notes, ...sockets.notes] })
+      this.#queue.push({
+        kind: 'ready',
+        time,
+        notes: [...notes, ...sockets.notes, RIGHTS[process.geteuid?.() === 0 ? 'root' : 'other']],
+      })
       await drive(listener, this.#doors, this.#clock, (e) => this.#told(e), this.#over.signal)
     } catch (e) {
       failure = e
@@ -196,6 +200,10 @@ class Listening implements ListenRun {
   }
 }
 
+const RIGHTS = {
+  root: 'rights: kept while it listens, to see whose sockets there are',
+  other: 'rights: whose the sockets of other users are is not seen (that needs CAP_SYS_PTRACE)',
+} as const
 const CLOSING = [State.gone, State.hung, State.offline]
 /** How often connections that are being set up are noted, ms; connected UDP sockets each so many times. */
 const ROUND_MS = 250

@@ -26,7 +26,7 @@ export class Webhook {
   /** What waits is still sent, as long as somebody answers. */
   async end(): Promise<void> {
     await this.#sending
-    if (this.#lost > 0) this.#say(`webhook: ${this.#lost} notices were lost`)
+    if (this.#lost > 0) this.#say(`webhook: lost: ${this.#lost}`)
   }
 
   async #send(): Promise<void> {
