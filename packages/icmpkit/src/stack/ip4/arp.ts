@@ -57,22 +57,22 @@ export class Arp {
     const p = this.#ports[port.index] ?? this.#open(port)
     const { cache } = p
     const slot = cache.find(nextHop)
-    if (slot < 0 || cache.state[slot] === State.incomplete) {
+    if (slot < 0 || cache.state(slot) === State.incomplete) {
       this.#resolve(now, p, slot, nextHop, bytes, at, end)
       return
     }
-    cache.used[slot] = now
-    if (cache.until[slot]! <= now && cache.state[slot] === State.known) this.#poll(now, p, slot)
-    port.transmit(bytes, at, end, EtherType.ip4, cache.macs, 6 * slot)
+    cache.use(slot, now)
+    if (cache.until(slot) <= now && cache.state(slot) === State.known) this.#poll(now, p, slot)
+    port.transmit(bytes, at, end, EtherType.ip4, cache.writeMac(slot, MAC))
   }
 
   /** The neighbour's link-layer address is known, not out of date, and the one that stands at `macAt` in `bytes`. */
   isAt(now: Instant, port: Port, nextHop: number, bytes: Uint8Array, macAt: number): boolean {
     const cache = this.#ports[port.index]?.cache
     const slot = cache === undefined ? -1 : cache.find(nextHop as Ip4)
-    if (cache === undefined || slot < 0 || cache.state[slot] !== State.known || cache.until[slot]! <= now) return false
-    for (let i = 0; i < 6; i++) if (cache.macs[6 * slot + i] !== bytes[macAt + i]) return false
-    cache.used[slot] = now
+    if (cache === undefined || slot < 0 || cache.state(slot) !== State.known || cache.until(slot) <= now) return false
+    if (!cache.isAt(slot, bytes, macAt)) return false
+    cache.use(slot, now)
     return true
   }
 
@@ -148,17 +148,17 @@ export class Arp {
     const cache = this.#ports[port.index]?.cache
     const slot = cache?.find(address) ?? -1
     if (cache === undefined || slot < 0) return undefined
-    if (cache.state[slot] === State.incomplete) return 'incomplete'
-    if (cache.state[slot] === State.polling) return 'probe'
-    return cache.until[slot]! <= now ? 'stale' : 'reachable'
+    if (cache.state(slot) === State.incomplete) return 'incomplete'
+    if (cache.state(slot) === State.polling) return 'probe'
+    return cache.until(slot) <= now ? 'stale' : 'reachable'
   }
 
   entries(): ArpEntry[] {
     const list: ArpEntry[] = []
     for (const p of Object.values(this.#ports)) {
       for (const slot of p.cache) {
-        const mac = p.cache.state[slot] === State.incomplete ? undefined : p.cache.macs.slice(6 * slot, 6 * slot + 6)
-        list.push({ port: p.port.index, address: p.cache.address[slot] as Ip4, mac })
+        const mac = p.cache.state(slot) === State.incomplete ? undefined : p.cache.writeMac(slot, new Uint8Array(6))
+        list.push({ port: p.port.index, address: p.cache.address(slot), mac })
       }
     }
     return list
@@ -175,11 +175,9 @@ export class Arp {
       slot = cache.add(m.sender, now, this.#settings.timeoutMs, false)
       if (slot < 0) return
     }
-    const asked = cache.state[slot] === State.incomplete
-    const changed = cache.state[slot] !== State.free && !asked && !sameAt(cache.macs, 6 * slot, m.senderMac)
-    cache.macs.set(m.senderMac, 6 * slot)
-    cache.until[slot] = now + this.#settings.timeoutMs
-    cache.settle(slot, State.known)
+    const asked = cache.state(slot) === State.incomplete
+    const changed = cache.state(slot) !== State.free && !asked && !cache.isAt(slot, m.senderMac, 0)
+    cache.know(slot, m.senderMac, now + this.#settings.timeoutMs)
     this.#watch(p)
     if (!asked && !changed) return
     const mac = m.senderMac.slice()
@@ -227,21 +225,21 @@ export class Arp {
 
   /** The first request for a slot. */
   #ask(now: Instant, p: PortArp, slot: number): void {
-    p.cache.tries[slot] = 1
+    p.cache.tried(slot, 1)
     p.cache.ask(slot, State.incomplete, now + REQUEST_INTERVAL)
     this.#request(p, slot, BROADCAST)
     this.#watch(p)
   }
 
   #poll(now: Instant, p: PortArp, slot: number): void {
-    p.cache.tries[slot] = 1
+    p.cache.tried(slot, 1)
     p.cache.ask(slot, State.polling, now + REQUEST_INTERVAL)
-    this.#request(p, slot, p.cache.macs.slice(6 * slot, 6 * slot + 6))
+    this.#request(p, slot, p.cache.writeMac(slot, MAC))
     this.#watch(p)
   }
 
   #request(p: PortArp, slot: number, to: Uint8Array): void {
-    const target = p.cache.address[slot] as Ip4
+    const target = p.cache.address(slot)
     const sender = this.claims.sourceFor(p.port, target)
     // Without an address there is nobody to answer to, and a sender of zero would be a probe (RFC 5227 §2.1.1).
     if (sender !== undefined) this.send(p.port, arp.Operation.request, sender, ZERO, target, to)
@@ -250,12 +248,12 @@ export class Arp {
   /** Those whose second is over: asked again, or given up. */
   #due(now: Instant, p: PortArp): void {
     const { cache } = p
-    for (let slot = cache.first; slot >= 0 && cache.due[slot]! <= now; slot = cache.first) {
-      const polling = cache.state[slot] === State.polling
-      if (cache.tries[slot]! < (polling ? POLLS : REQUESTS)) {
-        cache.tries[slot]!++
-        cache.ask(slot, cache.state[slot]!, now + REQUEST_INTERVAL)
-        this.#request(p, slot, polling ? cache.macs.slice(6 * slot, 6 * slot + 6) : BROADCAST)
+    for (let slot = cache.first; slot >= 0 && cache.due(slot) <= now; slot = cache.first) {
+      const polling = cache.state(slot) === State.polling
+      if (cache.tries(slot) < (polling ? POLLS : REQUESTS)) {
+        cache.tried(slot, cache.tries(slot) + 1)
+        cache.ask(slot, cache.state(slot), now + REQUEST_INTERVAL)
+        this.#request(p, slot, polling ? cache.writeMac(slot, MAC) : BROADCAST)
       } else if (polling) this.#ask(now, p, slot)
       else this.#fail(now, p, slot)
     }
@@ -263,7 +261,7 @@ export class Arp {
   }
 
   #fail(now: Instant, p: PortArp, slot: number): void {
-    const address = p.cache.address[slot] as Ip4
+    const address = p.cache.address(slot)
     const queue = p.cache.drain(slot)
     p.cache.remove(slot)
     this.#tell(now, p.port, address, 'failed', undefined)
@@ -287,7 +285,7 @@ export class Arp {
   #watch(p: PortArp): void {
     const { first } = p.cache
     if (first < 0) p.timer.stop()
-    else if (p.timer.at !== p.cache.due[first]) p.timer.set(p.cache.due[first]!)
+    else if (p.timer.at !== p.cache.due(first)) p.timer.set(p.cache.due(first))
   }
 
   #open(port: Port): PortArp {
@@ -338,3 +336,5 @@ const GROUP: Uint8Array = Uint8Array.of(0x01, 0x00, 0x5e, 0, 0, 0)
 const TELLING = { rate: 10, burst: 100 } as const
 const BROADCAST: Uint8Array = new Uint8Array(6).fill(0xff)
 const ZERO: Uint8Array = new Uint8Array(6)
+/** A neighbour's, while a frame to it is made. */
+const MAC: Uint8Array = new Uint8Array(6)
