@@ -1,9 +1,15 @@
 /** `icmp host --busy-poll`: after a frame it looks for the next one instead of sleeping, and sleeps again in time. */
 import { readFileSync } from 'node:fs'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { Door, Machine } from '../../packages/icmpkit/src/door.ts'
+import { RunningPort } from '../../packages/icmpkit/src/node-port.ts'
+import { rehearsalOf } from '../../packages/icmpkit/src/node-rehearsal.ts'
+import { openCapture, RealClock } from '../../packages/icmpkit/src/os/index.ts'
 import { ping } from '../../packages/icmpkit/src/ping.ts'
+import { hex } from '../../packages/icmpkit/src/wire/octets.ts'
 import { events, type Running, start } from './icmp-command.ts'
-import { cable, type Host, host, needsRoot } from './testnet.ts'
+import { until } from './port-machine.ts'
+import { cable, type Host, host, ip, needsRoot } from './testnet.ts'
 
 beforeEach(needsRoot)
 
@@ -78,10 +84,65 @@ test('SIGINT ends it while it looks', async () => {
   expect(busyPoll.woken).toBeGreaterThan(0)
 })
 
-test('its interface is removed while it looks: that is told, and it goes on when the interface is back', async () => {
+test('its interface is removed while it looks: that is told, and it ends in peace', async () => {
   const { linux, run } = await running('1h')
   expect(await asked(linux, '192.0.2.9', 1, 0)).toBe(1)
   linux.netlink.removeLink('eth0')
   await run.until(/"kind":"port".*"state":"gone"/)
   expect((await summaryOf(run)).kind).toBe('summary')
+})
+
+describe('what it rehearses meanwhile', () => {
+  test('is answered by a stack of its own, at addresses of any kind', async () => {
+    const h = host('br')
+    cable(host('bs'), h)
+    const config = { name: 'eth0', addresses: [] }
+    const port = await RunningPort.open(config, { ports: [config], netns: h.name })
+    onTestFinished(() => port.close())
+    const prefixes = [
+      '192.0.2.1/24',
+      '192.0.2.254/24',
+      '192.0.2.5/30',
+      '192.0.2.8/31',
+      '2001:db8::1/64',
+      '2001:db8::3/126',
+    ]
+    for (const text of prefixes) {
+      const [address, length] = text.split('/')
+      const addresses = [{ address: ip(address!), prefixLength: Number(length) }]
+      const { index, mac, mtu, medium } = port
+      const ports = [{ index, name: 'eth0', mac, mtu, medium, addresses }]
+      const clock = new RealClock()
+      const rehearsal = rehearsalOf([port], ports, clock)!
+      for (let i = 0; i < 250; i++) {
+        const door = rehearsal.next() as unknown as Door
+        expect(door.receive(clock.now(), {} as Machine<unknown>, 1)).toBe(1)
+      }
+      const { received, answered, dropped } = rehearsal.counters
+      expect({ text, received, answered }).toEqual({ text, received: 250, answered: 250 })
+      // As far as the stack knows, its answers found no room.
+      expect(Object.keys(dropped)).toEqual(['queue-full'])
+    }
+  })
+
+  test('does not leave the machine, and is not counted', async () => {
+    const { linux, run } = await running('1h')
+    const tap = openCapture('eth0', { netns: linux.name, promiscuous: true })
+    onTestFinished(() => tap.close())
+    const from: string[] = []
+    const look = () => tap.read((f) => void (f.outgoing || from.push(hex(f.bytes, f.at, f.at + 6))))
+    for (let i = 0; i < 20; i++) {
+      expect(await asked(linux, '192.0.2.9', 1, 0)).toBe(1)
+      look()
+    }
+    const { received, originated, busyPoll } = await summaryOf(run)
+    expect(busyPoll.found).toBeGreaterThan(0)
+    await until(() => {
+      look()
+      return from.length >= 20
+    })
+    expect(from).not.toContain('020000000001')
+    // Tens of thousands were rehearsed.
+    expect(received + originated).toBeLessThan(300)
+  })
 })

@@ -59,6 +59,13 @@ export class RunningPort {
     return this.door === undefined ? undefined : new PortOfDoor(this.door, this.index)
   }
 
+  /** The like of `driven` whose frames come out of a play, and go to `m`; undefined where its door has none. */
+  rehearsal(m: Machine<unknown>): { door: Door & os.Pollable; arrive: (frame: Uint8Array) => void } | undefined {
+    const stage = this.medium === 'ethernet' ? this.door?.rehearsal?.() : undefined
+    if (stage === undefined) return undefined
+    return { door: new PortOfDoor(stage.door, this.index, m), arrive: stage.arrive }
+  }
+
   get overflow(): number {
     return this.#overflow + (this.door?.loss.queueOverflow ?? 0)
   }
@@ -102,15 +109,20 @@ export class RunningPort {
   }
 }
 
-/** A door under the index that the stack knows its port by: an interface that came back has another. */
+/**
+ * A door under the index that the stack knows its port by: an interface that came back has another. `instead` gets the packets
+ * in place of whichever machine is driven.
+ */
 class PortOfDoor implements Door {
   readonly #door: os.PortDoor
   readonly #index: number
+  readonly #instead: Machine<unknown> | undefined
   readonly #adapter = new Map<object, Machine<unknown>>()
 
-  constructor(door: os.PortDoor, index: number) {
+  constructor(door: os.PortDoor, index: number, instead?: Machine<unknown>) {
     this.#door = door
     this.#index = index
+    this.#instead = instead
   }
 
   get name(): Door['name'] {
@@ -157,7 +169,8 @@ class PortOfDoor implements Door {
     return this.#door[Symbol.asyncDispose]() as Promise<void>
   }
 
-  #machine(m: Machine<unknown>): Machine<unknown> {
+  #machine(driven: Machine<unknown>): Machine<unknown> {
+    const m = this.#instead ?? driven
     if (this.#index === this.#door.port.index) return m
     let adapter = this.#adapter.get(m)
     if (adapter === undefined) {

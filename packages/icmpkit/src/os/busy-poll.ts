@@ -7,11 +7,7 @@
  * core that it runs on, for as long as it lasts.
  */
 import { monotonic } from './kernel-time.ts'
-
-/** Whether something waits in it, where that can be seen without a system call. */
-export interface Looked {
-  readonly pending?: boolean | undefined
-}
+import type { Pollable } from './waker.ts'
 
 /** What one run wants of it, and what it got. */
 export class BusyPoll {
@@ -22,7 +18,11 @@ export class BusyPoll {
   /** Times that frames were found by looking, and by being woken. */
   found = 0
   woken = 0
+  /** Asked now and then meanwhile: a door that is told as if a frame had come, so that all that a frame needs is warm. */
+  rehearse: (() => Pollable) | undefined
   #until: number = Number.NEGATIVE_INFINITY
+  #rehearsed = 0
+  #next = 0
 
   constructor(durationMs = 0) {
     this.durationMs = durationMs
@@ -33,6 +33,14 @@ export class BusyPoll {
     this.#until = now + this.durationMs
   }
 
+  /** The loop turns, and nothing has come. What is to be told, if it is time. */
+  turn(now: number): Pollable | undefined {
+    if (this.rehearse === undefined || (now < this.#next && this.#rehearsed >= LEARNING)) return undefined
+    this.#rehearsed++
+    this.#next = now + REHEARSAL_MS
+    return this.rehearse()
+  }
+
   /** Until then nobody sleeps. */
   get until(): number {
     return this.#until
@@ -40,10 +48,12 @@ export class BusyPoll {
 }
 
 interface Round {
-  readonly doors: readonly Looked[]
+  readonly doors: readonly Pollable[]
   readonly poll: BusyPoll
-  /** Something waits in `doors[i]`. */
-  readonly found: (i: number) => void
+  /** Something waits there. */
+  readonly tell: (door: Pollable) => void
+  /** It has been told. */
+  readonly found: () => void
   /** Nothing came in time: sleep. */
   readonly over: () => void
 }
@@ -85,7 +95,12 @@ export class BusyRounds {
     this.#since = now
     for (const r of rounds) {
       r.poll.spentMs += spent
-      if (r.poll.until <= now && this.#rounds.includes(r)) r.over()
+      if (!this.#rounds.includes(r)) continue
+      if (r.poll.until <= now) r.over()
+      else {
+        const door = r.poll.turn(now)
+        if (door !== undefined) r.tell(door)
+      }
     }
     this.#turned?.()
     if (this.#rounds.length > 0) this.#immediate ??= setImmediate(this.#turn)
@@ -93,24 +108,36 @@ export class BusyRounds {
 
   /** As many looks as one turn of the loop is worth. */
   #look(rounds: readonly Round[]): void {
-    let found = false
-    let inMemory = true
-    for (let n = 0; n < LOOKS && inMemory && !found; n++) {
-      inMemory = false
+    for (let n = 0; n < LOOKS; n++) {
+      let inMemory = false
       for (let r = 0; r < rounds.length; r++) {
-        const round = rounds[r]!
-        for (let i = 0; i < round.doors.length; i++) {
-          const pending = round.doors[i]!.pending
-          if (pending === undefined) continue
-          inMemory = true
-          if (!pending) continue
-          found = true
-          round.found(i)
+        const { doors } = rounds[r]!
+        for (let i = 0; i < doors.length; i++) {
+          const { pending } = doors[i]!
+          if (pending) {
+            this.#found(rounds[r]!)
+            return
+          }
+          inMemory ||= pending !== undefined
         }
       }
+      if (!inMemory) return
     }
+  }
+
+  /** First the answer, then what is to be written down. */
+  #found(round: Round): void {
+    const { doors, poll } = round
+    for (let i = 0; i < doors.length; i++) if (doors[i]!.pending) round.tell(doors[i]!)
+    poll.found++
+    poll.extend(monotonic())
+    round.found()
   }
 }
 
 /** Some 50 µs, the longest that anything else in this thread waits: a turn of the loop is 3. */
 const LOOKS = 5000
+/** Caches of a busy machine forget within milliseconds. */
+const REHEARSAL_MS = 1
+/** So many times the code is run at each turn, until it is compiled. */
+const LEARNING = 3000

@@ -8,11 +8,13 @@ import type { Arrival, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
 import { isTag } from '../wire/ethernet.ts'
 import { put16, u16 } from '../wire/octets.ts'
 import { type Arena, arena } from './arena.ts'
+import { type FrameRing, type RingFrame, TP_STATUS_CSUM_VALID, TP_STATUS_VLAN_VALID } from './frame-ring.ts'
 import { FrameTable } from './frame-table.ts'
 import { monotonic, StampClock } from './kernel-time.ts'
 import { Errno, OsError } from './os-error.ts'
-import { type PacketRing, type RingFrame, TP_STATUS_CSUM_VALID, TP_STATUS_VLAN_VALID } from './packet-ring.ts'
-import type { PortDoor, PortFacts } from './port-door.ts'
+import type { PacketRing } from './packet-ring.ts'
+import type { PortDoor, PortFacts, PortRehearsal } from './port-door.ts'
+import { RehearsalRing } from './rehearsal-ring.ts'
 import { dropOf } from './send-failure.ts'
 import { CHECKSUM_VALID, finishChecksum, NEEDS_CHECKSUM, Offload, SuperFrame } from './super-frame.ts'
 import { LITTLE } from './sys.ts'
@@ -20,6 +22,9 @@ import type { Pollable } from './waker.ts'
 
 type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
 type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
+
+/** What a door wants of its ring and socket. */
+export type Ring = Pick<PacketRing, 'fd' | 'frames' | 'dropped' | 'gone' | 'failIfGone' | 'close'>
 
 export class PacketDoor implements PortDoor, Pollable {
   readonly name = 'packet'
@@ -29,7 +34,8 @@ export class PacketDoor implements PortDoor, Pollable {
   readonly echoId: undefined
   readonly port: PortFacts
   readonly cannot: readonly string[]
-  readonly #ring: PacketRing
+  readonly #ring: Ring
+  readonly #frames: FrameRing
   readonly #clock = new StampClock()
   readonly #super = new SuperFrame()
   /** Answers in place, and what the machine begins by itself. */
@@ -41,6 +47,9 @@ export class PacketDoor implements PortDoor, Pollable {
   readonly #slot: Slot
   readonly #arrival: Arrival
   readonly #close: () => void
+  /** Octets of a frame that are given to the kernel. */
+  readonly #most: number
+  readonly #rehearsals: PacketDoor[] = []
   #cursor: number = OFFLOAD
   #cutCursor = OFFLOAD
   /** The realtime clock had not been stepped when it was last looked at. */
@@ -48,8 +57,16 @@ export class PacketDoor implements PortDoor, Pollable {
   #open = true
 
   /** `close` is called when the socket is closed: gives the interface back. */
-  constructor(ring: PacketRing, port: PortFacts, cannot: readonly string[], close: () => void) {
+  constructor(
+    ring: Ring,
+    port: PortFacts,
+    cannot: readonly string[],
+    close: () => void,
+    most: number = Number.POSITIVE_INFINITY,
+  ) {
+    this.#most = most
     this.#ring = ring
+    this.#frames = ring.frames
     this.port = port
     this.medium = port.medium
     this.cannot = cannot
@@ -77,7 +94,7 @@ export class PacketDoor implements PortDoor, Pollable {
   }
 
   get pending(): boolean {
-    return this.#super.open || this.#ring.pending
+    return this.#super.open || this.#frames.pending
   }
 
   get mtu(): number {
@@ -105,7 +122,7 @@ export class PacketDoor implements PortDoor, Pollable {
     let taken = 0
     while (taken < limit) {
       if (this.#super.open) this.#segment()
-      else if (!this.#ring.take()) break
+      else if (!this.#frames.take()) break
       else if (!this.#arrive(now)) {
         this.#settle(now, m)
         continue
@@ -116,7 +133,7 @@ export class PacketDoor implements PortDoor, Pollable {
       this.#settle(now, m)
     }
     if (this.#answers.waiting) this.#flush(now, this.#answers, m, false)
-    if (!this.#super.open) this.#ring.release()
+    if (!this.#super.open) this.#frames.release()
     // After the answers: whoever asks waits for them, and a step of the clock in between marks at most what came since.
     this.#steady = this.#clock.steady()
     if (taken === 0) this.#ring.failIfGone()
@@ -126,15 +143,25 @@ export class PacketDoor implements PortDoor, Pollable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#open) return
     this.#open = false
+    // The descriptor may soon be somebody else's.
+    for (const door of this.#rehearsals) door.#open = false
     this.#ring.close()
     this.#close()
+  }
+
+  rehearsal(): PortRehearsal {
+    // A frame without a link-layer header is as good to the kernel as any other.
+    const ring = new RehearsalRing(this.medium === 'ip' ? -1 : this.fd)
+    const door = new PacketDoor(ring, this.port, [], () => {}, REFUSED)
+    this.#rehearsals.push(door)
+    return { door, arrive: (frame) => ring.put(frame) }
   }
 
   // ---- in
 
   /** Makes an arrival of the frame that was taken; false where its segments come instead. */
   #arrive(now: Instant): boolean {
-    const f = this.#ring.frame
+    const f = this.#frames.frame
     const a = this.#arrival
     const { bytes, view } = f.memory
     const stamp = this.#clock.instant(f.seconds, f.nanoseconds)
@@ -198,7 +225,7 @@ export class PacketDoor implements PortDoor, Pollable {
 
   /** Stages what the machine rewrote. */
   #answer(a: Arrival): void {
-    const memory = a.bytes === this.#cut.bytes ? this.#cut : this.#ring.frame.memory
+    const memory = a.bytes === this.#cut.bytes ? this.#cut : this.#frames.frame.memory
     this.#stage(this.#answers, memory, a.at, a.end, 0)
   }
 
@@ -207,11 +234,11 @@ export class PacketDoor implements PortDoor, Pollable {
     const table = this.#answers
     const again = this.#super.open
       ? this.#cutCursor + this.#super.room > CUT
-      : this.#ring.frame.memory !== this.#ring.memory
+      : this.#frames.frame.memory !== this.#frames.memory
     if (table.full || (table.waiting && again)) this.#flush(now, table, m, false)
     if (table.waiting) return
     this.#cutCursor = OFFLOAD
-    if (!this.#super.open) this.#ring.release()
+    if (!this.#super.open) this.#frames.release()
   }
 
   // ---- out
@@ -236,7 +263,7 @@ export class PacketDoor implements PortDoor, Pollable {
   #stage(table: FrameTable, memory: Arena, at: number, end: number, tag: number): void {
     const { bytes } = memory
     for (let i = at - OFFLOAD; i < at; i++) bytes[i] = 0
-    table.put(memory.base, at - OFFLOAD, end - at + OFFLOAD, tag)
+    table.put(memory.base, at - OFFLOAD, Math.min(end - at, this.#most) + OFFLOAD, tag)
     if (this.medium === 'ip') table.address(bytes[at]! >>> 4)
   }
 
@@ -288,6 +315,8 @@ function putTag(f: RingFrame): void {
 /** By the kernel's packet type: 0 host, 1 broadcast, 2 multicast; the rest does not get this far. */
 const LINKS: readonly Arrival['link'][] = ['host', 'broadcast', 'multicast']
 
+/** Octets of a frame that is too short for the kernel: it takes them, and says EINVAL in the last moment. */
+const REFUSED = 1
 /** In front of each frame that leaves. */
 const OFFLOAD: number = Offload.size
 /** Room for one packet that leaves: 64 KiB of IP with its headers. */

@@ -2,15 +2,13 @@
  * AF_PACKET with a ring of the second version: the kernel hands over each frame at once (a ring of blocks is up to its
  * time-out late), and what we answer leaves straight out of the ring. Frames longer than a slot come whole through the
  * socket's queue. Every frame has a virtio_net_hdr in front: which offloads are undone.
- *
- *   slot: | tpacket2_hdr 32 | sockaddr_ll 20 | … | virtio_net_hdr 10 | frame … |
  */
-import { type Arena, arena, detach, mapping } from './arena.ts'
+import { type Arena, detach, mapping } from './arena.ts'
+import { FrameRing } from './frame-ring.ts'
 import { Errno, OsError } from './os-error.ts'
 import { attachFilter, JUMP_EQUAL, LOAD_BYTE, RETURN } from './packet-filter.ts'
 import type { Link } from './rtnetlink.ts'
-import { MSG_DONTWAIT, MSG_TRUNC, SO_ERROR, SO_MARK, SOCK_RAW, SOL_SOCKET, Socket } from './socket.ts'
-import { Offload } from './super-frame.ts'
+import { SO_ERROR, SO_MARK, SOCK_RAW, SOL_SOCKET, Socket } from './socket.ts'
 import { LITTLE, must, sys } from './sys.ts'
 import { forget } from './waker.ts'
 
@@ -21,39 +19,11 @@ export interface RingOptions {
   mark: number
 }
 
-/** What the kernel says of the frame at hand; refilled by `take`. */
-export interface RingFrame {
-  /** Where it is: the ring, or the memory for frames that no slot holds. */
-  memory: Arena
-  at: number
-  end: number
-  /** Octets that were on the wire. */
-  length: number
-  /** Where the network layer starts. */
-  network: number
-  /** The virtio_net_hdr. */
-  offload: number
-  status: number
-  packetType: number
-  seconds: number
-  nanoseconds: number
-  tag: number
-  tagType: number
-}
-
 export class PacketRing {
   readonly fd: number
-  readonly frame: RingFrame
+  readonly frames: FrameRing
   readonly #socket: Socket
   readonly #ring: Arena
-  readonly #words: Int32Array
-  readonly #slotSize: number
-  readonly #slots: number
-  readonly #perBlock: number
-  readonly #big: Arena = arena(BIG, DOOR)
-  /** Slots from `#kept` up to `#head` are still ours. */
-  #head = 0
-  #kept = 0
   #dropped = 0
   #down = false
   #open = true
@@ -65,9 +35,8 @@ export class PacketRing {
     this.fd = this.#socket.fd
     // A slot has the headers in front of the frame, and is a power of two so that slots fill blocks. The longest frames
     // come by the queue anyhow, and many short ones need many slots.
-    this.#slotSize = Math.min(2 ** Math.ceil(Math.log2(link.mtu + HEADERS)), MAX_SLOT)
-    this.#perBlock = BLOCK / this.#slotSize
-    this.#slots = BLOCKS * this.#perBlock
+    const slot = Math.min(2 ** Math.ceil(Math.log2(link.mtu + HEADERS)), MAX_SLOT)
+    const slots = BLOCKS * (BLOCK / slot)
     let ring: Arena | undefined
     try {
       const socket = this.#socket
@@ -85,11 +54,10 @@ export class PacketRing {
         [RETURN, 0, 0, ALL],
         [RETURN, 0, 0, 0],
       ])
-      const request = new Uint32Array([BLOCK, BLOCKS, this.#slotSize, this.#slots])
+      const request = new Uint32Array([BLOCK, BLOCKS, slot, slots])
       socket.setBytes(SOL_PACKET, PACKET_RX_RING, new Uint8Array(request.buffer), 16, 'PACKET_RX_RING')
       ring = mapping(socket.fd, BLOCK * BLOCKS, 0, DOOR)
       this.#ring = ring
-      this.#words = new Int32Array(this.#ring.bytes.buffer)
       bind(socket, link.index)
       // Without IPv6 in the kernel the link filter has lost 33:33:00:00:00:01: a NIC would drop neighbour discovery.
       member(socket, link.index, options.promiscuous ? PACKET_MR_PROMISC : PACKET_MR_ALLMULTI)
@@ -98,81 +66,7 @@ export class PacketRing {
       if (ring !== undefined) detach(ring)
       throw e
     }
-    this.frame = {
-      memory: this.#ring,
-      at: 0,
-      end: 0,
-      length: 0,
-      network: 0,
-      offload: 0,
-      status: 0,
-      packetType: 0,
-      seconds: 0,
-      nanoseconds: 0,
-      tag: 0,
-      tagType: 0,
-    }
-  }
-
-  /** Where frames are, but those that no slot holds. */
-  get memory(): Arena {
-    return this.#ring
-  }
-
-  /** A frame waits; without a system call. */
-  get pending(): boolean {
-    return (Atomics.load(this.#words, (this.#head * this.#slotSize) >>> 2) & TP_STATUS_USER) !== 0 && !this.#full()
-  }
-
-  /** Fills `frame` with the next one; false where none waits. Its slot is ours until `release`. */
-  take(): boolean {
-    const slot = this.#head * this.#slotSize
-    const status = Atomics.load(this.#words, slot >>> 2)
-    if ((status & TP_STATUS_USER) === 0 || this.#full()) return false
-    this.#head = (this.#head + 1) % this.#slots
-    const { view } = this.#ring
-    const f = this.frame
-    const mac = slot + view.getUint16(slot + Packet.mac, LITTLE)
-    f.memory = this.#ring
-    f.status = status
-    f.at = mac
-    f.length = view.getUint32(slot + Packet.length, LITTLE)
-    f.end = mac + view.getUint32(slot + Packet.snapped, LITTLE)
-    f.network = slot + view.getUint16(slot + Packet.network, LITTLE)
-    f.offload = mac - Offload.size
-    f.packetType = view.getUint8(slot + FROM + From.packetType)
-    f.seconds = view.getUint32(slot + Packet.seconds, LITTLE)
-    f.nanoseconds = view.getUint32(slot + Packet.nanoseconds, LITTLE)
-    f.tag = view.getUint16(slot + Packet.tag, LITTLE)
-    f.tagType = (status & TP_STATUS_VLAN_TPID_VALID) !== 0 ? view.getUint16(slot + Packet.tagType, LITTLE) : 0x8100
-    if ((status & TP_STATUS_COPY) !== 0) this.#whole()
-    return true
-  }
-
-  /** The frame that no slot holds, from the queue. */
-  #whole(): void {
-    const f = this.frame
-    const got = sys().recv(this.fd, this.#big.address + BigInt(IN_FRONT), BIG - IN_FRONT, MSG_DONTWAIT | MSG_TRUNC)
-    if (got <= Offload.size) return
-    const network = f.network - f.at
-    f.memory = this.#big
-    f.offload = IN_FRONT
-    f.at = IN_FRONT + Offload.size
-    f.network = f.at + network
-    f.end = Math.min(IN_FRONT + got, BIG)
-  }
-
-  /** Every slot taken so far is the kernel's again. */
-  release(): void {
-    while (this.#kept !== this.#head) {
-      Atomics.store(this.#words, (this.#kept * this.#slotSize) >>> 2, TP_STATUS_KERNEL)
-      this.#kept = (this.#kept + 1) % this.#slots
-    }
-  }
-
-  /** All slots but one are ours: the next one may be one that we have not given back. */
-  #full(): boolean {
-    return (this.#head + 1) % this.#slots === this.#kept
+    this.frames = new FrameRing(this.#ring, slot, slots, this.fd)
   }
 
   /** Frames that the ring had no room for, since it was opened. */
@@ -235,8 +129,6 @@ function member(socket: Socket, index: number, kind: number): void {
 }
 
 const PacketType = { otherHost: 3, outgoing: 4 } as const
-export const TP_STATUS_VLAN_VALID = 0x10
-export const TP_STATUS_CSUM_VALID = 0x80
 
 const DOOR = 'packet'
 const RIGHT = 'Taking an interface needs CAP_NET_RAW and CAP_NET_ADMIN: run as root (sudo)'
@@ -248,10 +140,6 @@ const BLOCKS = 32
 const MAX_SLOT = 1 << 14
 /** Of a slot, in front of the frame. */
 const HEADERS = 256
-/** What a device makes of one packet at most (64 KiB of IP), with its headers; longer ones come cut. */
-const BIG = 65536 + 256
-/** Room for a tag in front of the frame in `big`. */
-const IN_FRONT = 16
 /** Octets of the socket's queues: big frames in, frames that the device still has out. */
 const QUEUE = 4 << 20
 const ALL = 0x40000
@@ -271,24 +159,5 @@ const PACKET_IGNORE_OUTGOING = 23
 const PACKET_MR_PROMISC = 1
 const PACKET_MR_ALLMULTI = 2
 const TPACKET_V2 = 1
-const TP_STATUS_KERNEL = 0
-const TP_STATUS_USER = 1
-const TP_STATUS_COPY = 2
-const TP_STATUS_VLAN_TPID_VALID = 0x40
 /** A BPF load of what the kernel knows beside the octets (linux/filter.h). */
 const AD_PACKET_TYPE = 0xfffff004
-
-/** struct tpacket2_hdr; a sockaddr_ll follows. */
-const Packet = {
-  length: 4,
-  snapped: 8,
-  mac: 12,
-  network: 14,
-  seconds: 16,
-  nanoseconds: 20,
-  tag: 24,
-  tagType: 26,
-} as const
-const FROM = 32
-/** struct sockaddr_ll. */
-const From = { packetType: 10 } as const

@@ -48,6 +48,14 @@ export interface PortDoor extends Door, Pollable {
   readonly port: PortFacts
   /** Of a TUN or TAP: plugs the kernel's cable out and in. Nothing where the kernel is too old (Linux 5.0 has it). */
   setCarrier?(up: boolean): void
+  /** A door that goes through the same motions as this one, whose frames are ours and whose answers go nowhere. */
+  rehearsal?(): PortRehearsal
+}
+
+export interface PortRehearsal {
+  readonly door: PortDoor
+  /** Lets `door` receive a frame next. */
+  arrive(frame: Uint8Array): void
 }
 
 /** What the runner gets where there is no such interface, now or any more: it may wait for it and open it again. */

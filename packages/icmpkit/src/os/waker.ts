@@ -160,10 +160,8 @@ export class Waker {
     waiter.sleep = this.#rounds.begin({
       doors,
       poll,
-      found: (i) => {
-        poll.found++
-        poll.extend(monotonic())
-        if (waiter.ready !== undefined) this.#tell(waiter, fds[i]!)
+      tell: (door) => this.#tell(waiter, door),
+      found: () => {
         if (this.#leave(waiter)) waiter.resolve()
       },
       over: () => {
@@ -258,7 +256,7 @@ export class Waker {
         const { waiter } = door
         if (waiter === undefined) continue
         this.#came(waiter, fd)
-        if (waiter.ready !== undefined) this.#tell(waiter, fd)
+        this.#tell(waiter, waiter.doors[waiter.fds.indexOf(fd)]!)
         this.#wake(waiter)
       }
     }
@@ -280,9 +278,9 @@ export class Waker {
     busy.extend(monotonic())
   }
 
-  #tell(waiter: Waiter, fd: number): void {
+  #tell(waiter: Waiter, door: Pollable): void {
     try {
-      waiter.ready!(waiter.doors[waiter.fds.indexOf(fd)]!)
+      waiter.ready?.(door)
     } catch (why) {
       waiter.failure = { why }
     }
