@@ -22,6 +22,8 @@ export class Detector {
   readonly #options: DetectorOptions
   readonly #diag: os.SockDiag
   #programs: readonly NoticeProgram[] = []
+  /** Programs that other machines have reached. */
+  readonly #outside = new Set<string>()
   #sockets: os.SocketWatch | undefined
   /** Of the programs at hand. */
   #round = new AbortController()
@@ -40,7 +42,7 @@ export class Detector {
     const { netns } = this.#options
     this.#programs = programs
     const before = this.#sockets
-    const ports = [...new Set(programs.map((p) => p.port))]
+    const ports = [...new Set<number>(programs.map((p) => p.port))]
     const sockets = os.watchSockets({ ports, ...(netns === undefined ? {} : { netns }) })
     this.#sockets = sockets
     before?.close()
@@ -51,9 +53,14 @@ export class Detector {
     }
   }
 
-  /** How many live sockets hold the program's port. */
+  /**
+   * How many live sockets hold the program's port. Of one that other machines reach, those alone: the resolver that a
+   * machine has for itself at 127.0.0.53 does not serve the workstations of its DNS server.
+   */
   holders(p: NoticeProgram): number {
-    return this.#diag.holders(p.protocol, p.port).count
+    const { count, outside } = this.#diag.holders(p.protocol, p.port)
+    if (outside > 0) this.#outside.add(p.name)
+    return this.#outside.has(p.name) ? outside : count
   }
 
   close(): void {
@@ -66,7 +73,7 @@ export class Detector {
     let lost = 0
     while (!signal.aborted) {
       try {
-        watch.read((s) => this.#ended(s.protocol, s.localPort))
+        watch.read((s) => this.#ended(s.protocol, s.localPort, !s.loopback))
       } catch (e) {
         if (!signal.aborted) this.#options.note((e as Error).message)
         return
@@ -80,9 +87,12 @@ export class Detector {
     }
   }
 
-  #ended(protocol: Protocol, port: number): void {
-    for (const p of this.#programs)
-      if (p.protocol === protocol && p.port === port) this.#options.sign(p.name, { kind: 'lost' })
+  #ended(protocol: Protocol, port: number, outside: boolean): void {
+    for (const p of this.#programs) {
+      if (p.protocol !== protocol || p.port !== port) continue
+      if (outside) this.#outside.add(p.name)
+      this.#options.sign(p.name, { kind: 'lost' })
+    }
   }
 
   #followProcess(p: NoticeProgram, pid: number, signal: AbortSignal): void {
@@ -149,7 +159,8 @@ export class Detector {
   #addressOf(p: NoticeProgram, probe: NoticeProbe): Ip | undefined {
     if (probe.address !== undefined) return parseIp(probe.address)
     const states = [p.protocol === 'tcp' ? 'listen' : 'close'] as const
-    const socket = this.#diag.list({ protocol: p.protocol, port: p.port, states }).find((s) => s.remotePort === 0)
+    const all = this.#diag.list({ protocol: p.protocol, port: p.port, states }).filter((s) => s.remotePort === 0)
+    const socket = all.find((s) => !s.loopback) ?? all[0]
     if (socket === undefined) return undefined
     if (socket.local === ANY4 || socket.both) return LOOPBACK4
     return socket.local === ANY6 ? LOOPBACK6 : socket.local

@@ -134,7 +134,7 @@ class Serving implements NoticeServing {
     check({ ...this.#options, programs })
     const n = this.#watching
     const now = this.#clock.now()
-    const before = new Map(this.#programs.map((p) => [p.name, p]))
+    const before = new Map<string, NoticeProgram>(this.#programs.map((p) => [p.name, p]))
     // Gone, or another by the same name; before the new ones, which may want its port.
     for (const p of before.values()) {
       if (programs.some((o) => sameFlows(o, p))) continue

@@ -10,7 +10,7 @@
 import type { NoticeProgram } from 'icmpkit'
 import { isMap, isScalar, type Node, type YAMLMap } from 'yaml'
 import { YamlFile } from '../yaml-place.ts'
-import { PARTS, parseProgram, setPart } from './program-flag.ts'
+import { PARTS, setPart } from './program-flag.ts'
 
 /** @throws ConfigError with the file, the line and what was expected */
 export function readConfig(file: string): NoticeProgram[] {
@@ -40,15 +40,12 @@ function programOf(
       throw error(place, (e as Error).message)
     }
   }
-  if (isScalar(what) && typeof what.value === 'string') {
-    let program: NoticeProgram | undefined
-    read(at, () => {
-      program = { ...parseProgram(`x=${what.value}`), name }
-    })
-    return program!
-  }
+  const short = isScalar(what) ? /^(udp|tcp)\/(\d{1,5})$/.exec(String(what.value)) : null
+  if (short !== null) return { name, protocol: short[1] as 'udp' | 'tcp', port: Number(short[2]) }
   if (!isMap(what)) throw error(at, `${name}: expected udp/PORT, tcp/PORT or { protocol: udp, port: 53 }`)
-  const values = new Map(pairs(what).map(([key, value, place]) => [key, { value, place }] as const))
+  const values = new Map<string, { value: Node | null; place: number }>(
+    pairs(what).map(([key, value, place]) => [key, { value, place }] as const),
+  )
   const protocol = scalar(values.get('protocol')?.value)
   const port = scalar(values.get('port')?.value)
   if (protocol !== 'udp' && protocol !== 'tcp') throw error(at, `${name}: protocol: expected udp or tcp`)

@@ -138,9 +138,11 @@ export class FlowDoor implements Door, Pollable {
  * extension headers, which is rare, passes and is looked at by whoever gets it.
  */
 export function flowFilter(ports: readonly FlowPort[]): readonly Instruction[] {
-  const udp = [...new Set(ports.flatMap((p) => (p.protocol === 'udp' ? [p.port] : [])))]
-  const arriving = new Set(ports.flatMap((p) => (p.protocol === 'tcp' && p.what === 'arriving' ? [p.port] : [])))
-  const opening = new Set(ports.flatMap((p) => (p.protocol === 'tcp' && !arriving.has(p.port) ? [p.port] : [])))
+  const udp = [...new Set<number>(ports.flatMap((p) => (p.protocol === 'udp' ? [p.port] : [])))]
+  const arriving = new Set<number>(
+    ports.flatMap((p) => (p.protocol === 'tcp' && p.what === 'arriving' ? [p.port] : [])),
+  )
+  const opening = new Set<number>(ports.flatMap((p) => (p.protocol === 'tcp' && !arriving.has(p.port) ? [p.port] : [])))
   const udpPart = [load(0), ...udp.flatMap(keepPort), load(2), ...udp.flatMap(keepPort), DROP]
   const tcpPart: Instruction[] = [
     load(2),
