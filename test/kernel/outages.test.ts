@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseKeys } from '../../packages/icmpkit/src/notice-keys.ts'
+import { openSockDiag } from '../../packages/icmpkit/src/os/sock-diag.ts'
 import { NOBODY, type Running, startProgram } from './icmp-command.ts'
 import { type ByHand, seconds, sendByHand } from './notice-by-hand.ts'
 import { sequenceOf, synWatcher, tcpServer } from './python-flow.ts'
@@ -189,6 +190,26 @@ describe('a datagram socket', () => {
     expect(await c.ended).toMatchObject({ code: 0, err: '' })
     expect(c.said('outage')).toEqual([])
   })
+})
+
+test('examples/outages.ts and examples/listen.ts tell of a notice', async () => {
+  const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
+  const listening = startProgram(net.a, process.execPath, [example('listen.ts')])
+  const running = startProgram(net.a, process.execPath, [example('outages.ts'), SERVER[4], '9000'], NOBODY)
+  const diag = openSockDiag(net.a.name)
+  onTestFinished(() => diag.close())
+  let port: number | undefined
+  while (port === undefined) {
+    await new Promise((resolve) => setImmediate(resolve))
+    port = diag.list({ protocol: 'udp', remotePort: 9000 })[0]?.localPort
+  }
+  // The listener opens its socket at some moment; what was sent before it does not hear.
+  for (let i = 0; !listening.written.out.includes('time offline'); i++) {
+    await sendByHand(net.b, [{ ...flow(4, port), state: 3, seconds: seconds(), program: 'time', reason: `try ${i}` }])
+  }
+  await running.until(/the socket says/)
+  expect(running.written.out).toMatch(/^time is offline try 0 null unsigned\nthe socket says recvmsg ECONNREFUSED\n/)
+  expect(listening.written.out).toMatch(/^192\.0\.2\.2 time offline try \d+ node\S* unsigned not signed; /)
 })
 
 describe('trust', () => {
