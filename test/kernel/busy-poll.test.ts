@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { Door, Machine } from '../../packages/icmpkit/src/door.ts'
 import { RunningPort } from '../../packages/icmpkit/src/node-port.ts'
-import { rehearsalOf } from '../../packages/icmpkit/src/node-rehearsal.ts'
+import { warmingOf } from '../../packages/icmpkit/src/node-warming.ts'
 import { openCapture, RealClock } from '../../packages/icmpkit/src/os/index.ts'
 import { ping } from '../../packages/icmpkit/src/ping.ts'
 import { hex } from '../../packages/icmpkit/src/wire/octets.ts'
@@ -92,7 +92,7 @@ test('its interface is removed while it looks: that is told, and it ends in peac
   expect((await summaryOf(run)).kind).toBe('summary')
 })
 
-describe('what it rehearses meanwhile', () => {
+describe('what keeps it warm meanwhile', () => {
   test('is answered by a stack of its own, at addresses of any kind', async () => {
     const h = host('br')
     cable(host('bs'), h)
@@ -113,12 +113,12 @@ describe('what it rehearses meanwhile', () => {
       const { index, mac, mtu, medium } = port
       const ports = [{ index, name: 'eth0', mac, mtu, medium, addresses }]
       const clock = new RealClock()
-      const rehearsal = rehearsalOf([port], ports, clock)!
+      const warming = warmingOf([port], ports, clock)!
       for (let i = 0; i < 250; i++) {
-        const door = rehearsal.next() as unknown as Door
+        const door = warming.next() as unknown as Door
         expect(door.receive(clock.now(), {} as Machine<unknown>, 1)).toBe(1)
       }
-      const { received, answered, dropped } = rehearsal.counters
+      const { received, answered, dropped } = warming.counters
       expect({ text, received, answered }).toEqual({ text, received: 250, answered: 250 })
       // As far as the stack knows, its answers found no room.
       expect(Object.keys(dropped)).toEqual(['queue-full'])
@@ -142,7 +142,7 @@ describe('what it rehearses meanwhile', () => {
       return from.length >= 20
     })
     expect(from).not.toContain('020000000001')
-    // Tens of thousands were rehearsed.
+    // Thousands were answered so.
     expect(received + originated).toBeLessThan(300)
   })
 })

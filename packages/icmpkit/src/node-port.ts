@@ -60,8 +60,8 @@ export class RunningPort {
   }
 
   /** The like of `driven` whose frames come out of a play, and go to `m`; undefined where its door has none. */
-  rehearsal(m: Machine<unknown>): { door: Door & os.Pollable; arrive: (frame: Uint8Array) => void } | undefined {
-    const stage = this.medium === 'ethernet' ? this.door?.rehearsal?.() : undefined
+  warming(m: Machine<unknown>): { door: Door & os.Pollable; arrive: (frame: Uint8Array) => void } | undefined {
+    const stage = this.medium === 'ethernet' ? this.door?.warming?.() : undefined
     if (stage === undefined) return undefined
     return { door: new PortOfDoor(stage.door, this.index, m), arrive: stage.arrive }
   }

@@ -3,8 +3,8 @@ import { type Instant, showTime } from './clock.ts'
 import { check as checkOptions, configOf, type NodeOptions } from './node-options.ts'
 import { RunningPort } from './node-port.ts'
 import { Settling } from './node-ready.ts'
-import { rehearsalOf } from './node-rehearsal.ts'
 import { macText, type NodeEvent, type NodeSummary, report, summarize } from './node-report.ts'
+import { warmingOf } from './node-warming.ts'
 import * as os from './os/index.ts'
 import { drive, EventQueue, type Run } from './run.ts'
 import { Counters, Node, type StackEvent } from './stack/index.ts'
@@ -137,7 +137,7 @@ class Running implements NodeRun {
       this.#round = new AbortController()
       // Doors come and go between two rounds, never under the driver's hands.
       await this.#attach(node)
-      if (this.#busy.durationMs > 0) this.#busy.rehearse ??= rehearsalOf(this.#ports, config.ports, this.#clock)?.next
+      if (this.#busy.durationMs > 0) this.#busy.warm ??= warmingOf(this.#ports, config.ports, this.#clock)?.next
       const doors = this.#ports.flatMap((p) => p.driven ?? [])
       const signal = AbortSignal.any([this.#round.signal, over])
       try {
@@ -157,7 +157,7 @@ class Running implements NodeRun {
   async #attach(node: Node): Promise<void> {
     for (const p of this.#ports) {
       if (p.lost) {
-        this.#busy.rehearse = undefined
+        this.#busy.warm = undefined
         await p.close()
         node.changePort(this.#clock.now(), p.index, { up: false })
         this.#say(p, 'gone')

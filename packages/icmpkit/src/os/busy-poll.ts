@@ -19,9 +19,9 @@ export class BusyPoll {
   found = 0
   woken = 0
   /** Asked now and then meanwhile: a door that is told as if a frame had come, so that all that a frame needs is warm. */
-  rehearse: (() => Pollable) | undefined
+  warm: (() => Pollable) | undefined
   #until: number = Number.NEGATIVE_INFINITY
-  #rehearsed = 0
+  #warmed = 0
   #next = 0
 
   constructor(durationMs = 0) {
@@ -35,10 +35,10 @@ export class BusyPoll {
 
   /** The loop turns, and nothing has come. What is to be told, if it is time. */
   turn(now: number): Pollable | undefined {
-    if (this.rehearse === undefined || (now < this.#next && this.#rehearsed >= LEARNING)) return undefined
-    this.#rehearsed++
-    this.#next = now + REHEARSAL_MS
-    return this.rehearse()
+    if (this.warm === undefined || (now < this.#next && this.#warmed >= LEARNING)) return undefined
+    this.#warmed++
+    this.#next = now + WARMING_MS
+    return this.warm()
   }
 
   /** Until then nobody sleeps. */
@@ -138,6 +138,6 @@ export class BusyRounds {
 /** Some 50 µs, the longest that anything else in this thread waits: a turn of the loop is 3. */
 const LOOKS = 5000
 /** Caches of a busy machine forget within milliseconds. */
-const REHEARSAL_MS = 1
+const WARMING_MS = 1
 /** So many times the code is run at each turn, until it is compiled. */
 const LEARNING = 3000

@@ -13,12 +13,12 @@ import { FrameTable } from './frame-table.ts'
 import { monotonic, StampClock } from './kernel-time.ts'
 import { Errno, OsError } from './os-error.ts'
 import type { PacketRing } from './packet-ring.ts'
-import type { PortDoor, PortFacts, PortRehearsal } from './port-door.ts'
-import { RehearsalRing } from './rehearsal-ring.ts'
+import type { PortDoor, PortFacts, WarmingDoor } from './port-door.ts'
 import { dropOf } from './send-failure.ts'
 import { CHECKSUM_VALID, finishChecksum, NEEDS_CHECKSUM, Offload, SuperFrame } from './super-frame.ts'
 import { LITTLE } from './sys.ts'
 import type { Pollable } from './waker.ts'
+import { WarmingRing } from './warming-ring.ts'
 
 type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
 type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
@@ -49,7 +49,7 @@ export class PacketDoor implements PortDoor, Pollable {
   readonly #close: () => void
   /** Octets of a frame that are given to the kernel. */
   readonly #most: number
-  readonly #rehearsals: PacketDoor[] = []
+  readonly #warmed: PacketDoor[] = []
   #cursor: number = OFFLOAD
   #cutCursor = OFFLOAD
   /** The realtime clock had not been stepped when it was last looked at. */
@@ -144,16 +144,16 @@ export class PacketDoor implements PortDoor, Pollable {
     if (!this.#open) return
     this.#open = false
     // The descriptor may soon be somebody else's.
-    for (const door of this.#rehearsals) door.#open = false
+    for (const door of this.#warmed) door.#open = false
     this.#ring.close()
     this.#close()
   }
 
-  rehearsal(): PortRehearsal {
+  warming(): WarmingDoor {
     // A frame without a link-layer header is as good to the kernel as any other.
-    const ring = new RehearsalRing(this.medium === 'ip' ? -1 : this.fd)
+    const ring = new WarmingRing(this.medium === 'ip' ? -1 : this.fd)
     const door = new PacketDoor(ring, this.port, [], () => {}, REFUSED)
-    this.#rehearsals.push(door)
+    this.#warmed.push(door)
     return { door, arrive: (frame) => ring.put(frame) }
   }
 

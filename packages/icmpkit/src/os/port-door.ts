@@ -49,10 +49,10 @@ export interface PortDoor extends Door, Pollable {
   /** Of a TUN or TAP: plugs the kernel's cable out and in. Nothing where the kernel is too old (Linux 5.0 has it). */
   setCarrier?(up: boolean): void
   /** A door that goes through the same motions as this one, whose frames are ours and whose answers go nowhere. */
-  rehearsal?(): PortRehearsal
+  warming?(): WarmingDoor
 }
 
-export interface PortRehearsal {
+export interface WarmingDoor {
   readonly door: PortDoor
   /** Lets `door` receive a frame next. */
   arrive(frame: Uint8Array): void

@@ -15,7 +15,7 @@ import * as icmp6 from './wire/icmp6.ts'
 import * as ip4 from './wire/ip4.ts'
 import * as ip6 from './wire/ip6.ts'
 
-export interface Rehearsal {
+export interface Warming {
   /** A door that has something, to be read as soon as may be. */
   next(): os.Pollable
   /** Of the stack that answers: nobody else's. */
@@ -23,20 +23,20 @@ export interface Rehearsal {
 }
 
 /** undefined where no port is an Ethernet of the kernel's with an address. */
-export function rehearsalOf(
+export function warmingOf(
   ports: readonly RunningPort[],
   configs: readonly PortConfig[],
   clock: Clock,
-): Rehearsal | undefined {
+): Warming | undefined {
   for (const [i, port] of ports.entries()) {
     const { addresses = [] } = configs[i]!
-    const play = addresses.length === 0 ? undefined : rehearsed(port, addresses, clock)
+    const play = addresses.length === 0 ? undefined : warming(port, addresses, clock)
     if (play !== undefined) return play
   }
   return undefined
 }
 
-function rehearsed(port: RunningPort, addresses: readonly PortAddress[], clock: Clock): Rehearsal | undefined {
+function warming(port: RunningPort, addresses: readonly PortAddress[], clock: Clock): Warming | undefined {
   const { index, config, mac, mtu } = port
   const node = new Node({
     role: 'host',
@@ -46,7 +46,7 @@ function rehearsed(port: RunningPort, addresses: readonly PortAddress[], clock: 
     random: Math.random,
     wall: (at) => clock.wall(at),
   })
-  const stage = port.rehearsal(node)
+  const stage = port.warming(node)
   if (stage === undefined) return undefined
   const { door, arrive } = stage
   node.start(clock.now())

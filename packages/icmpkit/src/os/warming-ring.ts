@@ -8,7 +8,7 @@ import type { Ring } from './packet-door.ts'
 import { Offload } from './super-frame.ts'
 import { LITTLE } from './sys.ts'
 
-export class RehearsalRing implements Ring {
+export class WarmingRing implements Ring {
   readonly fd: number
   readonly frames: FrameRing
   readonly dropped = 0
