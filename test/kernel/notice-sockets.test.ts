@@ -129,8 +129,23 @@ describe('asking', () => {
         .wait(POLLOUT)
     listener.wait(POLLIN)
     expect(diag.holders('tcp', listener.port)).toMatchObject({ count: 1, waiting: 2 })
-    expect(diag.holders('tcp', first!.port)).toEqual({ count: 0, waiting: 0, inodes: [] })
+    expect(diag.holders('tcp', first!.port)).toEqual({ count: 0, outside: 0, waiting: 0, inodes: [] })
   })
+
+  test.each([4, 6] as const)(
+    'IPv%i: who listens on loopback alone is told apart from those that others reach',
+    (family) => {
+      const { a } = pair()
+      const diag = diagOf(a)
+      const local = bound(a, 'udp', family)
+      const { port } = local
+      expect(diag.holders('udp', port)).toMatchObject({ count: 1, outside: 0 })
+      bound(a, 'udp', family, family === 4 ? '192.0.2.1' : '2001:db8::1', port)
+      expect(diag.holders('udp', port)).toMatchObject({ count: 2, outside: 1 })
+      bound(a, 'udp', family, ANY[family], port)
+      expect(diag.holders('udp', port)).toMatchObject({ count: 3, outside: 2 })
+    },
+  )
 
   test.each([4, 6] as const)('IPv%i: one socket is found by its flow, as a packet would find it', (family) => {
     const h = host('x')

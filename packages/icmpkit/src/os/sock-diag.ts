@@ -25,6 +25,8 @@ import { waker } from './waker.ts'
 /** Those that hold a port: TCP listeners, UDP sockets without a peer. */
 export interface PortHolders {
   count: number
+  /** Of them, those that other machines reach: not bound to a loopback address, as a resolver of this machine's own is. */
+  outside: number
   /** Octets (TCP: connections) that wait in the fullest of them. */
   waiting: number
   /** Of their files; a program may have several, and several programs one port. */
@@ -80,16 +82,17 @@ export class SockDiag implements Disposable {
 
   /** Who holds `port` at this moment, in both families. */
   holders(protocol: SocketProtocol, port: number): PortHolders {
-    let found: PortHolders = { count: 0, waiting: 0, inodes: [] }
+    let found: PortHolders = { count: 0, outside: 0, waiting: 0, inodes: [] }
     const states = [protocol === 'tcp' ? 'listen' : 'close'] as const
     const visit = (s: SocketRecord) => {
       if (!s.open) return
       found.count++
+      if (!s.loopback) found.outside++
       found.waiting = Math.max(found.waiting, s.receiveQueue)
       found.inodes.push(s.inode)
     }
     this.each({ protocol, port, states }, visit, () => {
-      found = { count: 0, waiting: 0, inodes: [] }
+      found = { count: 0, outside: 0, waiting: 0, inodes: [] }
     })
     return found
   }

@@ -53,6 +53,8 @@ export interface SocketName {
 export interface SocketInfo extends Required<SocketName> {
   family: Family
   state: SocketState | 'other'
+  /** Bound to a loopback address. */
+  loopback: boolean
   /** A socket of IPv6 without an address of its own, which hears IPv4 too. */
   both: boolean
   /** Octets that its program has not read; of a TCP listener, connections that it has not accepted. */
@@ -136,6 +138,13 @@ export class SocketRecord {
     return r.number(r.attributes(this.#at + MESSAGE, this.#end).get(ONLY_6)) !== 1
   }
 
+  /** Bound to a loopback address: no other machine reaches it. */
+  get loopback(): boolean {
+    const at = this.localAt
+    if (this.family === 4) return this.bytes[at] === 127
+    return this.bytes[at + 15] === 1 && isZero(this.bytes, at, 15)
+  }
+
   get interfaceIndex(): number {
     return this.#r!.u32(this.#at + Id.interface)
   }
@@ -159,9 +168,9 @@ export class SocketRecord {
   /** A copy that stays. */
   keep(): SocketInfo {
     const { protocol, family, state, local, localPort, remote, remotePort, interfaceIndex } = this
-    const { both, receiveQueue, sendQueue, uid, inode } = this
+    const { both, loopback, receiveQueue, sendQueue, uid, inode } = this
     const name = { protocol, local, localPort, remote, remotePort, interfaceIndex }
-    return { ...name, family, state, both, receiveQueue, sendQueue, uid, inode }
+    return { ...name, family, state, both, loopback, receiveQueue, sendQueue, uid, inode }
   }
 }
 
@@ -209,8 +218,8 @@ function maskOf(states: readonly SocketState[]): number {
   return states.reduce((mask, s) => mask | (1 << SocketState[s]), 0)
 }
 
-function isZero(bytes: Uint8Array, at: number): boolean {
-  for (let i = at; i < at + 16; i++) if (bytes[i] !== 0) return false
+function isZero(bytes: Uint8Array, at: number, octets = 16): boolean {
+  for (let i = at; i < at + octets; i++) if (bytes[i] !== 0) return false
   return true
 }
 
