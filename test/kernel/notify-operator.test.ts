@@ -160,7 +160,7 @@ describe('the file of programs', () => {
     ['prorams: {}', ':1:1: prorams: no such key'],
     ['programs:\n  dns: udp', ':2:3: dns: expected udp/PORT, tcp/PORT or'],
     ['programs:\n  dns: { protocol: udp, port: 53, graze: 1s }', ':2:35: graze: no such key'],
-    ['programs:\n  dns: { protocol: udp, port: 53, probe: "http:/" }', 'a http probe asks no program of udp'],
+    ['programs:\n  dns: { protocol: udp, port: 53, probe: "http:/" }', 'a probe by http asks no program of udp'],
     ['programs:\n  dns: { protocol: udp, port: 53, every: 1s }', ':2:35: say probe=… first'],
     ['programs:\n  a: udp/53\n  b: udp/53', "udp/53 is another program's already"],
     ['programs: {}', 'no program to watch'],
@@ -287,6 +287,24 @@ test('without rights it says which are missing, and leaves nothing behind', asyn
   expect({ code, out }).toEqual({ code: 2, out: '' })
   expect(err).toMatch(/CAP_NET_RAW/)
   expect(readdirSync(join(at, 'icmpkit'))).toEqual([])
+})
+
+test('with --drop-rights it tells as before, as nobody; a drain tells, and says that it refuses nobody', async () => {
+  const { server, crowd } = office()
+  const dns = await program(server, 'udp', 5353)
+  const args = ['--program', 'dns=udp/5353', '--program', 'web=tcp/8080', '--drop-rights', '--state', 'none']
+  const serve = await serving(server, args)
+  const { notes } = await serve.event('ready')
+  expect(notes[0]).toBe('rights: now uid 65534, gid 65534 in all threads')
+  expect(readFileSync(`/proc/${serve.process.pid}/status`, 'utf8')).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m)
+  const clients = await workstations(crowd, { servers: [[SERVER4, 5353, 3, null]] })
+  await serve.when((s) => s.programs[0].workstations === 3)
+  await serve.ask('drain', 'web')
+  await serve.untilError(/^icmp: program web: .*EPERM.*\n/)
+  dns.signal('SIGKILL')
+  expect(await told(clients)).toEqual({ [ECONNREFUSED]: 3 })
+  serve.signal('SIGINT')
+  expect((await serve.ended).code).toBe(0)
 })
 
 test('its lines are for people, SIGQUIT shows the counters so far, Ctrl-C the last ones', async () => {

@@ -39,7 +39,8 @@ UDP sockets and connecting TCP ones get the error at once; an established TCP co
 A program: dns=udp/53  web=tcp/80,probe=http:/healthz,grace=1s,reset  with the words pid, unit, probe (udp[:payload], dns,
 tcp, http[:/path]), every, timeout, failures, at, grace, code, message, back-in, reset; or the same in a YAML file.
 
-It needs CAP_NET_RAW; draining and --reset need CAP_NET_ADMIN as well. Ctrl-C ends it and prints the summary; SIGHUP reads
+It needs CAP_NET_RAW; draining and resets need CAP_NET_ADMIN, so it keeps what it has (as a service: a User= of its own with
+AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN), or gives all up with --drop-rights. Ctrl-C ends it and prints the summary; SIGHUP reads
 --config anew; SIGQUIT prints the counters so far. Exit code: 0, or 2 where it cannot run or an option is wrong.
 
   icmp notify serve --program dns=udp/53 --program web=tcp/80,reset
@@ -74,6 +75,10 @@ It needs CAP_NET_RAW; draining and --reset need CAP_NET_ADMIN as well. Ctrl-C en
     new Option('--state <file>', 'where states and workstations outlive a restart, or none'),
     new Option('--metrics <addr:port>', 'also answer Prometheus there, over HTTP').argParser(address),
     new Option('--netns <name|pid>', 'the programs are in that network namespace'),
+    new Option(
+      '--drop-rights',
+      'give up all rights once it watches: no drain by a rule, no reset, no state that root owns',
+    ),
     new Option('--json', 'one JSON object a line: ready, suspect, outage, back, summary'),
     new Option('-q, --quiet', 'only the first lines and the summary'),
     new Option('-w, --deadline <time>', 'end after this: 10s, 5m').argParser(time),

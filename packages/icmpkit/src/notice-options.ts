@@ -64,6 +64,11 @@ export interface NoticeOptions {
   socket?: string | false
   /** File in which states and workstations outlive us, or false for none: `/run/icmpkit/notify-<namespace>.state`. */
   state?: string | false
+  /**
+   * Once all is open, give up every right: root becomes nobody. A drain then tells the workstations and refuses nobody, and
+   * no connection is reset. False: the operator may ask for either at any time.
+   */
+  dropRights?: boolean
   signal?: AbortSignal
 }
 
@@ -85,6 +90,8 @@ export function checkNoticeOptions(o: NoticeOptions): void {
   positive('perAddressBurst', o.perAddressBurst)
   positive('freshness', o.freshness)
   if (o.repeatAfter !== undefined && !(o.repeatAfter >= 0)) throw new RangeError(`repeatAfter: ${o.repeatAfter}`)
+  if (o.dropRights === true && o.netns !== undefined)
+    throw new TypeError('dropRights: another namespace is entered again and again, which needs the rights')
   if (o.key !== undefined && o.key.sign === undefined)
     throw new TypeError('a public key signs nothing: give the file with the secret')
 }
@@ -100,7 +107,7 @@ export function checkProgram(p: NoticeProgram): void {
   const { probe } = p
   if (probe === undefined) return
   if ((probe.kind === 'udp') !== (p.protocol === 'udp'))
-    throw new TypeError(`${of}: a ${probe.kind} probe asks no program of ${p.protocol}`)
+    throw new TypeError(`${of}: a probe by ${probe.kind} asks no program of ${p.protocol}`)
   if (probe.address !== undefined && parseIp(probe.address) === undefined)
     throw new TypeError(`${of}: the probe asks an address, not ${probe.address}`)
   if (probe.path !== undefined && !/^\/[!-~]*$/.test(probe.path))

@@ -4,8 +4,7 @@
  */
 import { type Instant, showTime } from './clock.ts'
 import type { Machine } from './door.ts'
-import { type NoticeEvent, Notifier, type ProgramSpec, type Request, type Sign, type Signer } from './notice/index.ts'
-import type { NoticeKey } from './notice-keys.ts'
+import { type NoticeEvent, Notifier, type Request, type Sign } from './notice/index.ts'
 import {
   defaultPath,
   listenToOperator,
@@ -13,8 +12,9 @@ import {
   type OperatorDoor,
   type OperatorRequest,
 } from './notice-operator.ts'
-import { checkNoticeOptions, type NoticeOptions, type NoticeProgram } from './notice-options.ts'
+import type { NoticeOptions, NoticeProgram } from './notice-options.ts'
 import { type NoticeReady, type NoticeServeEvent, type NoticeTotals, prometheus } from './notice-report.ts'
+import { check, lock, mannersOf, sameFlows, specOf } from './notice-settings.ts'
 import { bootId, readState, StateFile } from './notice-state.ts'
 import { World } from './notice-world.ts'
 import * as os from './os/index.ts'
@@ -211,6 +211,7 @@ class Serving implements NoticeServing {
     for (const p of programs) if (p.holders === 0) n.sign(now, p.name, { kind: 'lost' })
     void world.addresses.follow(this.#over.signal, () => {}).catch((e) => this.#note((e as Error).message))
     if (socket !== undefined) this.#operator = await listenToOperator(socket, (r) => this.#operated(r))
+    if (this.#options.dropRights === true) notes.push(...os.dropRights().said)
     this.#ready(programs, socket, notes)
     this.#save()
     this.#saveNowAndThen()
@@ -218,17 +219,13 @@ class Serving implements NoticeServing {
   }
 
   #notify(world: World): Notifier {
-    const o = this.#options
     return new Notifier({
+      ...mannersOf(this.#options),
       programs: this.#programs.map(specOf),
       wall: (now) => Number(this.#clock.wall(now) / 1_000_000_000n),
-      random: randomness(),
       mine: world.addresses.mine,
       isBroadcast: world.addresses.isBroadcast,
       loopbackPort: world.addresses.loopback,
-      ...(o.key === undefined ? {} : { signer: signerOf(o.key) }),
-      ...given(o, ['rate', 'burst', 'perAddressRate', 'perAddressBurst', 'freshness', 'repeatAfter']),
-      ...(o.tableSize === undefined ? {} : { limit: o.tableSize }),
     })
   }
 
@@ -277,7 +274,9 @@ class Serving implements NoticeServing {
   #tell(e: NoticeEvent): void {
     if (e.kind === 'ready' || e.kind === 'summary') return
     this.#queue.push({ ...e, time: this.#time() })
-    if (e.kind === 'outage' || e.kind === 'back') this.#world!.changed(e.program, e.kind === 'outage')
+    // A suspicion leaves no time for files: its end does.
+    if (e.kind === 'suspect') return
+    this.#world!.changed(e.program, e.kind === 'outage')
     this.#save()
   }
 
@@ -357,69 +356,6 @@ class Asking implements Machine<NoticeEvent> {
     this.#n.handleTimeout(now)
     for (let r = this.#n.pollRequest(); r !== undefined; r = this.#n.pollRequest()) this.#answer(now, r)
     this.#n.handleTimeout(now)
-  }
-}
-
-/** @throws TypeError, RangeError: what can be known before anything is opened */
-function check(o: NoticeOptions): void {
-  checkNoticeOptions(o)
-  new Notifier({ programs: o.programs.map(specOf), wall: () => 0, random: () => 0.5 })
-}
-
-/** @throws Error where another process serves this namespace */
-function lock(path: string, socket: string | undefined): os.InstanceLock {
-  const who = `process ${process.pid}${socket === undefined ? '' : `, socket ${socket}`}`
-  const got = os.lockInstance(path, who)
-  if (!('heldBy' in got)) return got
-  throw new Error(
-    `icmp notify serve runs in this network namespace already (${got.heldBy}); two would tell everybody twice`,
-  )
-}
-
-function specOf(p: NoticeProgram): ProgramSpec {
-  return {
-    name: p.name,
-    protocol: p.protocol,
-    port: p.port,
-    ...given(p, ['grace', 'code', 'message', 'backIn', 'reset']),
-    ...(p.probe?.failures === undefined ? {} : { failures: p.probe.failures }),
-  }
-}
-
-/** Its workstations and its state stay. */
-function sameFlows(a: NoticeProgram, b: NoticeProgram): boolean {
-  return a.name === b.name && a.protocol === b.protocol && a.port === b.port
-}
-
-function signerOf(key: NoticeKey): Signer {
-  const hmac = key.kind === 'hmac-sha256'
-  return { algorithm: key.algorithm, keyId: key.id, size: hmac ? 16 : 64, perWorkstation: hmac, sign: key.sign! }
-}
-
-/** Those of the fields that are there. */
-function given<T extends object, K extends keyof T>(
-  from: T,
-  names: readonly K[],
-): { [P in K]?: Exclude<T[P], undefined> } {
-  const out: { [P in K]?: Exclude<T[P], undefined> } = {}
-  for (const name of names) {
-    const value = from[name]
-    if (value !== undefined) out[name] = value as Exclude<T[K], undefined>
-  }
-  return out
-}
-
-/** Chance that nobody outside can guess, 32 bits at a time, from the kernel in pages. */
-function randomness(): () => number {
-  let page = new DataView(os.secret(4096).buffer)
-  let at = 0
-  return () => {
-    if (at === page.byteLength) {
-      page = new DataView(os.secret(4096).buffer)
-      at = 0
-    }
-    at += 4
-    return page.getUint32(at - 4) / 2 ** 32
   }
 }
 

@@ -27,6 +27,7 @@ export interface Flags extends ProgramDefaults {
   socket?: string
   state?: string
   netns?: string
+  dropRights?: true
   metrics?: { host: string; port: number }
   json?: true
   quiet?: true
@@ -114,6 +115,7 @@ function optionsOf(flags: Flags): NoticeOptions {
     programs,
     ...(key === undefined ? {} : { key }),
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
+    ...(flags.dropRights === undefined ? {} : { dropRights: true }),
     ...(flags.rate === undefined ? {} : { rate: flags.rate }),
     ...(flags.burst === undefined ? {} : { burst: flags.burst }),
     ...(flags.perAddressRate === undefined ? {} : { perAddressRate: flags.perAddressRate }),
