@@ -162,7 +162,7 @@ test('text from outside cannot reach the terminal: escape codes, line ends and d
   expect(notice).toMatchObject({ program: '\u001b[2Jx', reason: '\u001b]0;t\u0007\r\ny\u202e' })
   lines.signal('SIGINT')
   const { out } = await lines.ended
-  expect(out).toContain('“\\x1b[2Jx” is offline: \\x1b]0;t\\x07\\x0d\\x0ay\\u{202e}')
+  expect(out).toContain('“\\x1b[2Jx” is said to be offline: \\x1b]0;t\\x07\\x0d\\x0ay\\u{202e}')
   for (const text of [out, json.written.out]) expect(text).not.toMatch(/[^\n\x20-\x7e“”’×]/)
 })
 
@@ -188,7 +188,9 @@ test('SIGINT prints the table by program, SIGQUIT the one so far', async () => {
   await sendByHand(net.b, [{ ...flow(4, port), ...down(), reason: 'new disks' }])
   await listening.until(/new disks/)
   listening.signal('SIGQUIT')
-  await listening.untilError(/^udp\/9000 of 192\.0\.2\.2 {2}1× {2}unsigned {2}“time” is offline: new disks; last at/m)
+  await listening.untilError(
+    /^udp\/9000 of 192\.0\.2\.2 {2}1× {2}unsigned {2}“time” is said to be offline: new disks; last at/m,
+  )
   listening.signal('SIGINT')
   const { out, code } = await listening.ended
   expect(code).toBe(0)

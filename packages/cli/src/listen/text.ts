@@ -23,10 +23,12 @@ function notice(e: Notice, verbose: boolean): string {
   return `${clock(e.time)} ${e.server}: ${what}. ${flow(e)} ${trust}${closed}\n${verbose || !e.believed ? `    ${safeText(e.why)}\n` : ''}`
 }
 
-function said({ program, state, reason, backAt }: Pick<Notice, 'program' | 'state' | 'reason' | 'backAt'>): string {
+/** What nobody vouches for is not told as a fact. */
+function said(n: Pick<Notice, 'program' | 'state' | 'reason' | 'backAt' | 'believed'>): string {
+  const { program, state, reason, backAt, believed } = n
   const name = program === null ? 'a program' : `“${safeText(program)}”`
   const why = reason === null ? '' : `: ${safeText(reason)}`
-  return `${name} is ${safeText(state ?? '?')}${why}${backAt === null ? '' : `, back at ${date(backAt)}`}`
+  return `${name} is ${believed ? '' : 'said to be '}${safeText(state ?? '?')}${why}${backAt === null ? '' : `, back at ${date(backAt)}`}`
 }
 
 function error(e: ListenError, verbose: boolean): string {

@@ -6,6 +6,7 @@
 /** Seconds that a notice may be older or newer than this machine's clock. */
 export const WINDOW = 60
 
+/** The newest time heard of each key and program. */
 export class Newest {
   readonly #times = new Map<string, number>()
   readonly #limit: number
