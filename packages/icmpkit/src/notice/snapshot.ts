@@ -11,7 +11,7 @@
 import type { Instant } from '../clock.ts'
 import type { Arrival } from '../door.ts'
 import { type Malformed, malformed } from '../wire/malformed.ts'
-import { u16, u32 } from '../wire/octets.ts'
+import { put16, put32, u16, u32 } from '../wire/octets.ts'
 import type { DownState } from './event.ts'
 import { type FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks, ticksToMs } from './flow-table.ts'
 import { TCP, UDP } from './flow-view.ts'
@@ -48,23 +48,33 @@ export function write(now: Instant, seconds: number, watches: Iterable<Watch>, f
 
 function writeTable(out: Writer, now: Instant, w: Watch, table: FlowTable, freshness: number): void {
   const tick = tickOf(now)
+  const oldest = ticks(freshness)
+  const { quote } = table
   const counted = out.skip(4)
   let rows = 0
-  for (let row = 0; row < table.size; row++) {
-    const page = table.pages[row >>> PAGE_BITS]!
-    const i = row & (PAGE - 1)
-    const age = (tick - page.seen[i]!) | 0
-    if (age > ticks(freshness)) continue
-    rows++
-    out.octets(page.quotes.subarray(i * table.quote, (i + 1) * table.quote))
-    out.uint(Math.max(0, age) * ticksToMs, 4)
-    out.uint(page.told[i] === 0 ? NONE4 : Math.max(0, (tick - page.told[i]!) | 0) * ticksToMs, 4)
-    const state = page.state[i]!
-    out.uint((state & Row.credit) >>> 16, 1)
-    const dealt = w.program.down !== undefined && (state & Row.outage) === w.outage
-    out.uint((dealt ? DEALT : 0) | ((state & Row.rebuilt) !== 0 ? REBUILT : 0), 1)
-    out.uint(page.zone === undefined ? 0 : page.zone[i]!, 2)
-  }
+  // All at once: of 100,000 rows an octet at a time would take a quarter of a second.
+  out.block(table.size * (quote + ROW), (bytes, from) => {
+    let at = from
+    for (let row = 0; row < table.size; row++) {
+      const page = table.pages[row >>> PAGE_BITS]!
+      const i = row & (PAGE - 1)
+      const age = (tick - page.seen[i]!) | 0
+      if (age > oldest) continue
+      rows++
+      const { quotes } = page
+      for (let n = 0, o = i * quote; n < quote; n++) bytes[at + n] = quotes[o + n]!
+      at += quote
+      put32(bytes, at, Math.max(0, age) * ticksToMs)
+      put32(bytes, at + 4, page.told[i] === 0 ? NONE4 : Math.max(0, (tick - page.told[i]!) | 0) * ticksToMs)
+      const state = page.state[i]!
+      const dealt = w.program.down !== undefined && (state & Row.outage) === w.outage
+      bytes[at + 8] = (state & Row.credit) >>> 16
+      bytes[at + 9] = (dealt ? DEALT : 0) | ((state & Row.rebuilt) !== 0 ? REBUILT : 0)
+      put16(bytes, at + 10, page.zone === undefined ? 0 : page.zone[i]!)
+      at += ROW
+    }
+    return at
+  })
   out.at(counted, rows, 4)
 }
 
@@ -188,6 +198,12 @@ class Writer {
     this.#room(from.length)
     this.#bytes.set(from, this.#at)
     this.#at += from.length
+  }
+
+  /** Room for `octets` at most; `fill` returns where it ended. */
+  block(octets: number, fill: (bytes: Uint8Array, at: number) => number): void {
+    this.#room(octets)
+    this.#at = fill(this.#bytes, this.#at)
   }
 
   text(text: string): void {
