@@ -16,6 +16,7 @@ import { isIn, type Prefix } from './filter.ts'
 import type { Inbound } from './inbound.ts'
 import type { NeighbourState } from './ip6/neighbour-cache.ts'
 import type { Packet6 } from './ip6/packet.ts'
+import { isMacAt } from './mac.ts'
 import type { Node } from './node.ts'
 import type { Port } from './port.ts'
 import { type BucketSettings, TokenBucket } from './token-bucket.ts'
@@ -211,7 +212,7 @@ export class ExtendedEchoResponder {
     }
     const { neighbours } = this.#node.ip6
     for (const n of neighbours.link(port).cache) {
-      if (n.state !== 'incomplete' && same(n.mac, mac)) states.push(neighbours.stateOf(now, n))
+      if (n.state !== 'incomplete' && isMacAt(n, mac)) states.push(neighbours.stateOf(now, n))
     }
   }
 

@@ -1,9 +1,10 @@
 /**
- * Longest-prefix match (RFC 1812 §5.2.4.3, RFC 8200), one table a family: for each prefix length in use a hash table,
- * searched from the longest. What is not unicast is a rule (`unreachable`, `prohibit`, `blackhole`), as Linux names them.
+ * Longest-prefix match (RFC 1812 §5.2.4.3, RFC 8200), one table a family: few prefixes are compared one by one, of more
+ * there is an index. What is not unicast is a rule (`unreachable`, `prohibit`, `blackhole`), as Linux names them.
  */
-import { ANY4, ANY6, type Ip, type Ip4, type Ip6 } from '../wire/addr.ts'
-import { IpTable, type TableKeys } from '../wire/ip-table.ts'
+import { ANY4, ANY6, type Ip } from '../wire/addr.ts'
+import type { TableKeys } from '../wire/ip-table.ts'
+import { RouteIndex } from './route-index.ts'
 
 export type RouteKind =
   | 'unicast'
@@ -27,7 +28,7 @@ export interface Route<A extends Ip> {
   /** Among routes of one prefix the lowest wins. */
   metric: number
   /** No redirect overrides it (RFC 1122 §3.3.1.2). Default: one may. */
-  fixed?: boolean
+  fixed?: boolean | undefined
 }
 
 export class RouteTable<A extends Ip> {
@@ -38,25 +39,17 @@ export class RouteTable<A extends Ip> {
   made: ((dst: A) => readonly Route<A>[] | undefined) | undefined
   /** Rises with each route that comes or goes: what was decided by an older one is decided anew. */
   version = 0
-  readonly #family: 4 | 6
+  /** How many there are. */
+  size = 0
   readonly #keys: TableKeys
   readonly #limit: number
-  /** The prefix lengths in use, longest first, and beside them the prefixes of each: where their routes stand. */
-  #lengths: number[] = []
-  #tables: IpTable[] = []
-  /** The routes of each prefix, best first. */
-  #lists: Route<A>[][] = []
-  #free: number[] = []
-  #count = 0
+  /** The routes of each prefix, best first; the longest prefixes first. No more than `FEW`: undefined from then on. */
+  #few: readonly (readonly Route<A>[])[] | undefined = NONE
+  #many: RouteIndex<A> | undefined
 
-  constructor(family: 4 | 6, keys: TableKeys, limit = 65536) {
-    this.#family = family
+  constructor(keys: TableKeys, limit = 65536) {
     this.#keys = keys
     this.#limit = limit
-  }
-
-  get size(): number {
-    return this.#count
   }
 
   /** The best route to `dst`; undefined where none matches, not even a default. */
@@ -66,100 +59,115 @@ export class RouteTable<A extends Ip> {
 
   /** All routes of the longest prefix that holds `dst`, best first. */
   candidates(dst: A): readonly Route<A>[] | undefined {
-    for (let n = 0; n < this.#lengths.length; n++) {
-      const length = this.#lengths[n]!
-      const i = this.#tables[n]!.get(this.mask(dst, length))
-      if (i < 0) continue
-      const made = this.made?.(dst)
-      return made !== undefined && made[0]!.prefixLength > length ? made : this.#lists[i]
-    }
-    return this.made?.(dst)
+    const kept = this.#kept(dst, 128)
+    const made = this.made?.(dst)
+    if (kept === undefined || made === undefined) return kept ?? made
+    return made[0]!.prefixLength > kept[0]!.prefixLength ? made : kept
   }
 
   /** The best of the routes that are `usable`, from the longest prefix that has one (RFC 1812 §5.3.12.3). */
   best(dst: A, usable: (route: Route<A>) => boolean): Route<A> | undefined {
     const made = this.made?.(dst)?.find(usable)
-    for (let n = 0; n < this.#lengths.length; n++) {
-      const length = this.#lengths[n]!
+    let most = 128
+    for (let kept = this.#kept(dst, most); kept !== undefined; kept = this.#kept(dst, most)) {
+      const length = kept[0]!.prefixLength
       if (made !== undefined && made.prefixLength > length) return made
-      const i = this.#tables[n]!.get(this.mask(dst, length))
-      const route = i < 0 ? undefined : this.#lists[i]!.find(usable)
+      const route = kept.find(usable)
       if (route !== undefined) return route
+      most = length - 1
     }
     return made
   }
 
   /** False where the table is full. A route of the same prefix, origin, port and next hop is replaced. */
   add(route: Route<A>): boolean {
-    const prefix = this.mask(route.prefix, route.prefixLength)
-    let table = this.#tables[this.#lengths.indexOf(route.prefixLength)]
-    let i = table?.get(prefix) ?? -1
-    if (i < 0) {
-      if (this.#count >= this.#limit) return false
-      if (table === undefined) {
-        table = new IpTable(this.#keys, this.#limit)
-        const shorter = this.#lengths.findIndex((l) => l < route.prefixLength)
-        const n = shorter < 0 ? this.#lengths.length : shorter
-        this.#lengths = this.#lengths.toSpliced(n, 0, route.prefixLength)
-        this.#tables = this.#tables.toSpliced(n, 0, table)
-      }
-      i = this.#free.pop() ?? this.#lists.length
-      this.#lists[i] = []
-      table.set(prefix, i)
-    }
-    const list = this.#lists[i]!
-    const old = list.findIndex((r) => r.origin === route.origin && r.port === route.port && r.nextHop === route.nextHop)
-    if (old >= 0) {
-      list.splice(old, 1)
-      this.#count--
-    } else if (this.#count >= this.#limit) return false
+    const { prefixLength, kind, nextHop, port, origin, metric, fixed } = route
+    const prefix = maskOf(route.prefix, prefixLength)
+    const there = this.#listOf(prefix, prefixLength)
+    const others = there.filter((r) => r.origin !== origin || r.port !== port || r.nextHop !== nextHop)
+    const size = this.size - there.length + others.length
+    if (size >= this.#limit) return false
+    const own: Route<A> = { prefix, prefixLength, kind, nextHop, port, origin, metric, fixed }
+    this.#put(
+      prefix,
+      prefixLength,
+      others.concat(own).sort((a, b) => a.metric - b.metric),
+    )
     this.version++
-    // An array that grows by one takes room for sixteen more; few prefixes have two routes.
-    this.#lists[i] = [...list, { ...route, prefix }].sort((a, b) => a.metric - b.metric)
-    this.#count++
+    this.size = size + 1
     return true
   }
 
   /** Takes out the routes that `goes` says; returns how many. */
   remove(goes: (route: Route<A>) => boolean): number {
-    let gone = 0
-    for (const length of [...this.#lengths]) {
-      for (const i of this.#indexesOf(length)) {
-        const list = this.#lists[i]!
-        const { prefix } = list[0]!
-        const kept = list.filter((r) => !goes(r))
-        gone += list.length - kept.length
-        if (kept.length > 0) this.#lists[i] = kept
-        else {
-          this.#tables[this.#lengths.indexOf(length)]!.delete(prefix)
-          this.#lists[i] = []
-          this.#free.push(i)
-        }
-      }
-      const n = this.#lengths.indexOf(length)
-      if (this.#tables[n]!.size === 0) {
-        this.#lengths = this.#lengths.toSpliced(n, 1)
-        this.#tables = this.#tables.toSpliced(n, 1)
-      }
+    const gone = new Set<Route<A>>([...this].filter(goes))
+    for (const { prefix, prefixLength } of gone) {
+      this.#put(
+        prefix,
+        prefixLength,
+        this.#listOf(prefix, prefixLength).filter((r) => !gone.has(r)),
+      )
     }
-    this.#count -= gone
-    if (gone > 0) this.version++
-    return gone
+    this.size -= gone.size
+    if (gone.size > 0) this.version++
+    return gone.size
   }
 
   /** Longest prefixes first. */
   *[Symbol.iterator](): Generator<Route<A>> {
-    for (const length of this.#lengths) for (const i of this.#indexesOf(length)) yield* this.#lists[i]!
+    if (this.#many !== undefined) yield* this.#many
+    else for (const list of this.#few ?? []) yield* list
   }
 
   mask(address: A, length: number): A {
-    if (this.#family === 4) return (length === 0 ? ANY4 : (address as Ip4) & (-1 << (32 - length))) as A
-    if (length === 0) return ANY6 as A
-    const host = BigInt(128 - length)
-    return (((address as Ip6) >> host) << host) as A
+    return maskOf(address, length)
   }
 
-  #indexesOf(length: number): number[] {
-    return this.#lists.flatMap((list, i) => (list.length > 0 && list[0]!.prefixLength === length ? [i] : []))
+  /** Of the longest prefix that holds `dst` and is no longer than `most`. */
+  #kept(dst: A, most: number): readonly Route<A>[] | undefined {
+    if (this.#few === undefined) return this.#many!.candidates(dst, most)
+    let length = -1
+    let network = dst
+    for (const list of this.#few) {
+      const { prefix, prefixLength } = list[0]!
+      if (prefixLength > most) continue
+      if (prefixLength !== length) {
+        length = prefixLength
+        network = maskOf(dst, length)
+      }
+      if (network === prefix) return list
+    }
+    return undefined
+  }
+
+  #listOf(prefix: A, length: number): readonly Route<A>[] {
+    const few = this.#few?.find((l) => l[0]!.prefixLength === length && l[0]!.prefix === prefix)
+    return few ?? this.#many?.get(prefix, length) ?? []
+  }
+
+  #put(prefix: A, length: number, list: readonly Route<A>[]): void {
+    if (this.#few === undefined) {
+      this.#many!.set(prefix, length, list)
+      return
+    }
+    const others = this.#few.filter((l) => l[0]!.prefixLength !== length || l[0]!.prefix !== prefix)
+    const shorter = others.findIndex((l) => l[0]!.prefixLength < length)
+    const n = shorter < 0 ? others.length : shorter
+    this.#few = list.length === 0 ? others.slice() : others.toSpliced(n, 0, list)
+    if (this.#few.length <= FEW) return
+    this.#many = new RouteIndex(this.#keys, this.#few.flat())
+    this.#few = undefined
   }
 }
+
+/** The network of the address. */
+export function maskOf<A extends Ip>(address: A, length: number): A {
+  if (typeof address !== 'bigint') return (length === 0 ? ANY4 : address & (-1 << (32 - length))) as A
+  if (length === 0) return ANY6 as A
+  const host = BigInt(128 - length)
+  return ((address >> host) << host) as A
+}
+
+/** Prefixes that are compared one by one. */
+const FEW = 8
+const NONE: readonly never[] = []

@@ -76,7 +76,7 @@ export class Ip4Layer {
     this.settings = withDefaults(settings)
     this.addresses = new Addresses4(node.tableKeys)
     this.arp = new Arp(node)
-    this.routes = new RouteTable<Ip4>(4, node.tableKeys)
+    this.routes = new RouteTable<Ip4>(node.tableKeys)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.icmp = new Icmp4(node)
     this.#in = new Input4(node)

@@ -81,7 +81,7 @@ export class Ip6Layer {
     this.addresses = new Addresses6(node)
     this.groups = new Groups(node)
     this.neighbours = new Neighbours(node)
-    this.routes = new RouteTable<Ip6>(6, node.tableKeys)
+    this.routes = new RouteTable<Ip6>(node.tableKeys)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.icmp = new Icmp6(node)
     this.#in = new Input6(node)

@@ -5,6 +5,7 @@
 import type { Instant } from '../../clock.ts'
 import type { Ip6 } from '../../wire/addr.ts'
 import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
+import { type Mac, writeMac } from '../mac.ts'
 import type { Port } from '../port.ts'
 import type { Timer } from '../timers.ts'
 import type { NdSettings } from './nd-settings.ts'
@@ -12,30 +13,46 @@ import type { NdSettings } from './nd-settings.ts'
 /** RFC 4861 §7.3.2. */
 export type NeighbourState = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe'
 
-export interface Neighbour {
+/** No packets wait. */
+export const NOTHING: Uint8Array[] = []
+
+export class Neighbour implements Mac {
   readonly address: Ip6
   readonly port: Port
-  /** Six octets; zero while incomplete. Written in place. */
-  readonly mac: Uint8Array
-  state: NeighbourState
-  isRouter: boolean
+  macHigh = 0
+  macLow = 0
+  state: NeighbourState = 'incomplete'
+  isRouter = false
   /** Configured: asks for nothing, learns nothing. */
   readonly fixed: boolean
   /** A default router of this host: it is not thrown out. */
-  pinned: boolean
+  pinned = false
   /** It has once answered a solicitation of ours, so it is no forged source. */
-  proved: boolean
+  proved = false
   /** End of the time that the last confirmation holds. */
-  reachableUntil: number
+  reachableUntil: number = Number.NEGATIVE_INFINITY
   /** The last packet sent to it. */
   used: number
-  solicits: number
-  lastSolicit: number
+  solicits = 0
+  lastSolicit: number = Number.NEGATIVE_INFINITY
   timer: Timer | undefined
   /** Packets that wait, oldest first; own copies. */
-  queue: Uint8Array[]
+  queue: Uint8Array[] = NOTHING
   /** Place in the cache. */
-  slot: number
+  readonly slot: number
+
+  constructor(address: Ip6, port: Port, fixed: boolean, used: number, slot: number) {
+    this.address = address
+    this.port = port
+    this.fixed = fixed
+    this.used = used
+    this.slot = slot
+  }
+
+  /** A copy of its link-layer address; zero while incomplete. */
+  get mac(): Uint8Array {
+    return writeMac(this, new Uint8Array(6))
+  }
 }
 
 export class NeighbourCache {
@@ -43,10 +60,10 @@ export class NeighbourCache {
   readonly #limit: number
   readonly #unresolvedLimit: number
   readonly #table: IpTable
-  readonly #entries: (Neighbour | undefined)[] = []
-  readonly #free: number[] = []
+  #entries: (Neighbour | undefined)[] = NOBODY
+  #free: number[] = NO_SLOTS
   /** Slots of those being asked for, in the order of their beginning. */
-  readonly #unresolved: Set<number> = new Set()
+  #unresolved: Set<number> | undefined
   #hand = 0
 
   constructor(port: Port, keys: TableKeys, { neighbourLimit, unresolvedLimit }: NdSettings) {
@@ -61,7 +78,7 @@ export class NeighbourCache {
   }
 
   get unresolved(): number {
-    return this.#unresolved.size
+    return this.#unresolved?.size ?? 0
   }
 
   get(address: Ip6): Neighbour | undefined {
@@ -89,7 +106,7 @@ export class NeighbourCache {
     why: 'asked' | 'heard' | 'fixed',
     out: (n: Neighbour) => void,
   ): Neighbour | undefined {
-    if (why === 'asked' && this.#unresolved.size >= this.#unresolvedLimit)
+    if (why === 'asked' && this.#unresolved !== undefined && this.#unresolved.size >= this.#unresolvedLimit)
       this.#evict(this.#entries[first(this.#unresolved)]!, out)
     if (this.#table.size >= this.#limit) {
       const victim = this.#victim(now)
@@ -97,41 +114,31 @@ export class NeighbourCache {
       this.#evict(victim, out)
     }
     const slot = this.#free.pop() ?? this.#entries.length
-    const n: Neighbour = {
-      address,
-      port: this.#port,
-      mac: new Uint8Array(6),
-      state: 'incomplete',
-      isRouter: false,
-      fixed: why === 'fixed',
-      pinned: false,
-      proved: false,
-      reachableUntil: Number.NEGATIVE_INFINITY,
-      used: now,
-      solicits: 0,
-      lastSolicit: Number.NEGATIVE_INFINITY,
-      timer: undefined,
-      queue: [],
-      slot,
-    }
-    this.#entries[slot] = n
+    const n = new Neighbour(address, this.#port, why === 'fixed', now, slot)
+    // An array that is pushed to has room for sixteen more, and most ports have few neighbours.
+    if (slot === this.#entries.length && slot < FEW) this.#entries = this.#entries.concat(n)
+    else this.#entries[slot] = n
     this.#table.set(address, slot)
-    if (why === 'asked') this.#unresolved.add(slot)
+    if (why === 'asked') {
+      this.#unresolved ??= new Set()
+      this.#unresolved.add(slot)
+    }
     return n
   }
 
   /** It has a link-layer address now. */
   resolved(n: Neighbour): void {
-    this.#unresolved.delete(n.slot)
+    this.#unresolved?.delete(n.slot)
   }
 
   remove(n: Neighbour): void {
     if (this.#entries[n.slot] !== n) return
     n.timer?.stop()
-    this.#unresolved.delete(n.slot)
+    this.#unresolved?.delete(n.slot)
     this.#table.delete(n.address)
     this.#entries[n.slot] = undefined
-    this.#free.push(n.slot)
+    if (this.#free === NO_SLOTS) this.#free = [n.slot]
+    else this.#free.push(n.slot)
   }
 
   #evict(n: Neighbour, out: (n: Neighbour) => void): void {
@@ -159,3 +166,6 @@ function first(slots: ReadonlySet<number>): number {
 /** A neighbour that has answered once is kept while it is spoken to, and so long afterwards. */
 const IDLE_MS = 60_000
 const STEPS = 16
+const FEW = 8
+const NOBODY: (Neighbour | undefined)[] = []
+const NO_SLOTS: number[] = []

@@ -8,6 +8,7 @@
 import type { Instant } from '../../clock.ts'
 import { type Ip6, readIp6, writeIp } from '../../wire/addr.ts'
 import { EtherType } from '../../wire/ethernet.ts'
+import { isMacAt, setMac, writeMac } from '../mac.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import { Timer } from '../timers.ts'
@@ -16,7 +17,7 @@ import { solicitedNode } from './addresses.ts'
 import { Link6 } from './link.ts'
 import { linkLayerOption, sendNd } from './nd-output.ts'
 import { isPort, type NdSettings } from './nd-settings.ts'
-import type { Neighbour } from './neighbour-cache.ts'
+import { type Neighbour, NOTHING } from './neighbour-cache.ts'
 
 /** The flags of a Neighbor Advertisement. */
 export interface AdvertisedFlags {
@@ -70,7 +71,7 @@ export class Neighbours {
       if (learned !== undefined) link.cache.remove(learned)
       const n = link.cache.add(0 as Instant, s.address, 'fixed', () => {})
       if (n === undefined) continue
-      n.mac.set(s.mac)
+      setMac(n, s.mac)
       n.state = 'reachable'
       n.reachableUntil = Number.POSITIVE_INFINITY
       n.isRouter = s.router ?? false
@@ -124,7 +125,7 @@ export class Neighbours {
     const n = link.cache.get(address) ?? this.#add(now, link, address, 'heard')
     if (n === undefined || n.fixed) return
     if (isRouter !== undefined) this.setRouter(now, n, isRouter)
-    if (n.state !== 'incomplete' && same(n.mac, mac)) return
+    if (n.state !== 'incomplete' && isMacAt(n, mac)) return
     this.#learn(now, link, n, mac, 'stale')
   }
 
@@ -151,10 +152,10 @@ export class Neighbours {
         return
       }
       n.isRouter = flags.router
-      this.#learn(now, link, n, mac ?? n.mac, flags.solicited ? 'reachable' : 'stale')
+      this.#learn(now, link, n, mac, flags.solicited ? 'reachable' : 'stale')
       return
     }
-    const differs = mac !== undefined && !same(n.mac, mac)
+    const differs = mac !== undefined && !isMacAt(n, mac)
     if (differs && !flags.override) {
       if (this.#look(now, n) === 'reachable') n.state = 'stale'
       return
@@ -214,7 +215,7 @@ export class Neighbours {
       n.state = 'delay'
       this.#timer(n).set(now + DELAY_FIRST_PROBE_MS)
     }
-    n.port.transmit(bytes, at, end, EtherType.ip6, n.mac)
+    n.port.transmit(bytes, at, end, EtherType.ip6, writeMac(n, MAC))
   }
 
   #resolve(
@@ -231,7 +232,8 @@ export class Neighbours {
       n.queue.shift()
       this.#node.counters.drop('queue-full')
     }
-    n.queue.push(packet)
+    if (n.queue === NOTHING) n.queue = [packet]
+    else n.queue.push(packet)
     n.used = now
     if (known === undefined) this.#solicit(now, link, n)
   }
@@ -246,16 +248,16 @@ export class Neighbours {
   }
 
   /** The address is known now, or another one: packets that waited leave. */
-  #learn(now: Instant, link: Link6, n: Neighbour, mac: Uint8Array, state: 'reachable' | 'stale'): void {
+  #learn(now: Instant, link: Link6, n: Neighbour, mac: Uint8Array | undefined, state: 'reachable' | 'stale'): void {
     const first = n.state === 'incomplete'
-    n.mac.set(mac)
+    if (mac !== undefined) setMac(n, mac)
     link.cache.resolved(n)
     n.timer?.stop()
     n.state = 'stale'
     if (state === 'reachable') this.#reachable(now, link, n)
     if (!first && this.#mayTell(now)) this.#tell(now, n, 'changed')
     const queue = n.queue
-    n.queue = []
+    n.queue = NOTHING
     for (const packet of queue) this.#send(now, n, packet, 0, packet.length)
   }
 
@@ -308,7 +310,7 @@ export class Neighbours {
         target: n.address,
         options: linkLayerOption('sourceLinkLayer', n.port),
       },
-      unresolved ? undefined : n.mac,
+      unresolved ? undefined : writeMac(n, MAC),
     )
   }
 
@@ -330,18 +332,15 @@ export class Neighbours {
   }
 
   #tell(now: Instant, n: Neighbour, state: 'reachable' | 'failed' | 'changed'): void {
-    const mac = n.state === 'incomplete' ? undefined : n.mac.slice()
+    const mac = n.state === 'incomplete' ? undefined : n.mac
     this.#node.emit({ kind: 'neighbour', at: now, port: n.port.index, address: n.address, state, mac })
   }
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < 6; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
 /** Where a next hop's octets, and the link-layer address of a group, stand; of all nodes. */
 const HOP = new Uint8Array(16)
+/** A neighbour's, while a frame to it is made. */
+const MAC = new Uint8Array(6)
 const GROUP: Uint8Array = Uint8Array.of(0x33, 0x33, 0, 0, 0, 0)
 const TOLD = { rate: 10, burst: 50 } as const
 /** MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT (RFC 4861 §10). */

@@ -7,6 +7,7 @@ import type { Instant } from '../../clock.ts'
 import { readIp6 } from '../../wire/addr.ts'
 import { i32 } from '../../wire/octets.ts'
 import type { Inbound } from '../inbound.ts'
+import { isMacAt } from '../mac.ts'
 import type { Node } from '../node.ts'
 
 export class WayBack {
@@ -91,8 +92,7 @@ export class WayBack {
     if (port.medium === 'ip') return true
     const n = layer.neighbours.link(port).cache.get(hop.nextHop)
     if (n === undefined || n.state === 'incomplete') return false
-    for (let i = 0; i < 6; i++) if (n.mac[i] !== bytes[frame + 6 + i]) return false
-    return true
+    return isMacAt(n, bytes, frame + 6)
   }
 }
 
