@@ -7,8 +7,9 @@ import type { Instant } from '../../packages/icmpkit/src/clock.ts'
 import type { Arrival } from '../../packages/icmpkit/src/door.ts'
 import { Listener, type ListenerEvent, type LocalSocket, showFlow } from '../../packages/icmpkit/src/listen/index.ts'
 import { parseKeys } from '../../packages/icmpkit/src/notice-keys.ts'
-import { signatureOf } from '../../packages/icmpkit/src/outage-key.ts'
+import { KeyRing } from '../../packages/icmpkit/src/outage-key.ts'
 import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import * as outageObject from '../../packages/icmpkit/src/wire/outage-object.ts'
 import { type ByHand, packetsByHand } from '../kernel/notice-by-hand.ts'
 
 const NOW = 1_800_000_000
@@ -42,6 +43,7 @@ function world(o: { notices?: boolean; believe?: 'signed' | 'flow'; sockets?: re
     'udp [2001:db8::1]:5000 [2001:db8::2]:9000',
     'tcp 192.0.2.1:5000 192.0.2.2:9000',
   ]
+  const ring = new KeyRing(KEYS)
   const state = { refused: 0 as number | undefined, looked: 0, now: 1000 }
   const w: World = Object.assign(state, {
     listener: new Listener({
@@ -52,7 +54,7 @@ function world(o: { notices?: boolean; believe?: 'signed' | 'flow'; sockets?: re
         state.looked++
         return sockets.includes(showFlow(flow)) ? OPEN : undefined
       },
-      verify: (object, payload) => signatureOf(object, payload, KEYS),
+      verify: (object, payload) => ring.verify(object, payload),
       refusedByTcp: () => state.refused,
     }),
     hear: (...packets: Uint8Array[]) => {
@@ -154,6 +156,7 @@ describe('trust', () => {
     ['no signature, and old', { key: undefined, seconds: NOW - 61 }, 'refused', ['no-signature', 'stale'], 'time'],
     ['damaged extensions', { damaged: true }, 'refused', ['extension-checksum'], undefined],
     ['an object of another version', { version: 2 }, 'refused', ['damaged'], undefined],
+    ['an object as long as a packet', { padding: 60_000 }, 'refused', ['damaged'], undefined],
     ['a name longer than 32 octets', { program: 'x'.repeat(33) }, 'refused', ['damaged'], undefined],
   ])('%s is not believed', (_what, wrong, trust, findings, program) => {
     expect(judged(world({ believe: 'flow' }), signed(wrong))).toEqual({
@@ -213,6 +216,28 @@ describe('trust', () => {
   test('a signature about no socket of this machine is signed and not believed', () => {
     expect(judged(world(), signed({ localPort: 5001 }))).toMatchObject({ trust: 'signed', believed: false })
   })
+})
+
+test('a signature that held is remembered for the same octets, and for no others', () => {
+  let asked = 0
+  const counted = KEYS.map((k) => ({
+    ...k,
+    verify: (octets: Uint8Array, signature: Uint8Array) => {
+      asked++
+      return k.verify(octets, signature)
+    },
+  }))
+  const ring = new KeyRing(counted)
+  const payload = (notice: ByHand) => {
+    // Behind IP and ICMP headers, 128 octets of quote, the structure's header and the object's.
+    const octets = made(notice)[0]!.slice(20 + 8 + 128 + 4 + 4)
+    const object = outageObject.parse(octets)
+    if (object.kind === 'malformed') throw new Error(object.why)
+    return ring.verify(object, octets)
+  }
+  expect([payload(signed()), payload(signed()), asked]).toEqual(['ok', 'ok', 1])
+  expect([payload(signed({ reason: 'other' })), asked]).toEqual(['ok', 2])
+  expect([payload(signed({ spoiled: true })), payload(signed({ spoiled: true })), asked]).toEqual(['bad', 'bad', 4])
 })
 
 describe('the TCP window', () => {

@@ -32,6 +32,8 @@ export interface ByHand {
   spoiled?: boolean
   damaged?: boolean
   icmpFlaw?: number
+  /** Octets of padding behind the object's items. */
+  padding?: number
   /** Fields that grow by one with each copy. */
   vary?: string[]
 }

@@ -14,7 +14,7 @@ import { Sockets } from './listen-sockets.ts'
 import { WindowCounter } from './listen-window.ts'
 import type { NoticeKey } from './notice-keys.ts'
 import * as os from './os/index.ts'
-import { keyOf, signatureOf } from './outage-key.ts'
+import { KeyRing } from './outage-key.ts'
 import { drive, EventQueue, type Run } from './run.ts'
 import type { Family } from './wire/addr.ts'
 import { State } from './wire/outage-object.ts'
@@ -66,14 +66,14 @@ class Listening implements ListenRun {
   readonly #clock = new os.RealClock()
   readonly #over = new AbortController()
   readonly #doors: Door[] = []
-  #keys: readonly NoticeKey[]
+  #keys: KeyRing
   #listener: Listener | undefined
   #sockets: Sockets | undefined
   #overflow = 0
 
   constructor(options: ListenOptions) {
     this.#o = options
-    this.#keys = options.keys ?? []
+    this.#keys = new KeyRing(options.keys ?? [])
     if (options.signal?.aborted) this.stop()
     options.signal?.addEventListener('abort', () => this.stop(), { once: true })
     this.done = this.#run()
@@ -99,7 +99,7 @@ class Listening implements ListenRun {
   }
 
   setKeys(keys: readonly NoticeKey[]): void {
-    this.#keys = keys
+    this.#keys = new KeyRing(keys)
   }
 
   stop(): void {
@@ -121,7 +121,7 @@ class Listening implements ListenRun {
         believe,
         wall: (now) => Number(this.#clock.wall(now) / 1_000_000_000n),
         find: (now, flow, port) => sockets.find(now, flow, port),
-        verify: (object, payload) => signatureOf(object, payload, this.#keys),
+        verify: (object, payload) => this.#keys.verify(object, payload),
         refusedByTcp: () => window.read(),
       })
       this.#listener = listener
@@ -179,7 +179,7 @@ class Listening implements ListenRun {
       this.#queue.push(reportError(e, this.#clock, zone))
       return
     }
-    const key = e.judgement.trust === 'signed' && e.object !== undefined ? keyOf(e.object, this.#keys) : undefined
+    const key = e.judgement.trust === 'signed' && e.object !== undefined ? this.#keys.keyOf(e.object) : undefined
     this.#queue.push(reportNotice(e, this.#clock, zone, key, this.#close(e)))
   }
 

@@ -22,7 +22,7 @@ import {
 } from './listen/index.ts'
 import type { NoticeKey } from './notice-keys.ts'
 import { BorrowedSocket, type QueuedError } from './os/index.ts'
-import { keyOf, signatureOf } from './outage-key.ts'
+import { KeyRing } from './outage-key.ts'
 import { TakenDatagrams, type UdpHandle } from './outages-datagram.ts'
 import { type Ip, showIp } from './wire/addr.ts'
 import * as extension from './wire/extension.ts'
@@ -91,6 +91,7 @@ export function outages(socket: DatagramSocket | StreamSocket, options: OutagesO
 export class Outages extends EventEmitter<{ outage: [Outage]; icmp: [SocketError]; error: [Error] }> {
   readonly #socket: DatagramSocket | StreamSocket
   readonly #o: OutagesOptions
+  readonly #keys: KeyRing
   readonly #datagram: boolean
   #taken: TakenDatagrams | undefined
   #borrowed: BorrowedSocket | undefined
@@ -101,6 +102,7 @@ export class Outages extends EventEmitter<{ outage: [Outage]; icmp: [SocketError
     super()
     this.#socket = socket
     this.#o = options
+    this.#keys = new KeyRing(options.keys ?? [])
     this.#datagram = isDatagram(socket)
     if (!this.#datagram && !isStream(socket))
       throw new TypeError('outages: a socket of node:dgram or node:net is wanted')
@@ -183,14 +185,14 @@ export class Outages extends EventEmitter<{ outage: [Outage]; icmp: [SocketError
   }
 
   #judged(claim: Claim, flow: Flow, sender: Ip | undefined, from: string | null): Outage {
-    const { keys = [], believe = 'signed' } = this.#o
-    const about = examine(claim, flow, Date.now() / 1000, (o, payload) => signatureOf(o, payload, keys), newest)
+    const { believe = 'signed' } = this.#o
+    const about = examine(claim, flow, Date.now() / 1000, (o, payload) => this.#keys.verify(o, payload), newest)
     // The kernel has matched it with this socket, and of TCP the sequence number with what is in flight.
     const socket = { found: 'listed', connected: true, connecting: false, process: undefined } as const
     const window = flow.protocol === 'tcp' ? 'in' : undefined
     const { trust, believed, findings } = judge(about, { socket, fromServer: sender === flow.remote, window }, believe)
     const object = claim.kind === 'outage' && !findings.includes('bad-signature') ? claim.object : undefined
-    const key = trust === 'signed' && object !== undefined ? keyOf(object, keys) : undefined
+    const key = trust === 'signed' && object !== undefined ? this.#keys.keyOf(object) : undefined
     const signedBy = key === undefined ? null : key.who === '' ? hex(key.id) : key.who
     return {
       program: object?.program ?? null,

@@ -46,6 +46,7 @@ def payload(n):
         shown = hashlib.sha256(secret).digest()[:4] if "keyId" not in n else bytes.fromhex(n["keyId"])
         mac = hmac.new(secret, b"icmpkit outage 1\0" + p, hashlib.sha256).digest()[:16]
         p += item(6, b"\1" + shown + (mac if not n.get("spoiled") else bytes(16)))
+    p += bytes(n.get("padding", 0))
     return p + bytes(-len(p) % 4)
 
 

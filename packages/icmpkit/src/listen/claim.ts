@@ -16,6 +16,7 @@ export function claimOf(e: Extensions | undefined): Claim | undefined {
   for (const o of e.objects) {
     if (o.kind !== 'unknown' || o.classNum !== outageObject.CLASS || o.cType !== outageObject.C_TYPE) continue
     if (e.checksum === 'bad') return { kind: 'unusable', why: 'extension-checksum' }
+    if (o.payload.length > LONGEST) return { kind: 'unusable', why: 'damaged' }
     const object = outageObject.parse(o.payload)
     return object.kind === 'malformed'
       ? { kind: 'unusable', why: 'damaged' }
@@ -37,7 +38,7 @@ export function examine(claim: Claim, flow: Flow, wall: number, verify: Verify, 
   const fresh = freshness(object.seconds, wall)
   if (fresh !== 'fresh') findings.push(fresh)
   else if (signed === 'ok') {
-    const key = String.fromCharCode(...object.signature!.keyId)
+    const key = object.signature!.keyId.join(' ')
     if (newest.judge(key, object.program ?? '', object.seconds) === 'older') findings.push('older')
   }
   const { workstation, server } = object
@@ -51,5 +52,7 @@ export function examine(claim: Claim, flow: Flow, wall: number, verify: Verify, 
   return findings
 }
 
+/** Octets of the longest object that says something: all its items, each at its longest, and room for those of the future. */
+const LONGEST = 512
 const SIGNATURE = { ok: 'signature', bad: 'bad-signature', 'unknown-key': 'unknown-key', none: 'no-signature' } as const
 const PROTOCOL = { udp: 17, tcp: 6 } as const

@@ -229,8 +229,10 @@ export class Listener implements Machine<ListenerEvent> {
 
 /** Octets as a key of a table. */
 function latin1(octets: Uint8Array): string {
-  return String.fromCharCode(...octets)
+  return LATIN1.decode(octets)
 }
+
+const LATIN1 = new TextDecoder('latin1')
 
 const UNREACHABLE = { 4: 3, 6: 1 } as const
 /** Errors a second that are looked at: each costs a question to the kernel, and perhaps a signature. */
