@@ -42,6 +42,8 @@ export class Scene {
   readonly requests: Request[] = []
   /** How many sockets hold the port of each program; one where nothing is said. */
   readonly holders = new Map<string, number>()
+  /** When each packet was sent. */
+  readonly sentAt: number[] = []
   /** Requests to look who holds a port are answered at once. */
   answers = true
 
@@ -88,7 +90,10 @@ export class Scene {
     this.look()
     const sent: Uint8Array[] = []
     const slot: Slot = { bytes: new Uint8Array(2048), at: 16, limit: 2048, end: 0, family, port: 0, tag: 0 }
-    while (this.notifier.pollTransmit(this.now, slot)) sent.push(slot.bytes.slice(slot.at, slot.end))
+    while (this.notifier.pollTransmit(this.now, slot)) {
+      sent.push(slot.bytes.slice(slot.at, slot.end))
+      this.sentAt.push(this.now)
+    }
     this.look()
     return sent
   }

@@ -60,13 +60,11 @@ export class Watch {
   #last: Down | undefined
   #sinceSweep = 0
   readonly #common: Common
-  readonly #key: number
   readonly #quote = new Uint8Array(48)
 
   /** @throws RangeError on a program that cannot be */
   constructor(spec: ProgramSpec, common: Common) {
     this.#common = common
-    this.#key = keyOf(spec)
     this.program = new Program(spec, common)
     this.tables = this.#newTables()
   }
@@ -169,8 +167,9 @@ export class Watch {
       count(why)
       return
     }
-    const first = hash.of(0, v.bytes, v.src, v.dst, v.octets, v.srcPort, this.#key)
-    const second = hash.of(2, v.bytes, v.src, v.dst, v.octets, v.srcPort, this.#key)
+    const more = (v.dstPort << 16) | zone
+    const first = hash.of(0, v.bytes, v.src, v.dst, v.octets, v.srcPort, more)
+    const second = hash.of(2, v.bytes, v.src, v.dst, v.octets, v.srcPort, more)
     if (candidates.heard(first, second, now) !== 'confirmed') return
     v.quote(this.#quote, 0)
     const added = table.add(this.#quote, 0, zone)
@@ -190,14 +189,16 @@ export class Watch {
   /** UDP: the program sent something to a workstation. */
   answered(now: Instant, a: Arrival): void {
     const { view: v, sources, candidates, hash } = this.#common
+    const zone = sources.zoneOf(v, a)
     if (candidates.size > 0) {
-      const first = hash.of(0, v.bytes, v.dst, v.src, v.octets, v.dstPort, this.#key)
-      const second = hash.of(2, v.bytes, v.dst, v.src, v.octets, v.dstPort, this.#key)
+      const more = (v.srcPort << 16) | zone
+      const first = hash.of(0, v.bytes, v.dst, v.src, v.octets, v.dstPort, more)
+      const second = hash.of(2, v.bytes, v.dst, v.src, v.octets, v.dstPort, more)
       candidates.answered(first, second, now)
     }
     // A firewall on the way remembers a stream whichever side keeps it going.
     const table = this.tables[v.family]
-    const row = table.find(v.bytes, v.dst, v.src, v.dstPort, sources.zoneOf(v, a))
+    const row = table.find(v.bytes, v.dst, v.src, v.dstPort, zone)
     if (row >= 0) table.pages[row >>> PAGE_BITS]!.seen[row & (PAGE - 1)] = tickOf(now)
   }
 
