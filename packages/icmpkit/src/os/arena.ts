@@ -6,7 +6,7 @@
  * can reach its views any more (a finalizer), never by hand.
  */
 import { OsError } from './os-error.ts'
-import { type Pointer, type Sys, sys } from './sys.ts'
+import { inMainThread, type Pointer, type Sys, sys } from './sys.ts'
 
 export interface Arena {
   readonly address: bigint
@@ -21,9 +21,38 @@ export function arena(size: number, door = 'arena'): Arena {
   return mapped(size, MAP_PRIVATE | MAP_ANONYMOUS, -1, door)
 }
 
-/** Maps `size` octets of `fd` (a ring of the kernel's) at `offset`. @throws OsError */
+/**
+ * Maps `size` octets of `fd` (a ring of the kernel's) at `offset`. A mapping keeps its socket alive, and a worker that is
+ * terminated runs no line of ours: there the ring lies in memory that ends with its thread. @throws OsError
+ */
 export function mapping(fd: number, size: number, offset = 0, door = 'arena'): Arena {
-  return mapped(size, MAP_SHARED, fd, door, offset)
+  const room = inMainThread(sys()) ? undefined : threadMemory(size)
+  if (room === undefined) return mapped(size, MAP_SHARED, fd, door, offset)
+  const length = pages(size)
+  const address = sys().mmap(room, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset)
+  if (address < 0n) throw new OsError(Number(-address), 'mmap', door)
+  const { buffer } = room
+  return { address, base: Number(address), bytes: new Uint8Array(buffer, 0, length), view: new DataView(buffer) }
+}
+
+/**
+ * At least `size` octets that V8 itself unmaps, at the end of the thread too: a memory of WebAssembly, the one kind that starts
+ * at a page and is nobody's heap. undefined where there is no WebAssembly (`--jitless`), or no room for one more.
+ */
+function threadMemory(size: number): Uint8Array<ArrayBuffer> | undefined {
+  const initial = Math.ceil(size / WASM_PAGE)
+  try {
+    return new Uint8Array(new WebAssembly.Memory({ initial, maximum: initial }).buffer)
+  } catch {
+    return undefined
+  }
+}
+
+/** What is needed of it; the types of Node leave it to those of browsers. */
+declare const WebAssembly: { Memory: new (size: { initial: number; maximum: number }) => { buffer: ArrayBuffer } }
+
+function pages(size: number): number {
+  return Math.ceil(size / PAGE) * PAGE
 }
 
 /**
@@ -36,7 +65,7 @@ export function detach({ address, bytes }: Arena): void {
 
 function mapped(size: number, flags: number, fd: number, door: string, offset = 0): Arena {
   const os = sys()
-  const length = Math.ceil(size / PAGE) * PAGE
+  const length = pages(size)
   const address = os.mmap(null as Pointer, length, PROT_READ | PROT_WRITE, flags, fd, offset)
   if (address < 0n) throw new OsError(Number(-address), 'mmap', door)
   const buffer = os.koffi.view(address, length)
@@ -50,6 +79,7 @@ const unmap = new FinalizationRegistry<{ os: Sys; address: bigint; length: numbe
 })
 
 const PAGE = 4096
+const WASM_PAGE = 65536
 const PROT_READ = 1
 const PROT_WRITE = 2
 const MAP_SHARED = 1

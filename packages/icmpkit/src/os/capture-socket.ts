@@ -9,7 +9,7 @@ import type { Frame } from '../wire/frame.ts'
 import { emptyFrame } from '../wire/frame.ts'
 import { LinkType } from '../wire/link-layer.ts'
 import { put16, put32 } from '../wire/octets.ts'
-import { type Arena, mapping } from './arena.ts'
+import { type Arena, detach, mapping } from './arena.ts'
 import { monotonic } from './kernel-time.ts'
 import { inNamespace, type NamespaceRef } from './namespace.ts'
 import { openNetlink } from './netlink.ts'
@@ -86,6 +86,7 @@ export class CaptureSocket implements Disposable {
   #left = 0
   #next = 0
   #open = true
+  #visiting = false
   /** The kernel says once that the interface went down, and nothing more when it goes away. */
   #down = false
 
@@ -102,6 +103,7 @@ export class CaptureSocket implements Disposable {
     // Protocol 0: nothing arrives before it is bound, so that no packet of another interface gets in.
     this.#socket = new Socket(DOOR, AF_PACKET, SOCK_RAW, 0, (errno) => (errno === Errno.EPERM ? RIGHT : ''))
     this.fd = this.#socket.fd
+    let mapped: Arena | undefined
     try {
       const socket = this.#socket
       socket.set(SOL_PACKET, PACKET_VERSION, TPACKET_V3, 'PACKET_VERSION')
@@ -110,12 +112,14 @@ export class CaptureSocket implements Disposable {
       // Stamped when it arrives, not when the ring takes it.
       socket.set(SOL_SOCKET, SO_TIMESTAMPNS, 1, 'SO_TIMESTAMPNS')
       attachFilter(socket, program(options))
-      this.#ring = ring(socket)
+      mapped = ring(socket)
+      this.#ring = mapped
       this.#words = new Int32Array(this.#ring.bytes.buffer)
       bind(socket, link?.index ?? 0)
       if (options.promiscuous) promiscuous(socket, link?.index ?? 0)
     } catch (e) {
       this.#socket.close()
+      if (mapped !== undefined) detach(mapped)
       throw e
     }
     this.#frame = { ...emptyFrame(), outgoing: false, packetType: 0, interfaceIndex: 0, unfinished: false }
@@ -138,11 +142,14 @@ export class CaptureSocket implements Disposable {
       try {
         if (this.#fill(at)) {
           given++
+          this.#visiting = true
           visit(this.#frame)
         }
       } finally {
-        // The visitor may have closed the socket: the ring's memory stays, its view holds it.
-        if (last) this.#release()
+        this.#visiting = false
+        // The visitor may have closed the socket: the ring is there until it has seen its frame.
+        if (!this.#open) detach(this.#ring)
+        else if (last) this.#release()
       }
     }
     if (given > 0) this.#down = false
@@ -187,6 +194,7 @@ export class CaptureSocket implements Disposable {
     this.#open = false
     forget(this.fd)
     this.#socket.close()
+    if (!this.#visiting) detach(this.#ring)
   }
 
   [Symbol.dispose](): void {
