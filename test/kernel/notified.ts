@@ -97,7 +97,7 @@ export interface Serving extends Running {
 }
 
 /** `icmp notify serve --json …`, ready when this returns. */
-export async function serving(h: Host, args: readonly string[], at?: string): Promise<Serving> {
+export async function serving(h: Host | undefined, args: readonly string[], at?: string): Promise<Serving> {
   const directory = at ?? place()
   const socket = join(directory, 'op.sock')
   const state = join(directory, 'state')

@@ -1,5 +1,6 @@
 /** `icmp notify serve`: how an outage is known, who is told, and who is not (issue show 3). */
 import { beforeEach, describe, expect, test } from 'vitest'
+import { type Running, startProgram } from './icmp-command.ts'
 import { office, program, SERVER4, SERVER6, serving, told, toldSoFar, workstations } from './notified.ts'
 import { needsRoot } from './testnet.ts'
 
@@ -150,6 +151,44 @@ describe('what is none', () => {
     expect((await serve.status()).programs[0].state).toBe('up')
     expect((await serve.end()).outages).toBe(0)
   })
+})
+
+test('from another namespace, with --netns: the same, probes included', async () => {
+  const { server, crowd } = office()
+  const dns = await program(server, 'udp', 5353)
+  const words = 'dns=udp/5353,probe=udp:ping,every=100ms,timeout=1s,failures=2'
+  const serve = await serving(undefined, ['--netns', server.name, '--program', words])
+  const clients = await workstations(crowd, { servers: [[SERVER4, 5353, 3, null]] })
+  await serve.when((s) => s.programs[0].workstations === 3)
+  dns.signal('SIGSTOP')
+  expect(await told(clients)).toEqual({ [ECONNREFUSED]: 3 })
+  expect(await serve.event('outage')).toMatchObject({ state: 'hung', sent: 3 })
+  dns.signal('SIGCONT')
+  expect(await serve.event('back')).toMatchObject({ state: 'hung' })
+})
+
+test('a process that ends while another holds the port is no outage; one that is not there is told of', async () => {
+  const { server } = office()
+  const dns = await program(server, 'udp', 5353)
+  const sleeper = startProgram(server, 'sleep', ['600'])
+  const ended = startProgram(server, 'true', [])
+  await ended.ended
+  const other = await program(server, 'udp', 5354)
+  const of = (name: string, port: number, p: Running) => [
+    '--program',
+    `${name}=udp/${port},pid=${p.process.pid},grace=0`,
+  ]
+  const args = [...of('dns', 5353, sleeper), ...of('other', 5354, ended)]
+  const serve = await serving(server, args)
+  await serve.untilError(new RegExp(`there is no process ${ended.process.pid}`))
+  sleeper.signal('SIGKILL')
+  await sleeper.ended
+  // What ends behind it is an outage: the one before was looked at by then.
+  other.signal('SIGKILL')
+  await serve.when((s) => s.programs[1].state === 'gone')
+  expect((await serve.status()).programs[0].state).toBe('up')
+  dns.signal('SIGKILL')
+  await serve.when((s) => s.programs[0].state === 'gone')
 })
 
 test.each([
