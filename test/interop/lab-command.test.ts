@@ -153,7 +153,7 @@ test('show draws for the terminal, Mermaid and Graphviz, and lists links, addres
   expect(icmp('show', net, '--as', 'dot').out).toMatch(/^graph lab \{\n/)
 })
 
-test.each(['run', 'show'])(
+test.each(['run', 'show', 'up'])(
   '%s says of a wrong file one line with the place and what was expected, and exits 2',
   (command) => {
     for (const [wrong, line] of [
@@ -163,6 +163,15 @@ test.each(['run', 'show'])(
       ],
       [NET.replace('[me, r1, {', '[me, r7, {'), ":3:10: links[0][1]: there is no node 'r7'; expected me, r1, srv"],
       [NET.slice(0, 30), ':1:'],
+      [NET.slice(0, NET.indexOf('loss')), ':4:17: Flow map'],
+      [
+        `${NET.replace('srv: host }', 'srv: gateway }')}tunnels: [{ path: [r1, srv, r1], mode: explicit }]\n`,
+        ":9:29: tunnels[0]: path[2]: 'r1' again: a tunnel has no loop",
+      ],
+      [
+        NET.replace('delay: 2ms', 'addresses: { me: [10.0.1.9/16], r1: [10.0.1.10/16] }'),
+        ':3:16: links[0]: addresses: me: 10.0.1.9/16 overlaps 10.0.1.1/24',
+      ],
     ] as const) {
       const net = file('wrong.yaml', wrong)
       const { status, out, err } = icmp(command, net)
@@ -175,6 +184,39 @@ test.each(['run', 'show'])(
     expect(gone.err).toMatch(/nowhere\.yaml: ENOENT.*\n$/)
   },
 )
+
+test('a reader that is slow holds the scenario up: nothing is kept for it, and nothing of it is lost', async () => {
+  const long = NET.replace('count: 3, interval: 500ms', 'count: 50000, interval: 1ms').replace(/at:\n.*\n/, '')
+  const child = spawn(process.execPath, [ICMP, 'lab', 'run', file('slow.yaml', long), '--json', '--packets'])
+  const cpu = () => {
+    const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+    return Number(fields[11]) + Number(fields[12])
+  }
+  const memory = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0)
+  // Nobody reads until it does nothing any more.
+  let [before, stood] = [-1, 0]
+  while (stood < 5) {
+    await new Promise((r) => setTimeout(r, 100))
+    const now = cpu()
+    stood = now === before ? stood + 1 : 0
+    before = now
+  }
+  let [spent, most, octets, rest] = [0, 0, 0, '']
+  for await (const chunk of child.stdout) {
+    octets += chunk.length
+    rest = rest.slice(-2000) + chunk.toString()
+    if (child.exitCode === null) {
+      spent = Math.max(spent, cpu())
+      most = Math.max(most, memory())
+    }
+  }
+  // It had done next to nothing of what it did once it was read.
+  expect(before).toBeLessThan(spent / 2)
+  expect(octets).toBeGreaterThan(30_000_000)
+  expect(most).toBeLessThan(400_000)
+  const last = JSON.parse(rest.trimEnd().split('\n').at(-1)!) as { kind: string; asks: { sent: number }[] }
+  expect([last.kind, last.asks[0]!.sent]).toEqual(['summary', 50_000])
+})
 
 test('a question to a node that is not there is refused at its place, by each command that reads the file', () => {
   const net = file('wrong.yaml', NET.replace('to: srv', 'to: sun'))

@@ -289,6 +289,28 @@ test('what the file asks is asked in real time, also of the kernel; what the ker
   ])
 })
 
+test('who does not read its events costs bounded memory: the newest are dropped, and the summary says how many', async () => {
+  // Neighbours known, each question and its answer are four events.
+  const ask = [{ from: 'srv', to: 'r1', count: 20_000, interval: 0.1, timeout: 60_000 }] as const
+  const net = labUp({ ...row(1), ask }, { netns: `ik-${process.pid}-unread`, packets: 'all' })
+  onTestFinished(() => net[Symbol.asyncDispose]())
+  const events = net[Symbol.asyncIterator]()
+  expect((await events.next()).value.kind).toBe('ready')
+  while (net.snapshot().asks[0]!.received < 20_000) await new Promise((r) => setTimeout(r, 50))
+  net.stop()
+  const { droppedEvents } = await net.done
+  let kept = 0
+  let last = ''
+  for (let e = await events.next(); !e.done; e = await events.next()) {
+    kept++
+    last = e.value.kind
+  }
+  expect(last).toBe('summary')
+  expect(kept).toBeLessThanOrEqual(65_536 + 1)
+  expect(droppedEvents).toBeGreaterThan(0)
+  expect(kept + droppedEvents).toBeGreaterThan(80_000)
+})
+
 function spawnLater(netns: string, then: () => void): void {
   setTimeout(() => {
     spawnSync('ip', ['netns', 'exec', netns, 'ping', '-c2', '-i0.2', '-W0.3', '10.0.1.2'])

@@ -168,3 +168,20 @@ test('whoever asks in the lab asks at its moment of the world, is answered after
   expect(asking.busy).toBe(false)
   expect(asking.summaries()).toMatchObject([{ from: 'srv', to: 'r', sent: 2, received: 2, lost: 0 }])
 })
+
+test('what rounding puts a hair behind the present is waited for, not asked for again and again', () => {
+  const net = lab({ nodes: { me: 'host', srv: 'host' }, links: [['me', 'srv']] })
+  const began = 1000.1 as Instant
+  const it = new Crossing<never>(net, net.node('me'), began, [{ lab: 1, door: DOOR, room: 1000 }], () => {})
+  let [happened, hairs] = [0, 0]
+  for (let n = 1; n <= 1000; n++) net.at(n * 0.7, () => void happened++)
+  for (let n = 1; n <= 1000; n++) {
+    const now = (began + n * 0.7) as Instant
+    if (now - began < n * 0.7) hairs++
+    it.catchUp(now)
+    expect(happened).toBeGreaterThanOrEqual(n - 1)
+  }
+  expect(hairs).toBeGreaterThan(0)
+  it.catchUp((began + 701) as Instant)
+  expect(happened).toBe(1000)
+})
