@@ -119,8 +119,8 @@ export function reportNotice(
   closed: Notice['closed'],
 ): Notice {
   const { object, judgement } = e
-  const server = text(e.server, zone(e.port))
-  const from = text(e.from, zone(e.port))
+  const server = text(e.server, () => zone(e.port))
+  const from = text(e.from, () => zone(e.port))
   const seen = object?.workstation
   const signedBy = key === undefined ? null : key.who === '' ? hex(key.id) : key.who
   const said = why(judgement.findings, {
@@ -158,13 +158,13 @@ export function reportError(e: ErrorHeard, clock: Clock, zone: (index: number) =
   return {
     kind: 'error',
     time: showTime(clock.wall(e.at)),
-    from: text(from, zone(port)),
+    from: text(from, () => zone(port)),
     type,
     code,
     name,
     meaning,
     mtu: mtu === 0 ? null : mtu,
-    destination: quoted === undefined ? null : text(quoted.dst, zone(port)),
+    destination: quoted === undefined ? null : text(quoted.dst, () => zone(port)),
     ...(flow === undefined
       ? { ...NO_FLOW, protocol: quoted === undefined ? null : named(quoted.protocol) }
       : about(flow, e.socket)),
@@ -191,8 +191,9 @@ function about(flow: Flow, socket: LocalSocket | undefined): About {
   }
 }
 
-function text(ip: Ip, zone: string | undefined): string {
-  return showIp(ip, isLinkLocal(ip) ? zone : undefined)
+/** The zone costs a system call, and few need it. */
+function text(ip: Ip, zone: () => string | undefined): string {
+  return showIp(ip, isLinkLocal(ip) ? zone() : undefined)
 }
 
 function moment(seconds: number | undefined): string | null {

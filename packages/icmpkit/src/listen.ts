@@ -156,11 +156,13 @@ class Listening implements ListenRun {
     for (const family of [4, 6] satisfies Family[]) {
       try {
         const { netns } = this.#o
-        const { door, why } = await os.openDoor({
+        const spec = {
           kind: 'raw-socket',
           family,
+          receiveBuffer: QUEUE,
           ...(netns === undefined ? {} : { netns }),
-        })
+        } as const
+        const { door, why } = await os.openDoor(spec)
         this.#doors.push(door)
         notes.push(...why, ...door.cannot.map((c) => `IPv${family} cannot: ${c}`))
       } catch (e) {
@@ -204,6 +206,8 @@ const RIGHTS = {
   root: 'rights: kept while it listens, to see whose sockets there are',
   other: 'rights: whose the sockets of other users are is not seen (that needs CAP_SYS_PTRACE)',
 } as const
+/** Octets: room for 20,000 notices at once, which is a proxy with as many connections to a server that goes. */
+const QUEUE = 16 << 20
 const CLOSING = [State.gone, State.hung, State.offline]
 /** How often connections that are being set up are noted, ms; connected UDP sockets each so many times. */
 const ROUND_MS = 250

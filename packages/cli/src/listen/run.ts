@@ -61,8 +61,6 @@ export async function run(flags: Flags): Promise<number> {
   const show = (e: ListenEvent) => {
     if (flags.json === true) out.write(`${safeJson({ schema: 'icmpkit.listen.v1', ...e })}\n`)
     else out.write(line(e, flags.verbose === true))
-    // Whoever reads of an outage acts upon it: not a turn of the loop later than need be.
-    if (e.kind !== 'summary') out.flush()
   }
   try {
     for await (const e of session) {
