@@ -170,7 +170,7 @@ test.each(['run', 'show', 'up'])(
       ],
       [
         NET.replace('delay: 2ms', 'addresses: { me: [10.0.1.9/16], r1: [10.0.1.10/16] }'),
-        ':3:16: links[0]: addresses: me: 10.0.1.9/16 overlaps 10.0.1.1/24',
+        ':3:29: links[0]: addresses: me: 10.0.1.9/16 overlaps 10.0.1.1/24',
       ],
     ] as const) {
       const net = file('wrong.yaml', wrong)
