@@ -70,6 +70,8 @@ export class LabFlowDoor implements Door, Behaviour {
       slot.tag = 0
       slot.end = 0
       if (!m.pollTransmit(now, slot)) break
+      // A port's queue holds less than a batch.
+      if (room % CHUNK === 0) this.#lab.settle(now)
       const why = this.#outlet.send(now, slot.bytes, slot.at, slot.end, slot.port)
       if (slot.tag === 0) continue
       if (why === 'sent') m.handleSent(now, slot.tag, now, 'virtual')
@@ -114,6 +116,8 @@ const NOTHING = new Uint8Array(0)
 const SEEN = { at: 0, origin: 'wire', checksum: 'unknown', clock: 'virtual' } as const
 /** Packets in a batch; a door that has sent so many is full for a moment, so that a flood takes time. */
 const BATCH = 1024
+/** Packets between two visits to the queues of the node's ports. */
+const CHUNK = 64
 /** Packets that wait to be taken. */
 const QUEUE = 8192
 /** The largest IP packet, and room for a machine that writes past it. */

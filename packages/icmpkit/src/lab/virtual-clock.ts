@@ -93,7 +93,8 @@ export class VirtualClock implements Clock {
     for (let steps = 0; steps < STEPS; steps++) {
       const moved = this.#time.step(until)
       if (!moved && until < Number.POSITIVE_INFINITY) this.#time.run(until)
-      if (this.#release()) return
+      // Somebody was woken by what happened, or waits no more.
+      if (this.#release() || this.#holding.size > 0) return
       // Nothing is due and nobody has a deadline: only `wake`, a signal, or `run` can end this.
       if (!moved) return
     }

@@ -79,6 +79,30 @@ describe('a quote of header and 8 octets, as RFC 792 has it,', () => {
     expect(read('tcp').missing).toEqual([])
   })
 
+  test('of eight octets of TCP that is filled up with zeros to 128 has ports and sequence number, and lacks the rest (RFC 4884 §3)', () => {
+    for (const header of [
+      '450000281c4600000106b14cc0000201c6336409',
+      '6000000000140601' + '20010db8000000000000000000000001'.repeat(2),
+    ]) {
+      const whole = unhex(`${header}9c4001bbdeadbeef`)
+      const padded = new Uint8Array(128)
+      padded.set(whole)
+      const q = quote.parse(padded, 0, 128, header.startsWith('4') ? 4 : 6) as quote.Quote
+      expect(q.transport).toMatchObject({
+        kind: 'tcp',
+        srcPort: 40000,
+        dstPort: 443,
+        seq: 0xdeadbeef,
+        flags: undefined,
+      })
+      expect(q.missing).toEqual(['transport-header', 'payload'])
+      padded[whole.length] = 1
+      expect((quote.parse(padded, 0, 128, header.startsWith('4') ? 4 : 6) as quote.Quote).transport).toMatchObject({
+        kind: 'malformed',
+      })
+    }
+  })
+
   test('gives type, code, identifier and sequence of ICMP questions, and none of errors', () => {
     expect(read('icmp', 28)).toMatchObject({
       transport: { kind: 'icmp4', type: 8, code: 0, checksum: 0x2e31, id: 0x1234, seq: 7, payload: 28, end: 28 },

@@ -85,7 +85,7 @@ function parseTransport(bytes: Uint8Array, ip: ip4.Header | ip6.Header): Transpo
     case UDP:
       return end - payload < PORTS ? { kind: 'none', protocol } : udp.parse(bytes, payload, end)
     case TCP:
-      return end - payload < PORTS ? { kind: 'none', protocol } : tcp.parse(bytes, payload, end)
+      return end - payload < PORTS ? { kind: 'none', protocol } : parseTcp(bytes, payload, end)
     case ICMP4:
     case ICMP6:
       // ICMP of the other family is no ICMP: its checksum and types are defined over its own IP only.
@@ -95,6 +95,17 @@ function parseTransport(bytes: Uint8Array, ip: ip4.Header | ip6.Header): Transpo
       if (ip.kind === 'ip6') return { kind: 'none', protocol }
   }
   return { kind: 'other', protocol, octets: bytes.subarray(payload, end) }
+}
+
+/**
+ * Routers that quote eight octets of a datagram fill up with zeros to 128 where extensions follow (RFC 4884 §3): a header
+ * whose rest is all zero, its length too, is one that ends behind its sequence number.
+ */
+function parseTcp(bytes: Uint8Array, at: number, end: number): tcp.Header | Malformed {
+  const h = tcp.parse(bytes, at, end)
+  if (h.kind === 'tcp') return h
+  for (let i = at + LEAST; i < end; i++) if (bytes[i] !== 0) return h
+  return tcp.parse(bytes, at, at + LEAST)
 }
 
 function parseIcmp(bytes: Uint8Array, at: number, end: number, protocol: number): Icmp {
@@ -118,6 +129,7 @@ function isLaterFragment(ip: ip4.Header | ip6.Header): boolean {
 }
 
 function missingOf(transport: Transport, ip: ip4.Header | ip6.Header, at: number): readonly Missing[] {
+  if (transport.kind === 'tcp' && transport.end < ip.end) return HEADER_CUT
   if (ip.end >= originalEnd(ip, at)) return NOTHING
   switch (transport.kind) {
     case 'none':
@@ -151,6 +163,8 @@ const UDP = 17
 const ICMP6 = 58
 const NO_NEXT_HEADER = 59
 
+/** Octets of a datagram that an error quotes at least (RFC 792). */
+const LEAST = 8
 /** UDP and TCP begin with their ports, four octets. */
 const PORTS = 4
 const ICMP_HEADER = 8
