@@ -1,6 +1,6 @@
 /** What `icmp decode` is given: pipes that bring nothing, pipes that bring it octet by octet, hex text. */
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -27,9 +27,27 @@ async function named(): Promise<string> {
   return path
 }
 
+/** Until it waits for what comes by `path`: its epoll has a descriptor of that. Its signals have handlers long before. */
+async function reads(child: ChildProcess, path: string): Promise<void> {
+  const watches = (fd: string) => {
+    try {
+      const watched = readFileSync(`/proc/${child.pid}/fdinfo/${fd}`, 'utf8').matchAll(/^tfd: +(\d+)/gm)
+      return [...watched].some(([, n]) => readlinkSync(`/proc/${child.pid}/fd/${n}`) === path)
+    } catch {
+      // It was closed meanwhile.
+      return false
+    }
+  }
+  while (child.exitCode === null && child.signalCode === null) {
+    if (readdirSync(`/proc/${child.pid}/fdinfo`).some(watches)) return
+    await sleep(10)
+  }
+}
+
 test('SIGINT ends the reading of a named pipe that nobody writes to', async () => {
-  const run = start(undefined, ['decode', await named()])
-  await sleep(300)
+  const path = await named()
+  const run = start(undefined, ['decode', path])
+  await reads(run.process, path)
   run.signal('SIGINT')
   expect(await run.ended).toMatchObject({ code: 0, signal: null, out: '' })
 })
@@ -37,7 +55,7 @@ test('SIGINT ends the reading of a named pipe that nobody writes to', async () =
 test('SIGINT ends the reading of a pipe that stays silent', async () => {
   const path = await named()
   const run = startProgram(undefined, 'sh', ['-c', `exec 3<>"$0"; exec "$@" <&3`, path, ...command('-')])
-  await sleep(300)
+  await reads(run.process, path)
   run.signal('SIGINT')
   expect(await run.ended).toMatchObject({ code: 0, signal: null, out: '' })
 })
