@@ -140,6 +140,23 @@ test('without --notices every error is told, with the program that it hits and w
   )
 })
 
+test('a flow between link-local addresses is found, and told with its zone', async () => {
+  const ends = { local: 'fe80::1%eth0', remote: 'fe80::2%eth0', remotePort: 9000 }
+  const { port, pid } = await pythonFlow(net.a, { how: 'udp', ...ends, stay: true })
+  const listening = await listen('--notices', '--json')
+  const about = { protocol: 'udp', local: 'fe80::1', localPort: port, remote: 'fe80::2', remotePort: 9000 } as const
+  await sendByHand(net.b, [{ ...about, zone: 'eth0', ...down() }])
+  await listening.until(/"kind":"notice"/)
+  const [, notice] = await told(listening)
+  expect(notice).toMatchObject({
+    server: 'fe80::2%eth0',
+    from: 'fe80::2%eth0',
+    local: `[fe80::1%eth0]:${port}`,
+    remote: '[fe80::2%eth0]:9000',
+    process: { pid },
+  })
+})
+
 test('a socket that takes datagrams from anybody is found, and that its kernel tells it nothing is said', async () => {
   const { port, pid } = await pythonFlow(net.a, { how: 'unconnected', ...ends(4) })
   const listening = await listen('--notices', '--json')

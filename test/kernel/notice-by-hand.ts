@@ -15,6 +15,8 @@ export interface ByHand {
   /** Outer addresses, where they are not those two. */
   from?: string
   to?: string
+  /** The interface that link-local addresses are of. */
+  zone?: string
   type?: number
   code?: number
   state?: number

@@ -142,7 +142,7 @@ export function reportNotice(
     reason: object?.reason ?? null,
     backAt: moment(object?.backAt),
     writtenAt: moment(object?.seconds),
-    ...about(e.flow, e.socket),
+    ...about(e.flow, e.socket, () => zone(e.port)),
     trust: judgement.trust,
     believed: judgement.believed,
     why: said,
@@ -167,7 +167,7 @@ export function reportError(e: ErrorHeard, clock: Clock, zone: (index: number) =
     destination: quoted === undefined ? null : text(quoted.dst, () => zone(port)),
     ...(flow === undefined
       ? { ...NO_FLOW, protocol: quoted === undefined ? null : named(quoted.protocol) }
-      : about(flow, e.socket)),
+      : about(flow, e.socket, () => zone(port))),
     live: e.socket !== undefined,
   }
 }
@@ -182,11 +182,12 @@ export function summarize(l: Listener | undefined, clock: Clock, queueOverflow: 
   return { kind: 'summary', time, errors, notices, believed, untold: { ...l?.untold }, queueOverflow, programs }
 }
 
-function about(flow: Flow, socket: LocalSocket | undefined): About {
+function about(flow: Flow, socket: LocalSocket | undefined, zone: () => string | undefined): About {
+  const end = (ip: Ip, port: number) => showEnd(ip, port, isLinkLocal(ip) ? zone() : undefined)
   return {
     protocol: flow.protocol,
-    local: showEnd(flow.local, flow.localPort),
-    remote: showEnd(flow.remote, flow.remotePort),
+    local: end(flow.local, flow.localPort),
+    remote: end(flow.remote, flow.remotePort),
     process: socket?.process ?? null,
   }
 }

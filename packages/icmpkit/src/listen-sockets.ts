@@ -57,8 +57,8 @@ export class Sockets implements Disposable {
   }
 
   /** Ends the connection. False: there is no such socket. @throws OsError with the cure where rights are missing */
-  destroy({ protocol, local, localPort, remote, remotePort }: Flow): boolean {
-    return this.#diag.destroy({ protocol, local, localPort, remote, remotePort })
+  destroy({ protocol, local, localPort, remote, remotePort }: Flow, interfaceIndex = 0): boolean {
+    return this.#diag.destroy({ protocol, local, localPort, remote, remotePort, interfaceIndex })
   }
 
   /** Takes note of connections that are being set up; of connected UDP sockets too, where `udp`. */

@@ -185,7 +185,7 @@ class Listening implements ListenRun {
     this.#queue.push(reportNotice(e, this.#clock, zone, key, this.#close(e)))
   }
 
-  #close({ judgement, socket, object, flow }: NoticeHeard): Notice['closed'] {
+  #close({ judgement, socket, object, flow, port }: NoticeHeard): Notice['closed'] {
     const { close } = this.#o
     const down = object !== undefined && (CLOSING as readonly number[]).includes(object.state)
     if (close === undefined || !down || socket === undefined || !socket.connected) return null
@@ -194,7 +194,7 @@ class Listening implements ListenRun {
       close === 'signed' ? trust === 'signed' && believed : trust !== 'refused' && !findings.includes('out-of-window')
     if (!meant) return null
     try {
-      return this.#sockets!.destroy(flow) ? 'closed' : 'no-socket'
+      return this.#sockets!.destroy(flow, port) ? 'closed' : 'no-socket'
     } catch (e) {
       if (e instanceof os.OsError) return 'refused'
       throw e

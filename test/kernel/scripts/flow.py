@@ -8,12 +8,12 @@ how, local, remote, port, *more = sys.argv[1:]
 family = socket.AF_INET6 if ":" in remote else socket.AF_INET
 kind = socket.SOCK_DGRAM if how in ("udp", "unconnected") else socket.SOCK_STREAM
 s = socket.socket(family, kind)
-s.bind((local, 0))
+s.bind(socket.getaddrinfo(local, 0, family, kind)[0][4])
 if how == "connecting":
     print("port", s.getsockname()[1], flush=True)
 try:
     if how != "unconnected":
-        s.connect((remote, int(port)))
+        s.connect(socket.getaddrinfo(remote, int(port), family, kind)[0][4])
     if how != "connecting":
         print("port", s.getsockname()[1], flush=True)
 except OSError as e:

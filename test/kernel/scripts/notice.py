@@ -114,7 +114,8 @@ def main():
             if order.get("hex"):
                 print(p.hex())
                 continue
-            sockets[six].sendto(p, (n.get("to", n["local"]), 0))
+            zone = (0, socket.if_nametoindex(n["zone"])) if "zone" in n else ()
+            sockets[six].sendto(p, (n.get("to", n["local"]), 0) + zone)
             sent += 1
     print(sent)
 

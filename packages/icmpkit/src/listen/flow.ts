@@ -22,9 +22,9 @@ export interface LocalSocket {
   process: { pid: number; name: string } | undefined
 }
 
-/** `192.0.2.1:5000`, `[2001:db8::1]:5000`. */
-export function showEnd(ip: Ip, port: number): string {
-  return typeof ip === 'bigint' ? `[${showIp(ip)}]:${port}` : `${showIp(ip)}:${port}`
+/** `192.0.2.1:5000`, `[2001:db8::1]:5000`, `[fe80::1%eth0]:5000`. */
+export function showEnd(ip: Ip, port: number, zone?: string): string {
+  return typeof ip === 'bigint' ? `[${showIp(ip, zone)}]:${port}` : `${showIp(ip, zone)}:${port}`
 }
 
 /** The same text for the same flow. */
