@@ -1,10 +1,11 @@
 /**
  * Where a node touches a link: an Ethernet interface, or one end of a point-to-point link. It frames what leaves and
- * queues it; what each IP knows about the link stands in the layers, by port index.
+ * queues it; what each IP knows about the link hangs on it, and is the layers' own.
  */
 import { HEADER as ETHERNET, EtherType, TAG } from '../wire/ethernet.ts'
 import { put16 } from '../wire/octets.ts'
 import type { Counters } from './counters.ts'
+import { Link4 } from './ip4/link.ts'
 import type { Link6 } from './ip6/link.ts'
 import { PacketQueue } from './packet-queue.ts'
 
@@ -58,7 +59,8 @@ export class Port {
   mac: Uint8Array
   mtu: number
   up: boolean
-  /** What IPv6 knows of its link; made by the layer. */
+  /** What each IP knows of its link. */
+  readonly ip4: Link4 = new Link4()
   ip6: Link6 | undefined
   /** Octets in front of each IP packet that leaves. */
   readonly header: number

@@ -158,7 +158,6 @@ export class AddressMasks4 {
     const was = own.state
     if (was === 'ready') this.#layer.addressLost(now, port, own)
     own.prefixLength = prefixLength
-    this.#layer.arp.claims.setPrefixLength(port, address, prefixLength)
     if (was === 'ready') this.#layer.addressReady(now, port, own)
   }
 

@@ -17,16 +17,15 @@ export interface Address4 {
 export class Addresses4 {
   /** Rises with each change: what was decided by older ones is decided anew. */
   version = 0
-  /** Ready ones: where they stand in `#all`. */
-  readonly #ready: IpTable
-  /** Broadcast and network addresses of ready ones: how many of them have it. */
-  readonly #broadcasts: IpTable
-  readonly #all: Address4[] = []
-  readonly #groups: Map<number, Ip4[]> = new Map()
+  readonly #keys: TableKeys
+  #all: readonly Address4[] = NONE
+  /** Ready ones, where there are more than `FEW`: where they stand in `#all`. */
+  #ready: IpTable | undefined
+  /** Their broadcast and network addresses. */
+  #broadcasts: IpTable | undefined
 
   constructor(keys: TableKeys) {
-    this.#ready = new IpTable(keys)
-    this.#broadcasts = new IpTable(keys)
+    this.#keys = keys
   }
 
   [Symbol.iterator](): IterableIterator<Address4> {
@@ -34,17 +33,19 @@ export class Addresses4 {
   }
 
   /** Whatever their state, in the order of the configuration. */
-  of(port: Port): Address4[] {
-    return this.#all.filter((a) => a.port === port)
+  of(port: Port): readonly Address4[] {
+    return port.ip4.addresses
   }
 
   find(port: Port, address: Ip4): Address4 | undefined {
-    return this.#all.find((a) => a.port === port && a.address === address)
+    for (const a of port.ip4.addresses) if (a.address === address) return a
+    return undefined
   }
 
   add(a: Address4): void {
-    this.#all.push(a)
-    if (a.state === 'ready') this.setState(a, 'ready')
+    this.#all = this.#all.concat(a)
+    a.port.ip4.addresses = a.port.ip4.addresses.concat(a)
+    this.#index()
   }
 
   setState(a: Address4, state: Address4['state']): void {
@@ -53,56 +54,49 @@ export class Addresses4 {
   }
 
   remove(a: Address4): void {
-    this.setState(a, 'claimed')
-    const i = this.#all.indexOf(a)
-    if (i >= 0) this.#all.splice(i, 1)
+    a.state = 'claimed'
+    this.#all = this.#all.filter((b) => b !== a)
+    a.port.ip4.addresses = a.port.ip4.addresses.filter((b) => b !== a)
     this.#index()
-  }
-
-  /** The address at `at` is one of this node's that is ready. */
-  isMineAt(bytes: Uint8Array, at: number): boolean {
-    return this.#ready.getAt(bytes, at, 4) >= 0
   }
 
   /** The ready entry of the address, on whatever port. */
   ready(address: Ip4): Address4 | undefined {
-    const i = this.#ready.get(address)
-    return i < 0 ? undefined : this.#all[i]
+    if (this.#ready !== undefined) return this.#all[this.#ready.get(address)]
+    for (const a of this.#all) if (a.address === address && a.state === 'ready') return a
+    return undefined
   }
 
   /** Of a network that a ready address is in, all ones or all zeros (RFC 1812 §4.2.3.1). */
   isDirectedBroadcast(address: Ip4): boolean {
-    return this.#broadcasts.get(address) >= 0
+    if (this.#broadcasts !== undefined) return this.#broadcasts.get(address) >= 0
+    for (const a of this.#all) {
+      if (a.state === 'ready' && (broadcastOf(a) === address || networkOf(a) === address)) return true
+    }
+    return false
   }
 
   /** All ones of a network on `port` (RFC 1122 §3.3.6). */
   isBroadcastOn(address: Ip4, port: Port): boolean {
-    return this.#all.some((a) => a.port === port && a.state === 'ready' && broadcastOf(a) === address)
+    return port.ip4.addresses.some((a) => a.state === 'ready' && broadcastOf(a) === address)
   }
 
-  join(port: Port, group: Ip4): void {
-    const there = this.#groups.get(port.index) ?? []
-    if (!there.includes(group)) this.#groups.set(port.index, [...there, group])
-  }
-
-  leave(port: Port, group: Ip4): void {
-    this.#groups.set(
-      port.index,
-      (this.#groups.get(port.index) ?? []).filter((g) => g !== group),
-    )
+  /** The port listens to these groups. */
+  join(port: Port, groups: readonly Ip4[]): void {
+    port.ip4.groups = groups
   }
 
   isMember(group: Ip4, port: Port): boolean {
-    return isMulticast(group) && (this.#groups.get(port.index)?.includes(group) ?? false)
+    return isMulticast(group) && port.ip4.groups.includes(group)
   }
 
   #index(): void {
     this.version++
-    for (const a of this.#all) {
-      this.#ready.delete(a.address)
-      this.#broadcasts.delete(broadcastOf(a) ?? a.address)
-      this.#broadcasts.delete(networkOf(a) ?? a.address)
-    }
+    this.#ready = undefined
+    this.#broadcasts = undefined
+    if (this.#all.length <= FEW) return
+    this.#ready = new IpTable(this.#keys)
+    this.#broadcasts = new IpTable(this.#keys)
     for (const [i, a] of this.#all.entries()) {
       if (a.state !== 'ready') continue
       if (this.#ready.get(a.address) < 0) this.#ready.set(a.address, i)
@@ -113,6 +107,10 @@ export class Addresses4 {
     }
   }
 }
+
+/** So many are compared one by one. */
+const FEW = 8
+const NONE: readonly Address4[] = []
 
 /** All ones of its network; undefined where the prefix leaves no room for one (RFC 3021). */
 export function broadcastOf(a: { address: Ip4; prefixLength: number }): Ip4 | undefined {

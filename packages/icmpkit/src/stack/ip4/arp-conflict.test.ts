@@ -182,7 +182,7 @@ test('after ten conflicts on a port a new address is probed for once a minute at
   const begun: number[] = []
   for (let i = 0; i < 14; i++) {
     const address = ip4(`192.0.2.${100 + i}`)
-    n.node.ip4.arp.claim(n.now as Instant, n.node.ports.get(1)!, { address, prefixLength: 24 })
+    n.node.ip4.addAddress(n.now as Instant, n.node.ports.get(1)!, address, 24)
     let probe: number | undefined
     while (probe === undefined)
       probe = n.run(100).find((s) => hex(s.bytes, 38) === `c00002${hex(Uint8Array.of(100 + i))}`)?.at

@@ -13,9 +13,10 @@ import { shared } from '../defaults.ts'
 import type { StackEvent } from '../event.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
-import type { Port, PortAddress, PortChange } from '../port.ts'
+import type { Port, PortChange } from '../port.ts'
 import { Timer } from '../timers.ts'
 import { TokenBucket } from '../token-bucket.ts'
+import type { Address4 } from './addresses.ts'
 import { ArpCache, State } from './arp-cache.ts'
 import { ArpClaims } from './arp-conflict.ts'
 import { ARP_DEFAULTS, type ArpSettings } from './arp-settings.ts'
@@ -30,7 +31,8 @@ export interface ArpEntry {
 
 type NeighbourState = Extract<StackEvent, { kind: 'neighbour' }>['state']
 
-interface PortArp {
+/** The neighbours of one port. */
+export interface PortArp {
   port: Port
   cache: ArpCache
   timer: Timer
@@ -39,13 +41,11 @@ interface PortArp {
 export class Arp {
   readonly claims: ArpClaims
   readonly #node: Node
-  /** By port index. */
-  readonly #ports: PortArp[] = []
   #telling: TokenBucket | undefined
 
   constructor(node: Node) {
     this.#node = node
-    this.claims = new ArpClaims(node, this)
+    this.claims = new ArpClaims(node)
   }
 
   /** Sends the datagram at `at…end` to `nextHop` on `port`: at once, or when its link-layer address is known. */
@@ -54,13 +54,13 @@ export class Arp {
       port.transmit(bytes, at, end, EtherType.ip4, port.mac)
       return
     }
-    const p = this.#ports[port.index] ?? this.#open(port)
-    const { cache } = p
-    const slot = cache.find(nextHop)
-    if (slot < 0 || cache.state(slot) === State.incomplete) {
-      this.#resolve(now, p, slot, nextHop, bytes, at, end)
+    const p = port.ip4.arp
+    const slot = p === undefined ? -1 : p.cache.find(nextHop)
+    if (p === undefined || slot < 0 || p.cache.state(slot) === State.incomplete) {
+      this.#resolve(now, port, slot, nextHop, bytes, at, end)
       return
     }
+    const { cache } = p
     cache.use(slot, now)
     if (cache.until(slot) <= now && cache.state(slot) === State.known) this.#poll(now, p, slot)
     port.transmit(bytes, at, end, EtherType.ip4, cache.writeMac(slot, MAC))
@@ -68,7 +68,7 @@ export class Arp {
 
   /** The neighbour's link-layer address is known, not out of date, and the one that stands at `macAt` in `bytes`. */
   isAt(now: Instant, port: Port, nextHop: number, bytes: Uint8Array, macAt: number): boolean {
-    const cache = this.#ports[port.index]?.cache
+    const cache = port.ip4.arp?.cache
     const slot = cache === undefined ? -1 : cache.find(nextHop as Ip4)
     if (cache === undefined || slot < 0 || cache.state(slot) !== State.known || cache.until(slot) <= now) return false
     if (!cache.isAt(slot, bytes, macAt)) return false
@@ -110,8 +110,8 @@ export class Arp {
   }
 
   /** Begins with an address of the port: `ip4.addressReady` comes when nobody else has it, at once where there is no ARP. */
-  claim(now: Instant, port: Port, address: PortAddress): void {
-    this.claims.add(now, port, address)
+  claim(now: Instant, address: Address4): void {
+    this.claims.add(now, address)
   }
 
   /** The node does without the address: nothing is answered in its name any more. */
@@ -121,7 +121,7 @@ export class Arp {
 
   /** Carrier or link-layer address of the port changed: what is known of its neighbours may be another link's. */
   changed(now: Instant, port: Port, change: PortChange): void {
-    const p = this.#ports[port.index]
+    const p = port.ip4.arp
     if (p !== undefined && !port.up) {
       for (let gone = p.cache.clear(); gone > 0; gone--) this.#node.counters.drop('port-down')
       p.timer.stop()
@@ -145,7 +145,7 @@ export class Arp {
 
   /** How the address stands in the table of `port`, in the words of RFC 8335 §3; undefined: not at all. */
   stateOf(now: Instant, port: Port, address: Ip4): 'incomplete' | 'reachable' | 'stale' | 'probe' | undefined {
-    const cache = this.#ports[port.index]?.cache
+    const cache = port.ip4.arp?.cache
     const slot = cache?.find(address) ?? -1
     if (cache === undefined || slot < 0) return undefined
     if (cache.state(slot) === State.incomplete) return 'incomplete'
@@ -155,7 +155,9 @@ export class Arp {
 
   entries(): ArpEntry[] {
     const list: ArpEntry[] = []
-    for (const p of Object.values(this.#ports)) {
+    for (const { ip4: link } of this.#node.ports.values()) {
+      const p = link.arp
+      if (p === undefined) continue
       for (const slot of p.cache) {
         const mac = p.cache.state(slot) === State.incomplete ? undefined : p.cache.writeMac(slot, new Uint8Array(6))
         list.push({ port: p.port.index, address: p.cache.address(slot), mac })
@@ -166,12 +168,12 @@ export class Arp {
 
   /** RFC 826 "Packet Reception": who is known is updated, who is not is learned only where this node is the target. */
   #merge(now: Instant, port: Port, m: arp.Message, mine: boolean): void {
-    const p = this.#ports[port.index] ?? this.#open(port)
+    let slot = port.ip4.arp?.cache.find(m.sender) ?? -1
+    // A next hop is on the link: whoever else asks gets its answer, and no row.
+    if (slot < 0 && (!mine || !this.claims.isNeighbour(port, m.sender))) return
+    const p = this.#of(port)
     const { cache } = p
-    let slot = cache.find(m.sender)
     if (slot < 0) {
-      // A next hop is on the link: whoever else asks gets its answer, and no row.
-      if (!mine || !this.claims.isNeighbour(port, m.sender)) return
       slot = cache.add(m.sender, now, this.#settings.timeoutMs, false)
       if (slot < 0) return
     }
@@ -187,8 +189,7 @@ export class Arp {
   }
 
   /** The slow way of `transmit`: a group, a broadcast, or a neighbour that is not known yet. */
-  #resolve(now: Instant, p: PortArp, known: number, nextHop: Ip4, bytes: Uint8Array, at: number, end: number): void {
-    const { cache, port } = p
+  #resolve(now: Instant, port: Port, known: number, nextHop: Ip4, bytes: Uint8Array, at: number, end: number): void {
     const { counters } = this.#node
     if (known < 0) {
       if (isMulticast(nextHop)) {
@@ -204,6 +205,8 @@ export class Arp {
         return
       }
     }
+    const p = this.#of(port)
+    const { cache } = p
     let slot = known
     if (slot < 0) {
       if (!port.up) {
@@ -288,13 +291,14 @@ export class Arp {
     else if (p.timer.at !== p.cache.due(first)) p.timer.set(p.cache.due(first))
   }
 
-  #open(port: Port): PortArp {
+  #of(port: Port): PortArp {
+    if (port.ip4.arp !== undefined) return port.ip4.arp
     const p: PortArp = {
       port,
       cache: new ArpCache(this.#node.tableKeys, this.#settings),
       timer: new Timer(this.#node.timers, (now) => this.#due(now, p)),
     }
-    this.#ports[port.index] = p
+    port.ip4.arp = p
     return p
   }
 

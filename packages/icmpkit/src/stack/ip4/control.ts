@@ -4,6 +4,8 @@
  */
 import type { Instant } from '../../clock.ts'
 import type { Ip4 } from '../../wire/addr.ts'
+import type * as icmp4 from '../../wire/icmp4.ts'
+import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port, PortChange } from '../port.ts'
 import type { HeardError } from '../transport/transport.ts'
@@ -88,6 +90,14 @@ export class Control4 {
   /** An error that is believed. */
   believed(now: Instant, e: HeardError): void {
     this.paths.heard(now, e)
+  }
+
+  /** A router's advertisement came in. A gateway's routes come from elsewhere. */
+  routerAdvertised(now: Instant, d: Inbound, m: icmp4.Message): void {
+    if (this.#node.role === 'gateway') this.#node.counters.drop('ignored')
+    else if (this.#discovery === undefined && this.#layer.settings.routerDiscovery.perform !== true)
+      this.#node.counters.drop('disabled')
+    else this.discovery?.input(now, d, m)
   }
 
   attach(now: Instant, port: Port): void {

@@ -26,11 +26,7 @@ export const HANDLERS: Readonly<Record<number, Handler4>> = {
   [icmp4.Type.timestampRequest]: answerTimestamp,
   [icmp4.Type.addressMaskRequest]: (node, now, d, h, m) => node.ip4.control.masks.request(now, d, h, m),
   [icmp4.Type.addressMaskReply]: (node, now, d, h, m) => node.ip4.control.masks.reply(now, d, h, m),
-  [icmp4.Type.routerAdvertisement]: ({ ip4: layer, counters }, now, d, _h, m) => {
-    // A gateway's routes come from elsewhere.
-    if (layer.control.discovery === undefined) counters.drop('ignored')
-    else layer.control.discovery.input(now, d, m)
-  },
+  [icmp4.Type.routerAdvertisement]: (node, now, d, _h, m) => node.ip4.control.routerAdvertised(now, d, m),
   [icmp4.Type.routerSolicitation]: ({ ip4: layer, counters }, now, d, h, m) => {
     if (layer.control.advertiser === undefined) counters.drop('ignored')
     else layer.control.advertiser.input(now, d, h, m)

@@ -95,8 +95,7 @@ export class Ip4Layer {
 
   /** A port is there: its addresses are probed and then used, its connected routes made. */
   attach(now: Instant, port: Port): void {
-    this.addresses.join(port, ALL_SYSTEMS)
-    if (this.#node.role === 'gateway') this.addresses.join(port, ALL_ROUTERS)
+    this.addresses.join(port, this.#node.role === 'gateway' ? ROUTERS : HOSTS)
     for (const { address, prefixLength } of port.addresses) {
       if (typeof address === 'bigint') continue
       this.addAddress(now, port, address, this.control.initialPrefix(port, address, prefixLength))
@@ -107,8 +106,9 @@ export class Ip4Layer {
   /** ARP claims it: `addressReady` comes when nobody else has it, at once where there is no ARP (RFC 5227). */
   addAddress(now: Instant, port: Port, address: Ip4, prefixLength: number): void {
     if (this.addresses.find(port, address) !== undefined) return
-    this.addresses.add({ address, prefixLength, port, state: 'claimed' })
-    this.arp.claim(now, port, { address, prefixLength })
+    const a: Address4 = { address, prefixLength, port, state: 'claimed' }
+    this.addresses.add(a)
+    this.arp.claim(now, a)
   }
 
   /** It is in use from now on, its prefix a connected route. */
@@ -402,6 +402,9 @@ function withDefaults(settings: Partial<Ip4Settings>): Ip4Settings {
   return all
 }
 
+/** What a node listens to, by its role. */
+const HOSTS = [ALL_SYSTEMS]
+const ROUTERS = [ALL_SYSTEMS, ALL_ROUTERS]
 /** Octets of the longest datagram (RFC 791 §3.1). */
 const LONGEST = 0xffff
 const LOOPBACK = 127

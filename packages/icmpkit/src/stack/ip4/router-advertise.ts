@@ -8,11 +8,11 @@ import type { Instant } from '../../clock.ts'
 import { ANY4, BROADCAST4, type Ip4, showIp } from '../../wire/addr.ts'
 import * as icmp4 from '../../wire/icmp4.ts'
 import * as ip4 from '../../wire/ip4.ts'
+import { over, shared } from '../defaults.ts'
 import type { Inbound } from '../inbound.ts'
 import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
-import { SparseMap } from '../sparse-map.ts'
-import { Timer } from '../timers.ts'
+import { Deadline } from '../timers.ts'
 import {
   type AdvertisedAddress,
   type AdvertisingPort,
@@ -22,15 +22,28 @@ import {
 import { ALL_SYSTEMS } from './groups.ts'
 import type { Ip4Layer } from './layer.ts'
 
-interface Advertising {
+/** One port's advertisements. */
+export class Advertising extends Deadline {
   settings: AdvertisingPort
-  timer: Timer
   /** Multicast ones sent, up to three. */
-  sent: number
+  sent = 0
   /** Somebody asked; the next one is the answer. */
-  asked: boolean
+  asked = false
   /** Told once that a host asks by broadcast. */
-  told: boolean
+  told = false
+  readonly #node: Node
+  readonly #port: Port
+
+  constructor(node: Node, port: Port, settings: AdvertisingPort) {
+    super(node.timers)
+    this.#node = node
+    this.#port = port
+    this.settings = settings
+  }
+
+  override run(now: Instant): void {
+    this.#node.ip4.control.advertiser?.advertise(now, this.#port)
+  }
 }
 
 /** The variables of a port, its defaults filled in. @throws RangeError on what RFC 1256 §4.1 does not allow */
@@ -64,51 +77,46 @@ export class RouterAdvertiser4 {
   readonly #node: Node
   readonly #layer: Ip4Layer
   #settings: RouterAdvertisementSettings
-  /** By port index. */
-  readonly #ports: SparseMap<number, Advertising> = new SparseMap()
+  /** Of a port without any of its own; made with the first. */
+  #values: AdvertisingPort | undefined
 
   constructor(node: Node, layer: Ip4Layer) {
     this.#node = node
     this.#layer = layer
-    this.#settings = { ...ROUTER_ADVERTISEMENT_DEFAULTS, ...layer.settings.routerAdvertisements }
+    this.#settings = shared(ROUTER_ADVERTISEMENT_DEFAULTS, layer.settings.routerAdvertisements)
   }
 
   /** An address of the port is ready: it advertises from now on, if it did not. */
   begin(now: Instant, port: Port): void {
-    if (port.medium !== 'ethernet' || !port.up || this.#ports.has(port.index)) return
+    if (port.medium !== 'ethernet' || !port.up || port.ip4.advertising !== undefined) return
     if (this.#entriesOf(port).length === 0) return
-    const a: Advertising = {
-      settings: this.#portSettings(port.index),
-      timer: new Timer(this.#node.timers, (at) => this.#advertise(at, port)),
-      sent: 0,
-      asked: false,
-      told: false,
-    }
-    this.#ports.set(port.index, a)
+    const a = new Advertising(this.#node, port, this.#portSettings(port.index))
+    port.ip4.advertising = a
     this.#schedule(now, a)
   }
 
   /** The port stops: its last words, where it can still say them (§4.3). */
   end(now: Instant, port: Port): void {
-    const a = this.#ports.get(port.index)
+    const a = port.ip4.advertising
     if (a === undefined) return
-    a.timer.stop()
-    this.#ports.delete(port.index)
+    a.stop()
+    port.ip4.advertising = undefined
     if (port.up) this.#send(now, port, a, this.#entriesOf(port), 0)
   }
 
   /** Other settings while it runs: what is advertised no more is taken back with a lifetime of 0 (§4.3). */
   reconfigured(now: Instant): void {
     const before = [...this.#node.ports.values()].map((port) => ({ port, entries: this.#entriesOf(port) }))
-    this.#settings = { ...ROUTER_ADVERTISEMENT_DEFAULTS, ...this.#layer.settings.routerAdvertisements }
+    this.#settings = shared(ROUTER_ADVERTISEMENT_DEFAULTS, this.#layer.settings.routerAdvertisements)
+    this.#values = undefined
     for (const { port, entries } of before) {
-      const a = this.#ports.get(port.index)
+      const a = port.ip4.advertising
       const kept = this.#entriesOf(port)
       const gone = entries.filter((e) => !kept.some((k) => k.address === e.address))
       if (a !== undefined && gone.length > 0) this.#send(now, port, a, gone, 0)
       if (a !== undefined && kept.length === 0) {
-        a.timer.stop()
-        this.#ports.delete(port.index)
+        a.stop()
+        port.ip4.advertising = undefined
       } else if (a !== undefined) a.settings = this.#portSettings(port.index)
       else this.begin(now, port)
     }
@@ -119,7 +127,10 @@ export class RouterAdvertiser4 {
   }
 
   #portSettings(index: number): AdvertisingPort {
-    return advertisingPort({ ...this.#settings, ...this.#settings.ports.find((p) => p.port === index) })
+    const own = this.#settings.ports.find((p) => p.port === index)
+    if (own !== undefined) return advertisingPort(over(this.#settings, own))
+    this.#values ??= advertisingPort(this.#settings)
+    return this.#values
   }
 
   /** §4.1: each address is advertised with preference 0, unless the settings say something else. */
@@ -127,14 +138,15 @@ export class RouterAdvertiser4 {
     const entries: icmp4.RouterEntry[] = []
     for (const { address, state } of this.#layer.addresses.of(port)) {
       const own: Partial<AdvertisedAddress> | undefined = this.#settings.addresses.find((a) => a.address === address)
-      const { advertise, preferenceLevel } = { ...this.#settings, ...own }
+      const { advertise, preferenceLevel } = shared<AdvertisedAddress>(this.#settings, own)
       if (state === 'ready' && advertise) entries.push({ address, preference: preferenceLevel, more: NOTHING })
     }
     return entries
   }
 
-  #advertise(now: Instant, port: Port): void {
-    const a = this.#ports.get(port.index)
+  /** One is due. */
+  advertise(now: Instant, port: Port): void {
+    const a = port.ip4.advertising
     if (a === undefined) return
     this.#send(now, port, a, this.#entriesOf(port), a.settings.advertisementLifetimeSeconds)
     if (a.sent < MAX_INITIAL_ADVERTISEMENTS) a.sent++
@@ -161,9 +173,7 @@ export class RouterAdvertiser4 {
   #schedule(now: Instant, a: Advertising): void {
     const { minAdvertisementIntervalSeconds: min, maxAdvertisementIntervalSeconds: max } = a.settings
     const interval = 1000 * (min + this.#node.random() * (max - min))
-    a.timer.set(
-      now + (a.sent < MAX_INITIAL_ADVERTISEMENTS ? Math.min(interval, MAX_INITIAL_ADVERT_INTERVAL) : interval),
-    )
+    a.set(now + (a.sent < MAX_INITIAL_ADVERTISEMENTS ? Math.min(interval, MAX_INITIAL_ADVERT_INTERVAL) : interval))
   }
 
   /** A solicitation came in. */
@@ -178,7 +188,7 @@ export class RouterAdvertiser4 {
       counters.drop('not-a-neighbour')
       return
     }
-    const a = this.#ports.get(d.port.index)
+    const a = d.port.ip4.advertising
     if (a === undefined) {
       counters.drop('disabled')
       return
@@ -192,7 +202,7 @@ export class RouterAdvertiser4 {
     // One answers all who ask within a second; one that is due sooner answers as well.
     if (a.asked) return
     a.asked = true
-    a.timer.set(Math.min(a.timer.at, now + (MAX_RESPONSE_DELAY * (1 + this.#node.random())) / 2))
+    a.set(Math.min(a.at, now + (MAX_RESPONSE_DELAY * (1 + this.#node.random())) / 2))
   }
 
   #isNeighbour(port: Port, address: Ip4): boolean {
