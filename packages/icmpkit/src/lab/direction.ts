@@ -15,6 +15,8 @@ export class Direction {
   readonly rate: number
   readonly queue: number
   readonly blackHole: BlackHole | undefined
+  /** It delays, and no more. */
+  readonly isPlain: boolean
 
   constructor(to: DirectionData = {}, was: DirectionData = {}) {
     this.delay = to.delay ?? was.delay ?? DELAY
@@ -27,6 +29,11 @@ export class Direction {
     this.rate = to.rate ?? was.rate ?? Number.POSITIVE_INFINITY
     this.queue = to.queue ?? was.queue ?? QUEUE
     this.blackHole = to.blackHole ?? was.blackHole
+    this.isPlain =
+      this.jitter + this.loss + this.duplicate + this.reorder + this.corrupt === 0 &&
+      this.rate === Number.POSITIVE_INFINITY &&
+      this.burstLoss === undefined &&
+      this.blackHole === undefined
   }
 
   /** With what is given; the rest stays. */

@@ -8,7 +8,7 @@ export class Flight implements Happening {
   place = -1
   end = 0
   to: LinkEnd | undefined
-  readonly bytes: Uint8Array
+  bytes: Uint8Array
   readonly #pool: FlightPool
 
   constructor(pool: FlightPool, bytes: Uint8Array) {
@@ -16,9 +16,16 @@ export class Flight implements Happening {
     this.bytes = bytes
   }
 
+  /** A copy of what stands at `at…end`; there is room. */
+  fill(bytes: Uint8Array, at: number, end: number): void {
+    if (end - at <= SHORT) for (let i = at, o = 0; i < end; ) this.bytes[o++] = bytes[i++]!
+    else this.bytes.set(bytes.subarray(at, end))
+    this.end = end - at
+  }
+
   happen(now: Instant): void {
     const to = this.to!
-    to.link.flying--
+    to.flying--
     to.owner.receive(now, this, to)
     this.#pool.give(this)
   }
@@ -53,8 +60,11 @@ export class FlightPool {
   }
 }
 
-const SMALL = 256
+/** As the buffers of packets that wait: those of one length are exchanged, and no octet is copied. */
+const SMALL = 128
 const LARGE = 2048
 const BLOCK = 256 * SMALL
+/** Below this a loop is faster than `set` with its subarray. */
+const SHORT = 128
 /** Of each size, that wait to be used again. */
 const KEPT = 4096

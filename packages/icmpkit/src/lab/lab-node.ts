@@ -134,8 +134,7 @@ export class LabNode implements Happening, Owner {
 
   /** Puts octets on the wire at a port, as if the node had sent them: a frame on Ethernet, else a packet. */
   inject(now: Instant, index: number, bytes: Uint8Array, at = 0, end: number = bytes.length): void {
-    const from = this.#ends[index - 1]!
-    from.link.send(now, from, bytes, at, end)
+    this.#ends[index - 1]!.send(now, bytes, at, end)
   }
 
   /** Sends what the node has queued, tells its events, and notes when it is to be woken. Behind every call into it. */
@@ -165,7 +164,7 @@ export class LabNode implements Happening, Owner {
   #send(now: Instant, { index, queue }: Port): void {
     const from = this.#ends[index - 1]!
     for (let p = queue.take(); p !== undefined; p = queue.take()) {
-      from.link.send(now, from, p.bytes, 0, p.end)
+      from.sendWaiting(now, p)
       release(p)
     }
   }
@@ -193,7 +192,7 @@ export class LabNode implements Happening, Owner {
     a.stamp = now
     a.port = port.index
     if (this.#behaviours === undefined) {
-      if (this.node.handleAt(now, a, port)) end.link.send(now, end, a.bytes, a.at, a.end)
+      if (this.node.handleAt(now, a, port)) end.send(now, a.bytes, a.at, a.end)
     } else if (this.#mayCome(now, a, port) && this.node.handleAt(now, a, port)) this.#answer(now, a, port)
     this.settle(now)
   }

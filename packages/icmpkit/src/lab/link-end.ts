@@ -4,10 +4,11 @@
  */
 import type { Instant } from '../clock.ts'
 import type { Arrival } from '../door.ts'
+import type { Waiting } from '../stack/packet-queue.ts'
 import type { Port } from '../stack/port.ts'
 import type { Direction } from './direction.ts'
 import type { Flight } from './flight.ts'
-import type { Link } from './link.ts'
+import type { Link, LinkShared } from './link.ts'
 import type { Random } from './random.ts'
 
 /** Whose ports they are. */
@@ -20,7 +21,12 @@ export interface Owner {
 }
 
 export class LinkEnd {
-  readonly link: Link
+  /** Longest frame that goes the short way to the peer, in octets; -1: none does. */
+  room = -1
+  /** Packets on the way to it. */
+  flying = 0
+  /** Packets that it sent and that do arrive, as they were and once. */
+  carried = 0
   readonly owner: Owner
   readonly port: Port
   /** The other end, where there are two. */
@@ -29,6 +35,8 @@ export class LinkEnd {
   does: Direction
   /** Among the ends of all links. */
   readonly number: number
+  readonly #shared: LinkShared
+  readonly link: Link
   /** What waits to leave by it, where there is a rate. */
   lane: Lane | undefined = undefined
   /** The port's address in two numbers, and the octets that they were read from. */
@@ -38,8 +46,9 @@ export class LinkEnd {
   /** In the bad one of two states. */
   #bad = false
 
-  constructor(link: Link, owner: Owner, port: Port, does: Direction, number: number) {
+  constructor(link: Link, owner: Owner, port: Port, does: Direction, number: number, shared: LinkShared) {
     this.link = link
+    this.#shared = shared
     this.owner = owner
     this.port = port
     this.does = does
@@ -54,6 +63,48 @@ export class LinkEnd {
   /** The index of the node. */
   get at(): number {
     return this.owner.index
+  }
+
+  /** Takes the packet at `at…end`; copies it. */
+  send(now: Instant, bytes: Uint8Array, at: number, end: number): void {
+    if (!this.#isShort(end - at)) {
+      this.link.send(now, this, bytes, at, end)
+      return
+    }
+    const flight = this.#shared.pool.take(end - at)
+    flight.fill(bytes, at, end)
+    this.#fly(now, flight)
+  }
+
+  /** Takes the packet that waits; what buffer it had is another's then. */
+  sendWaiting(now: Instant, w: Waiting): void {
+    if (!this.#isShort(w.end)) {
+      this.link.send(now, this, w.bytes, 0, w.end)
+      return
+    }
+    const flight = this.#shared.pool.take(w.end)
+    if (flight.bytes.length === w.bytes.length) {
+      const { bytes } = flight
+      flight.bytes = w.bytes
+      flight.end = w.end
+      w.bytes = bytes
+    } else flight.fill(w.bytes, 0, w.end)
+    this.#fly(now, flight)
+  }
+
+  #isShort(octets: number): boolean {
+    return octets <= this.room && this.flying + this.peer!.flying < MAX_FLYING
+  }
+
+  #fly(now: Instant, flight: Flight): void {
+    const { heap, arrivals } = this.#shared
+    const peer = this.peer!
+    const arrives = Math.max(now + this.does.delay, arrivals[this.number]!)
+    arrivals[this.number] = arrives
+    flight.to = peer
+    peer.flying++
+    this.carried++
+    heap.setBrief(flight, arrives)
   }
 
   /** Whom the frame at `at` is for, as the port sees it. */
@@ -121,3 +172,6 @@ export class Lane {
     this.#head = 0
   }
 }
+
+/** Packets on the way over one link: more is more than a network would hold. */
+export const MAX_FLYING = 65_536

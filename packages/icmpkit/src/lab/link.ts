@@ -9,7 +9,7 @@ import { type Direction, PLAIN } from './direction.ts'
 import type { EventHeap } from './event-heap.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import { ipAt, labelOctets } from './frame-view.ts'
-import { Lane, LinkEnd, type Owner } from './link-end.ts'
+import { Lane, LinkEnd, MAX_FLYING, type Owner } from './link-end.ts'
 import { Random } from './random.ts'
 import type { LinkChange, LinkPlan } from './topology.ts'
 
@@ -59,11 +59,8 @@ export interface LinkShared {
 
 /** A link of the network under way; `Lab.change` changes it. */
 export class Link {
-  up: boolean
-  mtu: number
-  /** Packets on the way. */
-  flying = 0
-  #carried = 0
+  #up: boolean
+  #mtu: number
   #taps: ((p: Passing) => void)[] | undefined = undefined
   readonly #shared: LinkShared
   readonly medium: 'ethernet' | 'ip'
@@ -80,34 +77,59 @@ export class Link {
   constructor(plan: LinkPlan, number: number, firstEnd: number, owners: readonly Joined[], shared: LinkShared) {
     this.name = plan.name
     this.medium = plan.medium
-    this.up = plan.up ?? true
-    this.mtu = plan.mtu
+    this.#up = plan.up ?? true
+    this.#mtu = plan.mtu
     this.#number = number
     this.#shared = shared
     const does = PLAIN.with(plan)
     this.ends = owners.map(
-      ({ owner, port }, i) => new LinkEnd(this, owner, port, does.with(plan.from?.[owner.name]), firstEnd + i),
+      ({ owner, port }, i) => new LinkEnd(this, owner, port, does.with(plan.from?.[owner.name]), firstEnd + i, shared),
     )
     if (this.ends.length === 2) {
       this.ends[0]!.peer = this.ends[1]
       this.ends[1]!.peer = this.ends[0]
     }
+    this.#shorten()
+  }
+
+  get up(): boolean {
+    return this.#up
+  }
+
+  get mtu(): number {
+    return this.#mtu
+  }
+
+  /** Packets on the way. */
+  get flying(): number {
+    return this.ends.reduce((sum, e) => sum + e.flying, 0)
   }
 
   /** What became of how many packets. */
   get counts(): Partial<Record<Fate, number>> {
-    return { ...(this.#carried > 0 ? { carried: this.#carried } : {}), ...this.#others }
+    const carried = this.ends.reduce((sum, e) => sum + e.carried, 0)
+    return { ...(carried > 0 ? { carried } : {}), ...this.#others }
   }
 
   /** From now on `see` is shown every packet that enters it. */
   tap(see: (p: Passing) => void): void {
     this.#taps = [...(this.#taps ?? []), see]
+    this.#shorten()
   }
 
   change(to: LinkChange): void {
-    this.up = to.up ?? this.up
-    this.mtu = to.mtu ?? this.mtu
+    this.#up = to.up ?? this.#up
+    this.#mtu = to.mtu ?? this.#mtu
     for (const end of this.ends) end.does = end.does.with(to).with(to.from?.[end.node])
+    this.#shorten()
+  }
+
+  /** Which packets need no look at it: where it is up and does nothing but delay, and nobody looks on. */
+  #shorten(): void {
+    for (const end of this.ends) {
+      const isShort = this.#up && this.#taps === undefined && end.peer !== undefined && end.does.isPlain
+      end.room = isShort ? this.#mtu + end.port.header : -1
+    }
   }
 
   /** What happens to packets that the node sends; undefined where it is not on this link. */
@@ -129,8 +151,8 @@ export class Link {
   }
 
   #stops(now: Instant, from: LinkEnd, bytes: Uint8Array, at: number, end: number): Fate | undefined {
-    if (!this.up) return 'down'
-    if (end - at - from.port.header > this.mtu && this.#isTooBig(from, bytes, at, end)) return 'too-big'
+    if (!this.#up) return 'down'
+    if (end - at - from.port.header > this.#mtu && this.#isTooBig(from, bytes, at, end)) return 'too-big'
     const { blackHole, rate, queue } = from.does
     if (blackHole !== undefined) {
       const ip = ipAt(this.medium, bytes, at, end)
@@ -145,7 +167,7 @@ export class Link {
 
   /** Labels take nothing from the MTU: networks that use them have room for them. */
   #isTooBig(from: LinkEnd, bytes: Uint8Array, at: number, end: number): boolean {
-    return end - at - from.port.header - labelOctets(this.medium, bytes, at, end) > this.mtu
+    return end - at - from.port.header - labelOctets(this.medium, bytes, at, end) > this.#mtu
   }
 
   /** On Ethernet: the end with the destination's address; undefined where it is a group, or nobody's. */
@@ -203,11 +225,9 @@ export class Link {
   #fly(arrives: number, to: LinkEnd, bytes: Uint8Array, at: number, end: number): Flight {
     const { pool, heap } = this.#shared
     const flight = pool.take(end - at)
-    if (end - at <= SHORT) for (let i = at, o = 0; i < end; ) flight.bytes[o++] = bytes[i++]!
-    else flight.bytes.set(bytes.subarray(at, end))
-    flight.end = end - at
+    flight.fill(bytes, at, end)
     flight.to = to
-    this.flying++
+    to.flying++
     heap.setBrief(flight, arrives)
     return flight
   }
@@ -232,7 +252,7 @@ export class Link {
     arrives: number,
     bursty: boolean,
   ): void {
-    if (fate === 'carried') this.#carried++
+    if (fate === 'carried') from.carried++
     else {
       this.#others ??= {}
       this.#others[fate] = (this.#others[fate] ?? 0) + 1
@@ -250,8 +270,4 @@ function leave(now: Instant, from: LinkEnd, octets: number): number {
   return rate === Number.POSITIVE_INFINITY ? now : from.lane!.put(now, (octets * 8000) / rate, queue)
 }
 
-/** Packets on the way over one link: more is more than a network would hold. */
-const MAX_FLYING = 65_536
 const NEVER = Number.NaN
-/** Below this a loop is faster than `set` with its subarray. */
-const SHORT = 128
