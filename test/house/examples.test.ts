@@ -56,3 +56,9 @@ test('examples/feel-icmp.ts hears of a closed port, and of a narrower link', () 
     '1 octets: 198.51.100.2 says type 3 code 3 mtu 0\n1400 octets: 192.0.2.1 says type 3 code 4 mtu 1300\n',
   )
 })
+
+test('examples/rehearse-outage.ts: who is behind a NAT learns of it as well, a little later', () => {
+  expect(run('rehearse-outage.ts')).toMatch(
+    /^ws: shop is offline, a new disk, after 5\.\d+ ms\npc: shop is offline, a new disk, after 13\.\d+ ms\n2 of 2 know\n$/,
+  )
+})

@@ -128,7 +128,7 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
     this.#program = node.node.transport.udp.bind({ family, port: o.program.port, queue: MANY })
     if (o.notices !== false) {
       const random = new Random(o.network.seed ?? 1, STREAM)
-      const own = new Set(addressesOf(this.lab, server).map((ip) => showIp(ip)))
+      const own = new Set<string>(addressesOf(this.lab, server).map((ip) => showIp(ip)))
       this.notifier = new Notifier({
         mine: (ip) => own.has(showIp(ip)),
         ...o.manners,
@@ -140,7 +140,7 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
       this.lab.clock.leave([this.#door])
     }
     this.#workstations = o.workstations.map((name, place) => this.#workstation(name, place))
-    for (const name of new Set(o.workstations)) this.#listen(name)
+    for (const name of new Set<string>(o.workstations)) this.#listen(name)
   }
 
   *[Symbol.iterator](): Generator<RehearsalEvent, void, void> {
