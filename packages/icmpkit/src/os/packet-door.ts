@@ -4,7 +4,7 @@
  * cut into datagrams. Answers in place leave straight out of the ring, one system call a batch.
  */
 import type { Instant } from '../clock.ts'
-import type { Arrival, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
+import type { Arrival, DoorLoss, LocalDrop } from '../door.ts'
 import { isTag } from '../wire/ethernet.ts'
 import { put16, u16 } from '../wire/octets.ts'
 import { type Arena, arena } from './arena.ts'
@@ -13,27 +13,17 @@ import { FrameTable } from './frame-table.ts'
 import { monotonic, StampClock } from './kernel-time.ts'
 import { Errno, OsError } from './os-error.ts'
 import type { PacketRing } from './packet-ring.ts'
-import type { PortDoor, PortFacts, WarmingDoor } from './port-door.ts'
+import { PortDoorBase, type PortFacts, type Receiver, type Sender, type WarmingDoor } from './port-door.ts'
 import { dropOf } from './send-failure.ts'
 import { CHECKSUM_VALID, finishChecksum, NEEDS_CHECKSUM, Offload, SuperFrame } from './super-frame.ts'
 import { LITTLE } from './sys.ts'
-import type { Pollable } from './waker.ts'
 import { WarmingRing } from './warming-ring.ts'
-
-type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
-type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
 
 /** What a door wants of its ring and socket. */
 export type Ring = Pick<PacketRing, 'fd' | 'frames' | 'dropped' | 'gone' | 'failIfGone' | 'close'>
 
-export class PacketDoor implements PortDoor, Pollable {
+export class PacketDoor extends PortDoorBase {
   readonly name = 'packet'
-  readonly medium: 'ip' | 'ethernet'
-  readonly family: undefined
-  readonly prompt = true
-  readonly echoId: undefined
-  readonly port: PortFacts
-  readonly cannot: readonly string[]
   readonly #ring: Ring
   readonly #frames: FrameRing
   readonly #clock = new StampClock()
@@ -41,11 +31,9 @@ export class PacketDoor implements PortDoor, Pollable {
   /** Answers in place, and what the machine begins by itself. */
   readonly #answers: FrameTable
   readonly #sends: FrameTable
-  readonly #out = arena(OUT, 'packet')
+  readonly #out: Arena
   /** Segments of super-frames. */
   readonly #cut = arena(CUT, 'packet')
-  readonly #slot: Slot
-  readonly #arrival: Arrival
   readonly #close: () => void
   /** Octets of a frame that are given to the kernel. */
   readonly #most: number
@@ -54,7 +42,6 @@ export class PacketDoor implements PortDoor, Pollable {
   #cutCursor = OFFLOAD
   /** The realtime clock had not been stepped when it was last looked at. */
   #steady = true
-  #open = true
 
   /** `close` is called when the socket is closed: gives the interface back. */
   constructor(
@@ -64,29 +51,16 @@ export class PacketDoor implements PortDoor, Pollable {
     close: () => void,
     most: number = Number.POSITIVE_INFINITY,
   ) {
+    const out = arena(OUT, 'packet')
+    super(port, cannot, out.bytes)
+    this.#out = out
     this.#most = most
     this.#ring = ring
     this.#frames = ring.frames
-    this.port = port
-    this.medium = port.medium
-    this.cannot = cannot
     this.#close = close
     const index = port.medium === 'ip' ? port.index : 0
     this.#answers = new FrameTable(index)
     this.#sends = new FrameTable(index)
-    this.#slot = { bytes: this.#out.bytes, at: 0, limit: 0, end: 0, family: undefined, port: port.index, tag: 0 }
-    this.#arrival = {
-      bytes: this.#out.bytes,
-      at: 0,
-      end: 0,
-      length: 0,
-      origin: 'wire',
-      link: 'host',
-      checksum: 'unknown',
-      stamp: monotonic(),
-      clock: 'user',
-      port: port.index,
-    }
   }
 
   get fd(): number {
@@ -97,16 +71,12 @@ export class PacketDoor implements PortDoor, Pollable {
     return this.#super.open || this.#frames.pending
   }
 
-  get mtu(): number {
-    return this.port.mtu
-  }
-
   get loss(): DoorLoss {
     return { queueOverflow: this.#ring.dropped, stampGaps: 0, shortWrites: 0 }
   }
 
   send(now: Instant, m: Sender): boolean {
-    this.#refuseClosed()
+    this.refuseClosed('send')
     const table = this.#sends
     if (table.waiting && !this.#flush(now, table, m, true)) return true
     for (let batch = 0; batch < BATCHES; batch++) {
@@ -118,7 +88,7 @@ export class PacketDoor implements PortDoor, Pollable {
   }
 
   receive(now: Instant, m: Receiver, limit: number): number {
-    this.#refuseClosed()
+    this.refuseClosed('recv')
     let taken = 0
     while (taken < limit) {
       if (this.#super.open) this.#segment()
@@ -128,7 +98,7 @@ export class PacketDoor implements PortDoor, Pollable {
         continue
       }
       taken++
-      const a = this.#arrival
+      const a = this.arrival
       if (m.handlePacket(now, a)) this.#answer(a)
       this.#settle(now, m)
     }
@@ -140,11 +110,9 @@ export class PacketDoor implements PortDoor, Pollable {
     return taken
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#open) return
-    this.#open = false
+  protected close(): void {
     // The descriptor may soon be somebody else's.
-    for (const door of this.#warmed) door.#open = false
+    for (const door of this.#warmed) door.end()
     this.#ring.close()
     this.#close()
   }
@@ -162,7 +130,7 @@ export class PacketDoor implements PortDoor, Pollable {
   /** Makes an arrival of the frame that was taken; false where its segments come instead. */
   #arrive(now: Instant): boolean {
     const f = this.#frames.frame
-    const a = this.#arrival
+    const a = this.arrival
     const { bytes, view } = f.memory
     const stamp = this.#clock.instant(f.seconds, f.nanoseconds)
     const believed = this.#steady && stamp <= now + LATER && stamp >= now - EARLIER
@@ -214,7 +182,7 @@ export class PacketDoor implements PortDoor, Pollable {
 
   /** Makes an arrival of the next datagram of the super-frame. */
   #segment(): void {
-    const a = this.#arrival
+    const a = this.arrival
     const at = this.#cutCursor
     a.bytes = this.#cut.bytes
     a.at = at
@@ -245,13 +213,8 @@ export class PacketDoor implements PortDoor, Pollable {
 
   /** Takes what is due into the table; false when no more is. */
   #fill(now: Instant, m: Sender): boolean {
-    const slot = this.#slot
     while (!this.#sends.full && this.#cursor + PACKET <= OUT) {
-      slot.at = this.#cursor
-      slot.limit = slot.at + PACKET
-      slot.end = slot.at
-      slot.port = this.port.index
-      slot.tag = 0
+      const slot = this.offer(this.#cursor, PACKET)
       if (!m.pollTransmit(now, slot)) return false
       this.#stage(this.#sends, this.#out, slot.at, slot.end, slot.tag)
       this.#cursor = slot.end + OFFLOAD
@@ -295,10 +258,6 @@ export class PacketDoor implements PortDoor, Pollable {
     table.clear()
     if (table === this.#sends) this.#cursor = OFFLOAD
     return true
-  }
-
-  #refuseClosed(): void {
-    if (!this.#open) throw new OsError(Errno.EBADF, 'send', 'packet', 'The door is closed: open another')
   }
 }
 

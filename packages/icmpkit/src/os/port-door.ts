@@ -2,7 +2,9 @@
  * Doors that attach a stack node to an interface: what to open, as plain data, and what was opened, as a node's
  * `PortConfig` wants it. `openPort` picks the door.
  */
-import type { Door } from '../door.ts'
+import type { Instant } from '../clock.ts'
+import type { Arrival, Door, DoorLoss, Machine, Slot } from '../door.ts'
+import { monotonic } from './kernel-time.ts'
 import { Errno, OsError } from './os-error.ts'
 import type { Pollable } from './waker.ts'
 
@@ -56,6 +58,81 @@ export interface WarmingDoor {
   readonly door: PortDoor
   /** Lets `door` receive a frame next. */
   arrive(frame: Uint8Array): void
+}
+
+export type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
+export type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
+
+/** What all doors of ports have: what they know of themselves, one arrival and one slot that are filled again and again, an end. */
+export abstract class PortDoorBase implements PortDoor {
+  abstract readonly name: 'packet' | 'tun' | 'tap'
+  abstract readonly loss: DoorLoss
+  readonly medium: 'ip' | 'ethernet'
+  readonly family: undefined
+  readonly prompt = true
+  readonly echoId: undefined
+  readonly port: PortFacts
+  readonly cannot: readonly string[]
+  protected readonly arrival: Arrival
+  protected readonly slot: Slot
+  #open = true
+
+  /** `memory`: where packets come and go, at first. */
+  constructor(port: PortFacts, cannot: readonly string[], memory: Uint8Array) {
+    this.port = port
+    this.medium = port.medium
+    this.cannot = cannot
+    this.slot = { bytes: memory, at: 0, limit: 0, end: 0, family: undefined, port: port.index, tag: 0 }
+    this.arrival = {
+      bytes: memory,
+      at: 0,
+      end: 0,
+      length: 0,
+      origin: 'wire',
+      link: 'host',
+      checksum: 'unknown',
+      stamp: monotonic(),
+      clock: 'user',
+      port: port.index,
+    }
+  }
+
+  abstract get fd(): number
+  abstract send(now: Instant, m: Sender): boolean
+  abstract receive(now: Instant, m: Receiver, limit: number): number
+  /** Called once. */
+  protected abstract close(): void
+
+  get mtu(): number {
+    return this.port.mtu
+  }
+
+  /** From now on it refuses to be used. */
+  protected end(): void {
+    this.#open = false
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#open) return
+    this.end()
+    this.close()
+  }
+
+  /** Room for one packet at `at`. */
+  protected offer(at: number, room: number): Slot {
+    const { slot } = this
+    slot.at = at
+    slot.limit = at + room
+    slot.end = at
+    slot.port = this.port.index
+    slot.tag = 0
+    return slot
+  }
+
+  /** @throws OsError EBADF */
+  protected refuseClosed(syscall: string): void {
+    if (!this.#open) throw new OsError(Errno.EBADF, syscall, this.name, 'The door is closed: open another')
+  }
 }
 
 /** What the runner gets where there is no such interface, now or any more: it may wait for it and open it again. */

@@ -5,71 +5,39 @@
  * The kernel has cut super-frames and finished checksums before it gives them to us: no offload is switched on.
  */
 import type { Instant } from '../clock.ts'
-import type { Arrival, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
-import { arena } from './arena.ts'
+import type { DoorLoss, LocalDrop } from '../door.ts'
+import { type Arena, arena } from './arena.ts'
 import { monotonic } from './kernel-time.ts'
 import { linkOf } from './link-delivery.ts'
 import { Errno, OsError } from './os-error.ts'
-import type { PortDoor, PortFacts } from './port-door.ts'
+import { PortDoorBase, type PortFacts, type Receiver, type Sender } from './port-door.ts'
 import { type Sys, sys } from './sys.ts'
 import type { Tun } from './tun.ts'
-import type { Pollable } from './waker.ts'
 
-export class TunDoor implements PortDoor, Pollable {
+export class TunDoor extends PortDoorBase {
   readonly name: 'tun' | 'tap'
-  readonly medium: 'ip' | 'ethernet'
-  readonly family: undefined
-  readonly prompt = true
-  readonly echoId: undefined
-  readonly cannot: readonly string[] = ['stamps of the kernel']
   readonly loss: DoorLoss = { queueOverflow: 0, stampGaps: 0, shortWrites: 0 }
-  readonly port: PortFacts
   readonly #os: Sys = sys()
   readonly #tun: Tun
-  readonly #memory = arena(2 * ROOM, 'tun')
-  readonly #slot: Slot
-  readonly #arrival: Arrival
-  #open = true
+  readonly #memory: Arena
 
   /** `port.mac` is the machine's, not the one of the kernel's side. */
   constructor(tun: Tun, port: PortFacts) {
+    const memory = arena(2 * ROOM, 'tun')
+    super(port, ['stamps of the kernel'], memory.bytes)
+    this.#memory = memory
     this.#tun = tun
     this.name = tun.mode
-    this.medium = port.medium
-    this.port = port
-    const { bytes } = this.#memory
-    this.#slot = { bytes, at: ROOM, limit: 2 * ROOM, end: ROOM, family: undefined, port: port.index, tag: 0 }
-    this.#arrival = {
-      bytes,
-      at: 0,
-      end: 0,
-      length: 0,
-      origin: 'wire',
-      link: 'host',
-      checksum: 'unknown',
-      stamp: monotonic(),
-      clock: 'user',
-      port: port.index,
-    }
   }
 
   get fd(): number {
     return this.#tun.fd
   }
 
-  get mtu(): number {
-    return this.port.mtu
-  }
-
-  send(now: Instant, m: Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>): boolean {
-    this.#refuseClosed()
-    const slot = this.#slot
+  send(now: Instant, m: Sender): boolean {
+    this.refuseClosed('write')
     for (let i = 0; i < BATCH; i++) {
-      slot.at = ROOM
-      slot.limit = 2 * ROOM
-      slot.end = ROOM
-      slot.port = this.port.index
-      slot.tag = 0
+      const slot = this.offer(ROOM, ROOM)
       if (!m.pollTransmit(now, slot)) return false
       const before = slot.tag === 0 ? now : monotonic()
       const refused = this.#write(slot.at, slot.end)
@@ -79,13 +47,9 @@ export class TunDoor implements PortDoor, Pollable {
     return true
   }
 
-  receive(
-    now: Instant,
-    m: Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>,
-    limit: number,
-  ): number {
-    this.#refuseClosed()
-    const a = this.#arrival
+  receive(now: Instant, m: Receiver, limit: number): number {
+    this.refuseClosed('read')
+    const a = this.arrival
     const { address, bytes } = this.#memory
     for (let taken = 0; taken < limit; taken++) {
       const got = this.#os.read(this.fd, address, ROOM)
@@ -109,8 +73,7 @@ export class TunDoor implements PortDoor, Pollable {
     this.#tun.setCarrier(up)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#open = false
+  protected close(): void {
     this.#tun.close()
   }
 
@@ -132,10 +95,6 @@ export class TunDoor implements PortDoor, Pollable {
       if (lost !== undefined) throw lost
       return 'other'
     }
-  }
-
-  #refuseClosed(): void {
-    if (!this.#open) throw new OsError(Errno.EBADF, 'read', this.name, 'The door is closed: open another')
   }
 }
 
