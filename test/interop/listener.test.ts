@@ -2,13 +2,24 @@
  * The listening machine against notices that no code of ours has made (test/kernel/scripts/notice.py): what it believes,
  * what it tells, and that a flood costs it neither memory nor its attention. No kernel: the sockets are the test's.
  */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Instant } from '../../packages/icmpkit/src/clock.ts'
 import type { Arrival } from '../../packages/icmpkit/src/door.ts'
-import { Listener, type ListenerEvent, type LocalSocket, showFlow } from '../../packages/icmpkit/src/listen/index.ts'
+import {
+  claimOf,
+  examine,
+  hear,
+  Listener,
+  type ListenerEvent,
+  type LocalSocket,
+  Newest,
+  showFlow,
+} from '../../packages/icmpkit/src/listen/index.ts'
 import { parseKeys } from '../../packages/icmpkit/src/notice-keys.ts'
 import { KeyRing } from '../../packages/icmpkit/src/outage-key.ts'
 import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import { toJson } from '../../packages/icmpkit/src/wire/json.ts'
 import * as outageObject from '../../packages/icmpkit/src/wire/outage-object.ts'
 import { type ByHand, packetsByHand } from '../kernel/notice-by-hand.ts'
 
@@ -266,6 +277,39 @@ describe('the TCP window', () => {
       'window-unclear',
     ])
   })
+})
+
+test('no octets at all throw, and none outside the packet are read', () => {
+  const seeds = made(signed(), { ...FLOW6, ...DOWN }, { ...TCP, ...DOWN }, FLOW, { ...FLOW, type: 11, code: 0 })
+  const heard = (packet: Uint8Array, poison: number) => {
+    const a = arrival(packet, 0 as Instant)
+    a.bytes.fill(poison, 0, a.at)
+    a.bytes.fill(poison, a.end)
+    a.checksum = 'ok'
+    const h = hear(a)
+    if (typeof h === 'string') return h
+    const claim = claimOf(h.extensions)
+    const findings = claim && h.flow && examine(claim, h.flow, NOW, () => 'unknown-key', new Newest())
+    return toJson({
+      ...h,
+      claim,
+      findings,
+      flow: h.flow && showFlow(h.flow),
+      from: showIp(h.from),
+      to: showIp(h.to),
+      quoted: null,
+    })
+  }
+  const edit = fc.record({ at: fc.nat(400), value: fc.nat(255) })
+  const input = fc.tuple(fc.nat(seeds.length - 1), fc.array(edit, { maxLength: 6 }), fc.nat(400))
+  fc.assert(
+    fc.property(input, ([which, edits, cut]) => {
+      const packet = seeds[which]!.slice(0, Math.max(1, seeds[which]!.length - (cut % 3 === 0 ? cut : 0)))
+      for (const e of edits) packet[e.at % packet.length] = e.value
+      expect(heard(packet, 0xa5)).toEqual(heard(packet, 0x5a))
+    }),
+    { numRuns: 3000 },
+  )
 })
 
 describe('floods', () => {
