@@ -84,7 +84,7 @@ interface Waiting {
 }
 
 export class Listener implements Machine<ListenerEvent> {
-  readonly programs = new Programs()
+  readonly programs: Programs = new Programs()
   /** ICMP errors heard, by type. */
   readonly heard: Record<number, number> = {}
   readonly untold: Partial<Record<Untold, number>> = {}
