@@ -1,5 +1,5 @@
 /** The smallest machine that asks: it sends what it is told, one packet at a time, and writes down all that a door says. */
-import type { ClockSource, Instant } from '../../packages/icmpkit/src/clock.ts'
+import type { Clock, ClockSource, Instant } from '../../packages/icmpkit/src/clock.ts'
 import type { Arrival, Door, LocalDrop, Machine, Slot } from '../../packages/icmpkit/src/door.ts'
 import { RealClock } from '../../packages/icmpkit/src/os/real-clock.ts'
 import { drive } from '../../packages/icmpkit/src/run.ts'
@@ -68,8 +68,10 @@ export class Asker implements Machine<never> {
   }
 
   /** Runs until each ask has an answer of any kind, or for `limit` ms; then `linger` ms longer. */
-  async run(door: Door, { limit = 2000, linger = 0 } = {}): Promise<this> {
-    const clock = new RealClock()
+  async run(
+    door: Door,
+    { limit = 2000, linger = 0, clock = new RealClock() }: { limit?: number; linger?: number; clock?: Clock } = {},
+  ): Promise<this> {
     this.#due = clock.now()
     this.#end = clock.now() + limit
     this.#linger = linger
@@ -78,8 +80,7 @@ export class Asker implements Machine<never> {
   }
 
   /** Sends all that is asked, and hears nothing. */
-  async sendOnly(door: Door): Promise<void> {
-    const clock = new RealClock()
+  async sendOnly(door: Door, clock: Clock = new RealClock()): Promise<void> {
     this.#due = clock.now()
     while (door.send(clock.now(), this)) await clock.wait(undefined, [door], true)
   }
@@ -104,6 +105,8 @@ export class Asker implements Machine<never> {
       ? icmp4.parse(bytes, header.payload, header.end)
       : icmp6.parse(bytes, header.payload, header.end)
     if (message.kind === 'malformed') throw new Error(`a door gave a malformed message: ${message.why}`)
+    // Neighbour discovery is the link's own business (RFC 4861).
+    if (!four && bytes[header.payload]! >= 133 && bytes[header.payload]! <= 137) return false
     const length = header.end - header.payload
     this.heard.push({
       bytes,

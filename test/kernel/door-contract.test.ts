@@ -12,16 +12,17 @@ import { OsError } from '../../packages/icmpkit/src/os/os-error.ts'
 import { RealClock } from '../../packages/icmpkit/src/os/real-clock.ts'
 import { SO_BINDTODEVICE, SOL_SOCKET } from '../../packages/icmpkit/src/os/socket.ts'
 import { type Sys, sys } from '../../packages/icmpkit/src/os/sys.ts'
-import { type Ip4, type Ip6, showIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import type { Ip4, Ip6 } from '../../packages/icmpkit/src/wire/addr.ts'
 import { fold, sum, update } from '../../packages/icmpkit/src/wire/checksum.ts'
 import * as icmp4 from '../../packages/icmpkit/src/wire/icmp4.ts'
 import * as icmp6 from '../../packages/icmpkit/src/wire/icmp6.ts'
 import * as ip4 from '../../packages/icmpkit/src/wire/ip4.ts'
 import * as ip6 from '../../packages/icmpkit/src/wire/ip6.ts'
-import { hex, unhex } from '../../packages/icmpkit/src/wire/octets.ts'
+import { unhex } from '../../packages/icmpkit/src/wire/octets.ts'
 import { Asker, type Heard } from './asker.ts'
+import { doorPromises, quoted } from './door-promises.ts'
 import { ip, makeHost, needsRoot } from './testnet.ts'
-import { CLIENT, NARROW_MTU, ROUTER, SERVER, type ThreeHosts, threeHosts, UNREACHABLE } from './three-hosts.ts'
+import { CLIENT, ROUTER, SERVER, type ThreeHosts, threeHosts } from './three-hosts.ts'
 
 const root = process.getuid?.() === 0
 let net: ThreeHosts
@@ -45,17 +46,26 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
     (await openDoor({ kind, family, netns: net.client.name, ...more })).door
   const idOf = (door: Door) => door.echoId ?? 0x1d1d
 
-  it('an echo reply arrives with its IP header, identifier, sequence and hop count', async () => {
-    await using door = await open()
-    const m = await new Asker([{ to: SERVER[family], size: 100 }], idOf(door)).run(door)
-    expect(m.heard).toHaveLength(1)
-    const [reply] = m.heard
-    expect(reply).toMatchObject({ from: SERVER[family], to: CLIENT[family], ttl: 63, checksum: 'ok', link: 'host' })
-    expect(reply!.message).toMatchObject({ kind: 'echoReply', id: idOf(door), seq: 1 })
-    expect(reply!.octets).toBe((family === 4 ? 20 : 40) + 8 + 100)
-    expect(reply!.header.end).toBe(reply!.octets)
-    expect(reply!.port).toBe(net.client.netlink.index('near'))
-    expect((reply!.message as icmp4.Echo).data).toEqual(new Uint8Array(100).fill(1))
+  doorPromises(family, {
+    clock: new RealClock(),
+    clocks: ['user', 'kernel-txrx'],
+    open,
+    idOf,
+    port: () => net.client.netlink.index('near'),
+    watch: () => open({ kind: 'raw-socket', netns: net.server.name, accept: 'all' }),
+    lonely: async () => {
+      const lonely = makeHost('lonely')
+      lonely.sysctl('ipv4.ping_group_range', '0 2147483647')
+      const door = await open({ netns: lonely.name })
+      const close = async () => {
+        await door[Symbol.asyncDispose]()
+        lonely.remove()
+      }
+      return { door, [Symbol.asyncDispose]: close }
+    },
+    burst: 400,
+    lacks: [],
+    settle: () => new Promise((resolve) => setTimeout(resolve, 100)),
   })
 
   it('each tag comes back once by the user clock and once from the kernel, in time order with its reply', async () => {
@@ -72,115 +82,6 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
       expect(moments).toEqual(moments.toSorted((a, b) => a - b))
     }
     expect(door.loss).toEqual({ queueOverflow: 0, stampGaps: 0, shortWrites: 0 })
-  })
-
-  it('an ICMP error arrives as a packet of the router, quoting what we sent', async () => {
-    await using door = await open()
-    const m = await new Asker([{ to: SERVER[family], ttl: 1 }], idOf(door)).run(door)
-    expect(m.heard).toHaveLength(1)
-    const [error] = m.heard
-    expect(error).toMatchObject({ from: ROUTER[family], to: CLIENT[family], checksum: 'ok' })
-    expect(error!.ttl).toBe(64)
-    expect(error!.message.kind).toBe('timeExceeded')
-    expect(quoted(family, error!.message)).toMatchObject({
-      dst: SERVER[family],
-      src: CLIENT[family],
-      id: idOf(door),
-      seq: 1,
-    })
-  })
-
-  it('an unreachable network is told by the router, with its code', async () => {
-    await using door = await open()
-    const m = await new Asker([{ to: UNREACHABLE[family] }], idOf(door)).run(door)
-    expect(m.heard.map((h) => [h.from, h.message.kind, h.message.code])).toEqual([
-      [ROUTER[family], family === 4 ? 'unreachable' : 'unreachable', family === 4 ? 1 : 0],
-    ])
-    expect(quoted(family, m.heard[0]!.message)).toMatchObject({ dst: UNREACHABLE[family], seq: 1 })
-  })
-
-  it('a narrow link behind the router tells its MTU in the error', async () => {
-    await using door = await open({ dontFragment: 'probe' })
-    const m = await new Asker([{ to: SERVER[family], size: 1400, df: true }], idOf(door)).run(door)
-    expect(m.heard.map((h) => h.from)).toEqual([ROUTER[family]])
-    const { message } = m.heard[0]!
-    expect(family === 4 ? (message as icmp4.Unreachable).nextHopMtu : (message as icmp6.PacketTooBig).mtu).toBe(
-      NARROW_MTU,
-    )
-  })
-
-  it('a packet longer than the own link that must not be fragmented comes back unsent, with the MTU', async () => {
-    await using door = await open({ dontFragment: 'do' })
-    const m = await new Asker([{ to: ROUTER[family], size: 2000, df: true }], idOf(door)).run(door)
-    expect(m.unsent).toEqual([{ tag: 1, why: 'too-big', mtu: 1500 }])
-    expect(m.sent).toEqual([])
-  })
-
-  it('the longest echo that IP can carry goes out in fragments and comes back whole', async () => {
-    await using door = await open({ dontFragment: 'dont' })
-    const size = family === 4 ? 65507 : 65527
-    const m = await new Asker([{ to: SERVER[family], size }], idOf(door)).run(door)
-    expect(m.replies().map((h) => (h.message as icmp4.Echo).data.length)).toEqual([size])
-    expect(m.replies()[0]!.checksum).toBe('ok')
-  })
-
-  it('no route is the answer of the own kernel, not a loss', async () => {
-    const lonely = makeHost('lonely')
-    lonely.sysctl('ipv4.ping_group_range', '0 2147483647')
-    try {
-      await using door = await open({ netns: lonely.name })
-      const m = await new Asker([{ to: SERVER[family] }], idOf(door)).run(door)
-      expect(m.unsent).toEqual([{ tag: 1, why: 'no-route', mtu: 0 }])
-    } finally {
-      lonely.remove()
-    }
-  })
-
-  it('200 packets in one go all leave in order and all come back', async () => {
-    await using door = await open()
-    const asks = Array.from({ length: 200 }, () => ({ to: SERVER[family], size: 1000 }))
-    const m = await new Asker(asks, idOf(door)).run(door, { linger: 20 })
-    expect(m.answered()).toEqual(asks.map((_, i) => i + 1))
-    expect(m.sent.filter((s) => s.clock === 'user').map((s) => s.tag)).toEqual(asks.map((_, i) => i + 1))
-    expect(m.sent.filter((s) => s.clock === 'kernel-txrx')).toHaveLength(200)
-  })
-
-  it("no healthy target loses a probe to another's pending error", async () => {
-    await using door = await open()
-    // A router that stands in its own way answers inside of our send call: the error is pending for the next message.
-    const asks = Array.from({ length: 400 }, (_, i) =>
-      i % 2 === 0 ? { to: SERVER[family] } : { to: SERVER[family], ttl: 1 },
-    )
-    const m = await new Asker(asks, idOf(door)).run(door, { linger: 50 })
-    expect(m.unsent).toEqual([])
-    expect(m.answered()).toEqual(asks.map((_, i) => i + 1).filter((tag) => tag % 2 === 1))
-    const errors = m.heard.filter((h) => h.message.kind === 'timeExceeded')
-    expect(errors.map((h) => quoted(family, h.message).seq).sort((a, b) => a - b)).toEqual(
-      asks.map((_, i) => i + 1).filter((tag) => tag % 2 === 0),
-    )
-    const stamped = m.sent.filter((s) => s.clock === 'kernel-txrx').map((s) => s.tag)
-    expect(new Set(stamped).size).toBe(400)
-  })
-
-  it('TTL, TOS, source and interface go out as the packet and its slot say', async () => {
-    await using watcher = await open({ kind: 'raw-socket', netns: net.server.name, accept: 'all' })
-    await using door = await open()
-    const ask = {
-      to: SERVER[family],
-      ttl: 33,
-      tos: 0xb8,
-      source: CLIENT[family],
-      port: net.client.netlink.index('near'),
-    }
-    const m = await new Asker([ask], idOf(door)).run(door)
-    expect(m.replies()).toHaveLength(1)
-    const watching = new Asker([])
-    watcher.receive(new RealClock().now(), watching, 100)
-    const seen = watching.heard.filter((h) => h.message.kind === 'echoRequest')
-    expect(seen).toHaveLength(1)
-    expect(seen[0]).toMatchObject({ from: CLIENT[family], to: SERVER[family], ttl: 32 })
-    const { header } = seen[0]!
-    expect(header.kind === 'ip4' ? header.tos : header.trafficClass).toBe(0xb8)
   })
 
   it('a source that is not ours is refused with the cure', async () => {
@@ -244,21 +145,6 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
     expect(door.loss.stampGaps).toBe(200 - stamps)
   })
 
-  it('receive gives no more than it was asked for, and the rest the next time', async () => {
-    await using door = await open()
-    const clock = new RealClock()
-    const m = new Asker(
-      Array.from({ length: 10 }, () => ({ to: SERVER[family] })),
-      idOf(door),
-    )
-    await m.sendOnly(door)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    let most = 0
-    for (let i = 0; i < 40; i++) most = Math.max(most, door.receive(clock.now(), m, 3))
-    expect(most).toBe(3)
-    expect(m.answered()).toHaveLength(10)
-  })
-
   it('RFC 4884 extensions behind the quote arrive with the error', async () => {
     await using router = await open({ kind: 'raw-socket', netns: net.router.name, accept: 'all' })
     await using door = await open()
@@ -279,40 +165,6 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
     ])
     expect(quoted(family, message)).toMatchObject({ dst: ROUTER[family], id: idOf(door), seq: 1 })
   })
-
-  if (family === 4)
-    it('options in the IPv4 header go out, and come back filled (RFC 791 §3.1, record route)', async () => {
-      await using door = await open()
-      const options = unhex('01 07 13 04 00000000 00000000 00000000 00000000')
-      const m = await new Asker([{ to: SERVER[family], options }], idOf(door)).run(door)
-      expect(m.replies()).toHaveLength(1)
-      const { header } = m.replies()[0]!
-      // The client, the router's far side, and the server twice: as it receives and as it answers. Linux leaves out
-      // the no-operation that stood in front.
-      expect(hex((header as ip4.Header).options)).toBe(
-        '071314' + '0a420101' + '0a420202' + '0a420201' + '0a420201' + '00',
-      )
-    })
-
-  if (family === 6)
-    it('the flow label of the packet goes out with it (RFC 6437)', async () => {
-      await using watcher = await open({ kind: 'raw-socket', netns: net.server.name, accept: 'all' })
-      await using door = await open()
-      const m = await new Asker([{ to: SERVER[family], flowLabel: 0xbeef5 }], idOf(door)).run(door)
-      expect(m.replies()).toHaveLength(1)
-      const watching = new Asker([])
-      watcher.receive(new RealClock().now(), watching, 100)
-      const seen = watching.heard.find((h) => h.message.kind === 'echoRequest')
-      expect((seen!.header as ip6.Header).flowLabel).toBe(0xbeef5)
-    })
-
-  if (family === 6)
-    it('a link-local neighbour is reached through the interface of the slot', async () => {
-      const port = net.client.netlink.index('near')
-      await using door = await open()
-      const m = await new Asker([{ to: 'fe80::2', port }], idOf(door)).run(door)
-      expect(m.replies().map((h) => [h.from, h.port])).toEqual([['fe80::2', port]])
-    })
 
   it('a group on the link answers from its members', async () => {
     const port = net.client.netlink.index('near')
@@ -558,17 +410,4 @@ function timeExceededWithLabel(family: 4 | 6, request: Heard): Uint8Array {
     message[3] = check
   }
   return message
-}
-
-/** What an error says about what we sent. */
-function quoted(
-  family: 4 | 6,
-  m: icmp4.Message | icmp6.Message,
-): { src: string; dst: string; id: number; seq: number } {
-  if (!('quote' in m)) throw new Error(`${m.kind} has no quote`)
-  const header = family === 4 ? ip4.parse(m.quote) : ip6.parse(m.quote)
-  if (header.kind === 'malformed') throw new Error(`the quoted header is malformed: ${header.why}`)
-  const inner = family === 4 ? icmp4.parse(m.quote, header.payload) : icmp6.parse(m.quote, header.payload)
-  if (inner.kind !== 'echoRequest') throw new Error(`quoted ${inner.kind}`)
-  return { src: showIp(header.src), dst: showIp(header.dst), id: inner.id, seq: inner.seq }
 }
