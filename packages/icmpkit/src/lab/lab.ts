@@ -20,7 +20,7 @@ import { MadeRoutes } from './made-routes.ts'
 import { Random } from './random.ts'
 import { serve } from './server.ts'
 import { Timeline } from './timeline.ts'
-import { type LabConfig, type LinkChange, type NodePlan, type Plan, planOf } from './topology.ts'
+import { type ChangeData, type LabConfig, type LinkChange, type NodePlan, type Plan, planOf } from './topology.ts'
 import { type Vantage, vantage } from './vantage.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -63,9 +63,7 @@ export class Lab {
       pool,
       arrival: { ...BLANK, bytes: new Uint8Array(0) },
       slot: { bytes: new Uint8Array(ROOM), at: 0, limit: ROOM, end: 0, family: undefined, port: 0, tag: 0 },
-      event: (node, e) => {
-        for (const see of this.#watchers) see(node, e)
-      },
+      event: teller(this.#watchers),
       taken: undefined,
     }
     this.#shared = shared
@@ -75,17 +73,16 @@ export class Lab {
         readRoutes(name, routes, ports[plan.nodes.findIndex((n) => n.name === name)]!)
     }
     this.#tunnels = new Tunnels(plan)
-    const options = optionsOf(config.probe === true)
-    const wall = (at: Instant) => this.clock.wall(at)
-    const nodes = plan.nodes.map((n, i) => {
-      const random = new Random(seed, 2 * i)
-      const stack = this.#configOf(n, ports[i]!, () => random.fraction(), wall, options)
+    const options = config.probe === true ? PROBED : AT_ONCE
+    const wall = wallOf(this.clock, 0n)
+    for (const [i, n] of plan.nodes.entries()) {
+      const stack = this.#configOf(n, ports[i]!, chanceOf(new Random(seed, 2 * i)), wall, options)
       const node = new LabNode(n, i, stack, shared)
       serve(node.node, n.udp ?? [], n.tcp ?? [])
       this.#nodes.set(n.name, node)
-      return node
-    })
-    const arrivals = new Float64Array(ends.reduce((sum, e) => sum + e.length, 0))
+    }
+    const nodes = [...this.#nodes.values()]
+    const arrivals = new Float64Array(ports.reduce((sum, own) => sum + own.length, 0))
     const links = linksOf(plan, ends, nodes, { heap: this.#time.heap, pool, seed, arrivals })
     for (const l of links) this.#links.set(l.name, l)
     this.#gateways = plan.nodes.map((n) => n.kind === 'gateway' && n.up !== false)
@@ -93,12 +90,12 @@ export class Lab {
     for (const [i, n] of plan.nodes.entries()) {
       const node = nodes[i]!
       if (n.makeRoutes !== false) this.#makeRoutes(node)
-      const labels = this.#tunnels.of(n.name, (name) => this.#nodes.get(name)!)
+      const labels = this.#tunnels.of(n.name, finder(this.#nodes))
       if (n.behaviours !== undefined || labels !== undefined) node.behave(behavioursOf(n, node, labels))
     }
     for (const n of plan.nodes) if (n.up === false) this.#nodes.get(n.name)!.turn(this.now, false)
     this.#time.heap.set(this.#beginning, 0)
-    for (const c of plan.changes) this.at(c.time, () => happen(this, c))
+    for (const c of plan.changes) this.at(c.time, changer(this, c))
   }
 
   /** Virtual milliseconds since the start. */
@@ -268,7 +265,7 @@ export class Lab {
       role: n.kind,
       ports,
       random,
-      wall: offset === 0n ? wall : (at) => wall(at) + offset,
+      wall: offset === 0n ? wall : wallOf(this.clock, offset),
       ...(extensions === undefined ? {} : { errorExtensions: extensions }),
       ...(n.extendedEcho === undefined ? {} : { extendedEcho: n.extendedEcho }),
       ...settingsOf(n, ports, options),
@@ -278,9 +275,29 @@ export class Lab {
 
 type Options = Required<Pick<NodeConfig, 'ip4' | 'ip6'>>
 
-/** Of a node of which nothing is said: all such have the same. */
-function optionsOf(probes: boolean): Options {
-  return probes ? { ip4: {}, ip6: {} } : AT_ONCE
+// What a function refers to lives as long as the function, and all functions of one scope share what any of them refers
+// to: those that last are made here, where the network's data is not in sight, or it would never be let go.
+
+function teller(watchers: readonly ((node: string, e: StackEvent) => void)[]): Shared['event'] {
+  return (node, e) => {
+    for (const see of watchers) see(node, e)
+  }
+}
+
+function chanceOf(random: Random): () => number {
+  return () => random.fraction()
+}
+
+function wallOf(clock: VirtualClock, offset: bigint): (at: Instant) => bigint {
+  return (at) => clock.wall(at) + offset
+}
+
+function finder(nodes: ReadonlyMap<string, LabNode>): (name: string) => LabNode {
+  return (name) => nodes.get(name)!
+}
+
+function changer(net: Lab, c: ChangeData): () => void {
+  return () => happen(net, c)
 }
 
 function settingsOf(n: NodePlan, ports: readonly PortConfig[], options: Options): Options {
@@ -322,7 +339,9 @@ function linksOf(
   })
 }
 
-/** Addresses in use from the first moment on, nobody asked whether somebody has them. */
+/** Nodes of which nothing is said share their settings. Addresses are probed for before they are used … */
+const PROBED: Options = { ip4: {}, ip6: {} }
+/** … or in use from the first moment on, nobody asked whether somebody has them. */
 const AT_ONCE = { ip4: { arpProbe: { count: 0, announcements: 0 } }, ip6: { dadTransmits: 0 } } as const
 
 /** Streams of chance behind those of nodes and links, and of what a scenario asks. */
