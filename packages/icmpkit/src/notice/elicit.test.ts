@@ -156,6 +156,27 @@ test('reset: behind each notice, and where nothing came back, the connection is 
   expect(without.requests.filter((r) => r.kind === 'reset')).toEqual([])
 })
 
+test('a program that is back before its connections were told: none of them is reset', () => {
+  const list = Array.from({ length: 20 }, (_, i): Connection => ({ ...ONE, remotePort: 1000 + i }))
+  const s = hung(list, { reset: true }, { rate: 10, burst: 1 })
+  s.run(100)
+  s.notifier.sign(s.now, 'web', { kind: 'probe', ok: true })
+  expect(s.run(2000)).toEqual([])
+  expect(s.requests.filter((r) => r.kind === 'reset')).toEqual([])
+  expect(s.last('outage').suppressed).toEqual({ back: 20 })
+})
+
+test('elicit: false asks nobody; what a workstation says by itself is quoted', () => {
+  const s = hung([ONE, { ...ONE, remotePort: 40_001 }], { elicit: false })
+  expect(s.collect()).toEqual([])
+  s.run(50)
+  s.give(packet('data'))
+  expect(s.collect().map(target)).toEqual(['198.51.100.7 40000'])
+  expect(s.run(500)).toEqual([])
+  expect(s.last('outage')).toMatchObject({ sent: 1, suppressed: { 'no-answer': 1 } })
+  expect(s.notifier.counters.elicited).toBe(0)
+})
+
 test('a connection told half a minute ago is not told of the next outage', () => {
   const s = hung([ONE])
   s.collect()

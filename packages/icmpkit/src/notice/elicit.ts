@@ -30,6 +30,12 @@ export class Elicitor {
     this.#seq = seq
   }
 
+  /** Nobody is asked: what comes by itself from now on is an answer as well. */
+  listenOnly(now: Instant): void {
+    for (; this.#row < this.table.size; this.#row++)
+      this.table.pages[this.#row >>> PAGE_BITS]!.seen[this.#row & (PAGE - 1)] = tickOf(now)
+  }
+
   get done(): boolean {
     return this.#row >= this.table.size
   }

@@ -144,6 +144,9 @@ export class Notifier implements Machine<NoticeEvent> {
     w.back(now)
     this.#programs.delete(name)
     this.#byPort.delete(keyOf(w.program.spec))
+    // Nobody waits for an answer any more; a rule of the kernel has to go all the same.
+    const left = this.#requests.filter((r) => r.program !== name || r.kind === 'reject')
+    this.#requests.splice(0, this.#requests.length, ...left)
   }
 
   /** What the world found out. @throws RangeError where there is no program of that name */

@@ -24,6 +24,8 @@ export interface ProgramSpec {
   failures?: number
   /** TCP: connections are ended with a reset behind the notice. */
   reset?: boolean
+  /** TCP: workstations are asked for their sequence numbers with a bare acknowledgement. true; else what they say by themselves has to do. */
+  elicit?: boolean
 }
 
 /** What the world found out about a program. */

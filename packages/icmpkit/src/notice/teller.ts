@@ -260,7 +260,8 @@ export class Teller {
     const stale = why === 'stale' ? Row.stale : 0
     page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke | Row.stale)) | this.outage | stale
     this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
-    this.#dealWith(row)
+    // Of a program that is back no connection is ended.
+    if (why !== 'back') this.#dealWith(row)
     return false
   }
 }

@@ -320,7 +320,12 @@ test('programs come and go while it runs; two cannot have one port or one name',
   s.confirm(IN, OUT)
   s.notifier.offline(s.now, 'dns')
   expect(s.collect().map(target)).toEqual(['198.51.100.7 7'])
+  s.requests.length = 0
+  s.notifier.drain(s.now, 'dns')
   s.notifier.remove(s.now, 'dns')
+  s.look()
+  // The rule goes; nobody is asked about a program that there is not any more.
+  expect(s.requests.map((r) => r.kind)).toEqual(['reject', 'reject'])
   expect(() => s.notifier.offline(s.now, 'dns')).toThrow("there is no program 'dns'")
   expect(s.notifier.status(s.now).map((p) => [p.program, p.workstations])).toEqual([['shop', 1]])
 })

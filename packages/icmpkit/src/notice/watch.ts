@@ -112,6 +112,7 @@ export class Watch {
     }
     const seq = Math.floor(random() * 2 ** 32)
     this.#elicitors = FAMILIES.map((family) => new Elicitor(this.tables[family], pace, seq))
+    if (this.program.spec.elicit === false) for (const e of this.#elicitors) e.listenOnly(now)
     this.#startTellers(now)
     this.settle(now)
   }
