@@ -94,34 +94,43 @@ export class Counters {
   /** Events that nobody was told of: there were too many. */
   untold = 0
   /** ICMP errors sent, by name: `v4 unreachable 3`, `v6 packetTooBig 0`: kind and code. */
-  readonly errorsSent: Record<string, number> = {}
+  errorsSent: Readonly<Record<string, number>> = NONE
   /** ICMP errors heard and believed, named alike. */
-  readonly errorsReceived: Record<string, number> = {}
-  readonly suppressed: { [why in SuppressedWhy]?: number } = {}
-  readonly malformed: { [why in Why]?: number } = {}
-  readonly dropped: { [why in DropWhy]?: number } = {}
+  errorsReceived: Readonly<Record<string, number>> = NONE
+  suppressed: { readonly [why in SuppressedWhy]?: number } = NONE
+  malformed: { readonly [why in Why]?: number } = NONE
+  dropped: { readonly [why in DropWhy]?: number } = NONE
 
   /** Counts and says false, so that a handler ends with `return counters.drop('ttl')`. */
   drop(why: DropWhy): false {
-    this.dropped[why] = (this.dropped[why] ?? 0) + 1
+    this.dropped = counted(this.dropped, why)
     return false
   }
 
   suppress(why: SuppressedWhy): false {
-    this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
+    this.suppressed = counted(this.suppressed, why)
     return false
   }
 
   bad(why: Why): false {
-    this.malformed[why] = (this.malformed[why] ?? 0) + 1
+    this.malformed = counted(this.malformed, why)
     return false
   }
 
   errorSent(name: string): void {
-    this.errorsSent[name] = (this.errorsSent[name] ?? 0) + 1
+    this.errorsSent = counted(this.errorsSent, name)
   }
 
   errorReceived(name: string): void {
-    this.errorsReceived[name] = (this.errorsReceived[name] ?? 0) + 1
+    this.errorsReceived = counted(this.errorsReceived, name)
   }
 }
+
+/** One more of `name`, in counts of the node's own: what counted nothing is the same for all. */
+function counted(counts: Readonly<Record<string, number | undefined>>, name: string): Record<string, number> {
+  const own = (counts === NONE ? {} : counts) as Record<string, number>
+  own[name] = (own[name] ?? 0) + 1
+  return own
+}
+
+const NONE: Readonly<Record<string, never>> = Object.freeze({})

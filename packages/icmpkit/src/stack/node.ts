@@ -20,6 +20,7 @@ import { Ip6Layer } from './ip6/layer.ts'
 import type { Ip6Options } from './ip6/settings.ts'
 import { unlabel } from './label-stack.ts'
 import { Port, type PortConfig, type WaitingPorts } from './port.ts'
+import { Ports } from './ports.ts'
 import { Timers } from './timers.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { Transport } from './transport/transport.ts'
@@ -48,7 +49,7 @@ export class Node implements Machine<StackEvent> {
   readonly counters: Counters = new Counters()
   readonly timers: Timers = new Timers()
   /** By index. */
-  readonly ports: Map<number, Port> = new Map()
+  readonly ports: Ports = new Ports()
   readonly transport: Transport
   readonly ip4: Ip4Layer
   readonly ip6: Ip6Layer
@@ -73,7 +74,7 @@ export class Node implements Machine<StackEvent> {
     this.ip6 = new Ip6Layer(this, config.ip6 ?? {})
     this.#extensions = config.errorExtensions
     this.#answers = config.extendedEcho
-    for (const p of config.ports) this.ports.set(p.index, new Port(p, this.counters, this.#waiting))
+    for (const p of config.ports) this.ports.add(new Port(p, this.counters, this.#waiting))
   }
 
   /** Made at its first use, as every part that most nodes never need (docs/decisions/what-a-node-weighs.md). */
@@ -133,7 +134,7 @@ export class Node implements Machine<StackEvent> {
   /** A whole port comes while it runs. */
   addPort(now: Instant, config: PortConfig): Port {
     const port = new Port(config, this.counters, this.#waiting)
-    this.ports.set(port.index, port)
+    this.ports.add(port)
     this.ip4.attach(now, port)
     this.ip6.attach(now, port)
     return port

@@ -43,8 +43,8 @@ export class RouteTable<A extends Ip> {
   size = 0
   readonly #keys: TableKeys
   readonly #limit: number
-  /** The routes of each prefix, best first; the longest prefixes first. No more than `FEW`: undefined from then on. */
-  #few: readonly (readonly Route<A>[])[] | undefined = NONE
+  /** The longest prefixes first, of one prefix the best. No more than `FEW`: undefined from then on. */
+  #few: readonly Route<A>[] | undefined = NONE
   #many: RouteIndex<A> | undefined
 
   constructor(keys: TableKeys, limit = 65536) {
@@ -59,7 +59,7 @@ export class RouteTable<A extends Ip> {
 
   /** All routes of the longest prefix that holds `dst`, best first. */
   candidates(dst: A): readonly Route<A>[] | undefined {
-    const kept = this.#kept(dst, 128)
+    const kept = this.#kept(dst)
     const made = this.made?.(dst)
     if (kept === undefined || made === undefined) return kept ?? made
     return made[0]!.prefixLength > kept[0]!.prefixLength ? made : kept
@@ -68,13 +68,17 @@ export class RouteTable<A extends Ip> {
   /** The best of the routes that are `usable`, from the longest prefix that has one (RFC 1812 §5.3.12.3). */
   best(dst: A, usable: (route: Route<A>) => boolean): Route<A> | undefined {
     const made = this.made?.(dst)?.find(usable)
-    let most = 128
-    for (let kept = this.#kept(dst, most); kept !== undefined; kept = this.#kept(dst, most)) {
-      const length = kept[0]!.prefixLength
-      if (made !== undefined && made.prefixLength > length) return made
-      const route = kept.find(usable)
-      if (route !== undefined) return route
-      most = length - 1
+    const least = made?.prefixLength ?? -1
+    if (this.#few === undefined) return this.#bestOfMany(dst, usable, least) ?? made
+    let length = -1
+    let network = dst
+    for (const r of this.#few) {
+      if (r.prefixLength < least) break
+      if (r.prefixLength !== length) {
+        length = r.prefixLength
+        network = maskOf(dst, length)
+      }
+      if (r.prefix === network && usable(r)) return r
     }
     return made
   }
@@ -116,33 +120,34 @@ export class RouteTable<A extends Ip> {
   /** Longest prefixes first. */
   *[Symbol.iterator](): Generator<Route<A>> {
     if (this.#many !== undefined) yield* this.#many
-    else for (const list of this.#few ?? []) yield* list
+    else yield* this.#few ?? []
   }
 
   mask(address: A, length: number): A {
     return maskOf(address, length)
   }
 
-  /** Of the longest prefix that holds `dst` and is no longer than `most`. */
-  #kept(dst: A, most: number): readonly Route<A>[] | undefined {
-    if (this.#few === undefined) return this.#many!.candidates(dst, most)
-    let length = -1
-    let network = dst
-    for (const list of this.#few) {
-      const { prefix, prefixLength } = list[0]!
-      if (prefixLength > most) continue
-      if (prefixLength !== length) {
-        length = prefixLength
-        network = maskOf(dst, length)
-      }
-      if (network === prefix) return list
+  /** Of the longest prefix that holds `dst`. */
+  #kept(dst: A): readonly Route<A>[] | undefined {
+    if (this.#few === undefined) return this.#many!.candidates(dst)
+    const first = this.#few.find((r) => maskOf(dst, r.prefixLength) === r.prefix)
+    return first === undefined ? undefined : this.#listOf(first.prefix, first.prefixLength)
+  }
+
+  #bestOfMany(dst: A, usable: (route: Route<A>) => boolean, least: number): Route<A> | undefined {
+    let most = 128
+    for (let kept = this.#many!.candidates(dst, most); kept !== undefined; kept = this.#many!.candidates(dst, most)) {
+      const length = kept[0]!.prefixLength
+      const route = length < least ? undefined : kept.find(usable)
+      if (route !== undefined || length < least) return route
+      most = length - 1
     }
     return undefined
   }
 
   #listOf(prefix: A, length: number): readonly Route<A>[] {
-    const few = this.#few?.find((l) => l[0]!.prefixLength === length && l[0]!.prefix === prefix)
-    return few ?? this.#many?.get(prefix, length) ?? []
+    if (this.#few === undefined) return this.#many!.get(prefix, length) ?? NONE
+    return this.#few.filter((r) => r.prefixLength === length && r.prefix === prefix)
   }
 
   #put(prefix: A, length: number, list: readonly Route<A>[]): void {
@@ -150,12 +155,11 @@ export class RouteTable<A extends Ip> {
       this.#many!.set(prefix, length, list)
       return
     }
-    const others = this.#few.filter((l) => l[0]!.prefixLength !== length || l[0]!.prefix !== prefix)
-    const shorter = others.findIndex((l) => l[0]!.prefixLength < length)
-    const n = shorter < 0 ? others.length : shorter
-    this.#few = list.length === 0 ? others.slice() : others.toSpliced(n, 0, list)
+    const others = this.#few.filter((r) => r.prefixLength !== length || r.prefix !== prefix)
+    const shorter = others.findIndex((r) => r.prefixLength < length)
+    this.#few = others.toSpliced(shorter < 0 ? others.length : shorter, 0, ...list)
     if (this.#few.length <= FEW) return
-    this.#many = new RouteIndex(this.#keys, this.#few.flat())
+    this.#many = new RouteIndex(this.#keys, this.#few)
     this.#few = undefined
   }
 }
@@ -168,6 +172,6 @@ export function maskOf<A extends Ip>(address: A, length: number): A {
   return ((address >> host) << host) as A
 }
 
-/** Prefixes that are compared one by one. */
+/** Routes that are compared one by one. */
 const FEW = 8
 const NONE: readonly never[] = []

@@ -12,6 +12,7 @@ import type { Port, PortChange } from '../port.ts'
 import { Deadline } from '../timers.ts'
 import type { Address4 } from './addresses.ts'
 import { ARP_PROBE_DEFAULTS, type ArpProbeSettings } from './arp-settings.ts'
+import { NO_CLAIMS } from './link.ts'
 
 /**
  * An address with which more is to be done than to answer for it. One that is held, announced and undisputed has none: it
@@ -64,7 +65,7 @@ export class ArpClaims {
   /** The node does without the address: asked for, it says nothing any more. */
   remove(port: Port, ip: Ip4): void {
     this.#find(port, ip)?.stop()
-    port.ip4.claims = port.ip4.claims.filter((c) => c.ip !== ip)
+    this.#without(port, (c) => c.ip === ip)
   }
 
   /** Is the address held on this port? */
@@ -225,7 +226,12 @@ export class ArpClaims {
 
   /** It is this node's, and nobody says otherwise. */
   #rest(c: Claim): void {
-    if (c.defended === undefined) c.port.ip4.claims = c.port.ip4.claims.filter((other) => other !== c)
+    if (c.defended === undefined) this.#without(c.port, (other) => other === c)
+  }
+
+  #without(port: Port, goes: (c: Claim) => boolean): void {
+    const rest = port.ip4.claims.filter((c) => !goes(c))
+    port.ip4.claims = rest.length === 0 ? NO_CLAIMS : rest
   }
 
   get #settings(): ArpProbeSettings {

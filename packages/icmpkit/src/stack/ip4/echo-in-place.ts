@@ -41,7 +41,7 @@ export class EchoInPlace {
     if (length > SMALL && layer.pathMtu(now, readIp4(bytes, at + SRC), port) < length) return false
     // Redirects, and gateways that do not answer.
     if (layer.control.nextHop(now, readIp4(bytes, at + SRC), undefined) !== undefined) return false
-    if (transport.raw.size > 0 || !layer.settings.echo || layer.settings.requiredOption !== undefined) return false
+    if (transport.isHeard || !layer.settings.echo || layer.settings.requiredOption !== undefined) return false
     if (port.medium === 'ethernet' && !layer.arp.isAt(now, port, this.#askers.nextHop(row), bytes, d.frame + 6))
       return false
     if (!holds(sum(bytes, at, payload)) || !holds(sum(bytes, payload, end))) return false

@@ -52,7 +52,7 @@ export class Icmp4 {
     const handler = HANDLERS[d.bytes[h.payload]!]
     if (handler !== undefined) handler(this.#node, now, d, h, m)
     else if (!REPLIES.has(m.kind)) counters.drop('unknown-type')
-    else if (transport.raw.size > 0) counters.delivered++
+    else if (transport.isHeard) counters.delivered++
     else counters.drop('unsolicited')
   }
 

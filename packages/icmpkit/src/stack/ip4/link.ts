@@ -5,6 +5,9 @@ import type { PortArp } from './arp.ts'
 import type { Claim } from './arp-conflict.ts'
 import type { Advertising } from './router-advertise.ts'
 
+/** All is simply this node's. */
+export const NO_CLAIMS: readonly Claim[] = []
+
 export class Link4 {
   /** Of this node's own, whatever their state, in the order of the configuration. */
   addresses: readonly Address4[] = NO_ADDRESSES
@@ -23,4 +26,3 @@ export class Link4 {
 
 const NO_ADDRESSES: readonly Address4[] = []
 const NO_GROUPS: readonly Ip4[] = []
-const NO_CLAIMS: readonly Claim[] = []

@@ -28,7 +28,7 @@ export function answerInPlace(node: Node, now: Instant, d: Inbound, end: number)
     return false
   }
   const { counters, transport, ip6: layer } = node
-  if (transport.raw.size > 0 || isNowhereAt(bytes, at + SRC)) return false
+  if (transport.isHeard || isNowhereAt(bytes, at + SRC)) return false
   // A big one may need fragments, where anything is known of paths.
   const big = end - at > MIN_MTU
   if (big && (layer.pathMtu.isInUse || end - at > layer.linkMtu(d.port))) return false

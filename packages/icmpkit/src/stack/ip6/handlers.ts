@@ -20,7 +20,7 @@ export const HANDLERS: Readonly<Record<number, Handler6>> = {
   [icmp6.Type.echoRequest]: (node, now, d, p, m) => node.ip6.icmp.answerEcho(now, d, p, m),
   [icmp6.Type.echoReply]: ({ transport, counters }) => {
     // Who asked is a raw listener, and has been told; nobody else has anything of it.
-    if (transport.raw.size === 0) counters.drop('unsolicited')
+    if (!transport.isHeard) counters.drop('unsolicited')
   },
   [icmp6.Type.neighborSolicitation]: ndInput.neighborSolicitation,
   [icmp6.Type.neighborAdvertisement]: ndInput.neighborAdvertisement,

@@ -54,7 +54,7 @@ export class Icmp6 {
       counters.drop('bad-extension')
       return
     }
-    if (transport.raw.size > 0) transport.message(now, deliveryOf(d, p))
+    if (transport.isHeard) transport.message(now, deliveryOf(d, p))
     const type = d.bytes[p.at]!
     const handler = HANDLERS[type]
     const other = this.#others?.get(type)

@@ -80,31 +80,49 @@ export interface RawListener {
 
 export class Transport {
   readonly node: Node
-  readonly udp: UdpTable
-  readonly tcp: TcpTable
-  readonly raw: Set<RawListener> = new Set()
-  readonly #protocols = new Map<number, Protocol>()
+  #udp: UdpTable | undefined
+  #tcp: TcpTable | undefined
+  #raw: Set<RawListener> | undefined
+  /** Beside UDP and TCP. */
+  #others: Map<number, Protocol> | undefined
 
   constructor(node: Node) {
     this.node = node
-    this.udp = new UdpTable(node)
-    this.tcp = new TcpTable(node)
-    this.#protocols.set(UDP, this.udp)
-    this.#protocols.set(TCP, this.tcp)
+  }
+
+  get udp(): UdpTable {
+    this.#udp ??= new UdpTable(this.node)
+    return this.#udp
+  }
+
+  get tcp(): TcpTable {
+    this.#tcp ??= new TcpTable(this.node)
+    return this.#tcp
+  }
+
+  get raw(): Set<RawListener> {
+    this.#raw ??= new Set()
+    return this.#raw
+  }
+
+  /** Some raw listener sees every ICMP message. */
+  get isHeard(): boolean {
+    return this.#raw !== undefined && this.#raw.size > 0
   }
 
   /** From now on `protocol` is one that this node speaks. */
   register(protocol: number, handler: Protocol): void {
-    this.#protocols.set(protocol, handler)
+    this.#others ??= new Map()
+    this.#others.set(protocol, handler)
   }
 
   speaks(protocol: number): boolean {
-    return this.#protocols.has(protocol)
+    return protocol === UDP || protocol === TCP || (this.#others?.has(protocol) ?? false)
   }
 
   /** A datagram of another protocol than ICMP. */
   deliver(now: Instant, d: Delivery, inbound: Inbound): Delivered {
-    const protocol = this.#protocols.get(d.protocol)
+    const protocol = this.#of(d.protocol)
     if (protocol === undefined) return 'no-protocol'
     const delivered = protocol.deliver(now, d, inbound)
     if (delivered === 'taken') this.node.counters.delivered++
@@ -113,7 +131,7 @@ export class Transport {
 
   /** An ICMP message, requests that the layer answers and errors included: raw listeners see them all. */
   message(now: Instant, d: Delivery): void {
-    for (const listener of this.raw) listener.message(now, d)
+    for (const listener of this.#raw ?? []) listener.message(now, d)
   }
 
   /**
@@ -123,23 +141,31 @@ export class Transport {
   heard(now: Instant, e: HeardError): boolean {
     if (!this.#sentByUs(e)) return this.node.counters.drop('unsolicited')
     let believed = false
-    for (const listener of this.raw) believed = listener.owns(e) || believed
+    for (const listener of this.#raw ?? []) believed = listener.owns(e) || believed
     const { transport } = e.quote
     // A later fragment, ESP, or a chain that the quote cuts off names no flow (RFC 4443 §2.4(d)).
     if (transport.kind !== 'fragment' && transport.kind !== 'malformed') {
-      believed = (this.#protocols.get(e.quote.ip.protocol)?.heard(now, e) ?? false) || believed
+      believed = (this.#of(e.quote.ip.protocol)?.heard(now, e) ?? false) || believed
     }
     return believed || this.node.counters.drop('not-in-flight')
   }
 
   /** The IP layer believes less of a path than it did. */
   pathMtu(now: Instant, destination: Ip, mtu: number): void {
-    for (const protocol of this.#protocols.values()) protocol.pathMtu?.(now, destination, mtu)
+    this.#udp?.pathMtu(now, destination, mtu)
+    this.#tcp?.pathMtu(now, destination, mtu)
+    for (const protocol of this.#others?.values() ?? []) protocol.pathMtu?.(now, destination, mtu)
   }
 
   failed(now: Instant, e: LocalError): void {
-    for (const listener of this.raw) listener.failed?.(now, e)
-    this.#protocols.get(e.quote.ip.protocol)?.failed(now, e)
+    for (const listener of this.#raw ?? []) listener.failed?.(now, e)
+    this.#of(e.quote.ip.protocol)?.failed(now, e)
+  }
+
+  #of(protocol: number): Protocol | undefined {
+    const other = this.#others?.get(protocol)
+    if (other !== undefined) return other
+    return protocol === UDP ? this.udp : protocol === TCP ? this.tcp : undefined
   }
 
   /** RFC 5927 §4.3: nobody else's datagram can concern this node. */
