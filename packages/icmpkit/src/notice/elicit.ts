@@ -41,7 +41,7 @@ export class Elicitor {
   }
 
   due(now: Instant): number {
-    return this.done ? Number.POSITIVE_INFINITY : this.#pace.next(now)
+    return this.done ? Number.POSITIVE_INFINITY : this.#pace.next(now, this.table.size - this.#row)
   }
 
   /** Writes the next question; false where none may leave. */

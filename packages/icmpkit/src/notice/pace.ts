@@ -30,8 +30,11 @@ export class Pace {
     this.#addressAt = new Float64Array(BUCKETS).fill(Number.NEGATIVE_INFINITY)
   }
 
-  /** When the next may leave, by the limit on all; `now` where one may at once. */
-  next(now: number): number {
+  /**
+   * When the next may leave, by the limit on all; `now` where one may at once. Who has `more` to send is better woken when a
+   * batch of them may leave: a call of the system for each is what costs.
+   */
+  next(now: number, more = 1): number {
     const { rate, burst } = this.#rates
     if (now > this.#at) {
       const since = this.#at === Number.NEGATIVE_INFINITY ? 0 : now - this.#at
@@ -39,7 +42,8 @@ export class Pace {
       this.#at = now
     }
     if (this.#tokens >= 1) return now
-    return rate === 0 ? Number.POSITIVE_INFINITY : now + ((1 - this.#tokens) * 1000) / rate
+    const batch = Math.max(1, Math.min(more, BATCH, burst))
+    return rate === 0 ? Number.POSITIVE_INFINITY : now + ((batch - this.#tokens) * 1000) / rate
   }
 
   /** Takes the token that `next` found. */
@@ -65,3 +69,5 @@ export class Pace {
 }
 
 const BUCKETS = 4096
+/** Packets that leave by one call of the system. */
+const BATCH = 64

@@ -94,7 +94,9 @@ export class Teller {
   /** When it wants to write next; Infinity where it does not. */
   due(now: Instant): number {
     if (this.done) return Number.POSITIVE_INFINITY
-    const paced = this.#shared.pace.next(now)
+    const left =
+      this.#late.size + (this.#phase === 'first' ? this.table.size - this.#dealt : this.table.size - this.#row)
+    const paced = this.#shared.pace.next(now, left)
     if (this.#late.size > 0) return paced
     if (this.#phase === 'first') return Math.max(this.#roundAt, Math.min(paced, Math.max(now, this.#deadline)))
     return Math.max(this.#repeatAt(), paced)
