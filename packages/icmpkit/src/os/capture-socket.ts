@@ -15,9 +15,10 @@ import { inNamespace, type NamespaceRef } from './namespace.ts'
 import { openNetlink } from './netlink.ts'
 import { Errno, OsError } from './os-error.ts'
 import { attachFilter, type Instruction, JUMP_EQUAL, LOAD_BYTE, LOAD_HALF, RETURN } from './packet-filter.ts'
+import { PACKET_MR_PROMISC, PACKET_RX_RING, PACKET_VERSION, PacketSocket, SOL_PACKET } from './packet-socket.ts'
 import { Hardware, type Link } from './rtnetlink.ts'
-import { SO_ERROR, SOCK_RAW, SOL_SOCKET, Socket } from './socket.ts'
-import { LITTLE, must, sys } from './sys.ts'
+import { SOL_SOCKET, type Socket } from './socket.ts'
+import { LITTLE } from './sys.ts'
 import { forget, waker } from './waker.ts'
 
 export interface CaptureOptions {
@@ -73,22 +74,19 @@ export class CaptureSocket implements Disposable {
   readonly interfaceName: string
   /** Octets kept of each packet; 0 = all. */
   readonly snapLength: number
-  readonly #socket: Socket
+  readonly #socket: PacketSocket
   readonly #ring: Arena
   readonly #words: Int32Array
   readonly #cooked: boolean
   readonly #networkOnly: boolean
   readonly #loopback: boolean
   readonly #frame: LiveFrame
-  readonly #counts = { seen: 0, dropped: 0 }
   #block = 0
   /** Packets of the block at hand that are still to be given, and where the next one is. */
   #left = 0
   #next = 0
   #open = true
   #visiting = false
-  /** The kernel says once that the interface went down, and nothing more when it goes away. */
-  #down = false
 
   /** `link` undefined: all interfaces. @throws OsError */
   constructor(link: Link | undefined, options: CaptureOptions) {
@@ -100,8 +98,7 @@ export class CaptureSocket implements Disposable {
     this.snapLength = options.snapLength ?? 0
     this.#cooked = linkType === LinkType.linuxSll2
     this.#loopback = link?.loopback ?? false
-    // Protocol 0: nothing arrives before it is bound, so that no packet of another interface gets in.
-    this.#socket = new Socket(DOOR, AF_PACKET, SOCK_RAW, 0, (errno) => (errno === Errno.EPERM ? RIGHT : ''))
+    this.#socket = new PacketSocket(DOOR, RIGHT)
     this.fd = this.#socket.fd
     let mapped: Arena | undefined
     try {
@@ -115,8 +112,9 @@ export class CaptureSocket implements Disposable {
       mapped = ring(socket)
       this.#ring = mapped
       this.#words = new Int32Array(this.#ring.bytes.buffer)
-      bind(socket, link?.index ?? 0)
-      if (options.promiscuous) promiscuous(socket, link?.index ?? 0)
+      const errno = socket.bind(link?.index ?? 0)
+      if (errno !== 0) throw new OsError(errno, 'bind', DOOR, errno === Errno.ENETDOWN ? 'The interface is down' : '')
+      if (options.promiscuous) socket.join(link?.index ?? 0, PACKET_MR_PROMISC)
     } catch (e) {
       this.#socket.close()
       if (mapped !== undefined) detach(mapped)
@@ -152,8 +150,8 @@ export class CaptureSocket implements Disposable {
         else if (last) this.#release()
       }
     }
-    if (given > 0) this.#down = false
-    else if (this.#open) this.#failIfGone()
+    if (given > 0) this.#socket.down = false
+    else if (this.#open) this.#socket.failIfGone(`The interface ${this.interfaceName} is gone`)
     return given
   }
 
@@ -171,7 +169,7 @@ export class CaptureSocket implements Disposable {
       while (this.#open) {
         if (this.read(visit, BATCH) > 0) continue
         batch?.()
-        await this.readable(this.#down ? monotonic() + DOWN_MS : undefined)
+        await this.readable(this.#socket.down ? monotonic() + DOWN_MS : undefined)
       }
     } finally {
       signal?.removeEventListener('abort', stop)
@@ -184,13 +182,14 @@ export class CaptureSocket implements Disposable {
   }
 
   get counts(): CaptureCounts {
-    if (this.#open) this.#count()
-    return { ...this.#counts }
+    if (this.#open) this.#socket.count()
+    const { seen, dropped } = this.#socket
+    return { seen, dropped }
   }
 
   close(): void {
     if (!this.#open) return
-    this.#count()
+    this.#socket.count()
     this.#open = false
     forget(this.fd)
     this.#socket.close()
@@ -302,25 +301,6 @@ export class CaptureSocket implements Disposable {
     put16(bytes, to, named ? view.getUint16(packet + Packet.tagType, LITTLE) : 0x8100)
     put16(bytes, to + 2, this.#word(packet + Packet.tag) & 0xffff)
   }
-
-  /** Reading the kernel's counters sets them to zero. */
-  #count(): void {
-    const stats = new Uint8Array(12)
-    const length = new Uint8Array(4)
-    const view = new DataView(stats.buffer)
-    new DataView(length.buffer).setUint32(0, stats.length, LITTLE)
-    if (sys().getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, stats, length) < 0) return
-    this.#counts.seen += view.getUint32(0, LITTLE)
-    this.#counts.dropped += view.getUint32(4, LITTLE)
-  }
-
-  #failIfGone(): void {
-    const errno = this.#socket.get(SOL_SOCKET, SO_ERROR)
-    if (errno === Errno.ENETDOWN) this.#down = true
-    else if (errno !== 0) throw new OsError(errno, 'poll', DOOR, '')
-    if (this.#down && boundIndex(this.fd) < 0)
-      throw new OsError(Errno.ENODEV, 'poll', DOOR, `The interface ${this.interfaceName} is gone`)
-  }
 }
 
 function linkTypeOf(link: Link): number {
@@ -370,34 +350,6 @@ function ring(socket: Socket): Arena {
   return mapping(socket.fd, BLOCK * BLOCKS, 0, DOOR)
 }
 
-function bind(socket: Socket, index: number): void {
-  const address = new Uint8Array(20)
-  const view = new DataView(address.buffer)
-  view.setUint16(0, AF_PACKET, LITTLE)
-  view.setUint16(2, ETH_P_ALL)
-  view.setInt32(4, index, LITTLE)
-  must(sys().bind(socket.fd, address, address.length), 'bind', DOOR)
-  // An interface that is down binds, and says so here.
-  const errno = socket.get(SOL_SOCKET, SO_ERROR)
-  if (errno !== 0) throw new OsError(errno, 'bind', DOOR, errno === Errno.ENETDOWN ? 'The interface is down' : '')
-}
-
-/** Interface that the socket hears; the kernel makes it -1 when the interface goes away. */
-function boundIndex(fd: number): number {
-  const address = new Uint8Array(20)
-  const length = new Uint8Array(new Uint32Array([address.length]).buffer)
-  must(sys().getsockname(fd, address, length), 'getsockname', DOOR)
-  return new DataView(address.buffer).getInt32(4, LITTLE)
-}
-
-function promiscuous(socket: Socket, index: number): void {
-  const request = new Uint8Array(16)
-  const view = new DataView(request.buffer)
-  view.setInt32(0, index, LITTLE)
-  view.setUint16(4, PACKET_MR_PROMISC, LITTLE)
-  socket.setBytes(SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length, 'PACKET_ADD_MEMBERSHIP')
-}
-
 const DOOR = 'capture'
 const RIGHT = 'Capturing needs CAP_NET_RAW: run as root (sudo)'
 
@@ -418,16 +370,8 @@ const DOWN_MS = 500
 const ETHERNET = 14
 const ALL = 0x40000
 
-const AF_PACKET = 17
-const ETH_P_ALL = 3
 const SO_TIMESTAMPNS = 35
-const SOL_PACKET = 263
-const PACKET_ADD_MEMBERSHIP = 1
-const PACKET_RX_RING = 5
-const PACKET_STATISTICS = 6
-const PACKET_VERSION = 10
 const PACKET_RESERVE = 12
-const PACKET_MR_PROMISC = 1
 const PACKET_OUTGOING = 4
 const TPACKET_V3 = 2
 
