@@ -27,8 +27,20 @@ export interface Page {
   zone: Uint16Array | undefined
 }
 
+interface RowBits {
+  readonly outage: number
+  readonly credit: number
+  readonly creditOne: number
+  readonly sent: number
+  readonly spoke: number
+  readonly rebuilt: number
+  readonly known: number
+  readonly answered: number
+  readonly stale: number
+}
+
 /** Bits of a row's state. */
-export const Row = {
+export const Row: RowBits = {
   /** Number of the outage in which it was dealt with last: sent or suppressed. */
   outage: 0xffff,
   /** Datagrams heard and not yet paid back with a notice, up to 255. */
@@ -45,7 +57,7 @@ export const Row = {
   answered: 1 << 28,
   /** In that outage it was passed over since it had been silent for long: if it speaks up, it is told. */
   stale: 1 << 29,
-} as const
+}
 
 /** Milliseconds of a tick: 32 bits of them are two years. */
 export const ticksToMs = 16
