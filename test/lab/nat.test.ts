@@ -1,7 +1,7 @@
 /** The NAT of the lab (RFC 3022, RFC 4787, RFC 5508). Expected octets are those of scapy for the same packets. */
 import { expect, test } from 'vitest'
 import { type Lab, lab, type NatData } from '../../packages/icmpkit/src/lab/index.ts'
-import { parseIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import { parseIp, showIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import { hex, unhex } from '../../packages/icmpkit/src/wire/octets.ts'
 import { ask, trace } from './traveller.ts'
 
@@ -192,6 +192,76 @@ test('an error of the NAT about what came from outside quotes the outside addres
   const [error] = ask(net, 'srv', { to: '192.0.2.1', kind: 'udp', ttl: 2, dport: 5000, sport: 33_434 })
   expect([error?.from, error?.type]).toEqual(['192.0.2.1', 11])
   expect(hex(error!.octets, 28 + 16, 28 + 24)).toBe('c0000201829a1388')
+})
+
+test('who speaks to the outside address of somebody inside reaches him, is seen by his own mapping, and is answered (RFC 4787 §6)', () => {
+  const net = home()
+  const remote = { address: parseIp('198.51.100.2')!, port: 7 }
+  const server = net.node('srv').node.transport.udp.bind({ family: 4, port: 7 })
+  const [a, b] = ['a', 'b'].map((n) => net.node(n).node.transport.udp.bind({ family: 4, port: 5000 }))
+  b!.send(net.now, Uint8Array.of(1), remote)
+  net.run(100)
+  const outside = server.receive()!
+  a!.send(net.now, Uint8Array.of(2), { address: outside.from, port: outside.fromPort })
+  net.run(200)
+  const heard = b!.receive()!
+  expect([...heard.data, showIp(heard.from)]).toEqual([2, '192.0.2.1'])
+  expect(heard.fromPort).not.toBe(5000)
+  b!.send(net.now, Uint8Array.of(3), { address: heard.from, port: heard.fromPort })
+  net.run(300)
+  const answer = a!.receive()!
+  expect([...answer.data, showIp(answer.from), answer.fromPort]).toEqual([3, '192.0.2.1', outside.fromPort])
+})
+
+test('an error of who was reached so quotes what was sent, octet by octet, and bears the outside address (RFC 5508 §7.1)', () => {
+  const net = home()
+  const server = net.node('srv').node.transport.udp.bind({ family: 4, port: 7 })
+  const b = net.node('b').node.transport.udp.bind({ family: 4, port: 5000 })
+  b.send(net.now, Uint8Array.of(1), { address: parseIp('198.51.100.2')!, port: 7 })
+  net.run(100)
+  const { fromPort } = server.receive()!
+  b.close()
+  // Addresses, ports, length and checksum.
+  let sent = ''
+  net.tap('home', (p) => {
+    if (p.from === 'a' && p.bytes[p.at + 14 + 9] === 17) sent = hex(p.bytes, p.at + 14 + 12, p.at + 14 + 28)
+  })
+  const asked = ask(net, 'a', { to: '192.0.2.1', kind: 'udp', dport: fromPort, sport: 7000 })
+  expect(asked.map((x) => [x.from, x.type, x.code])).toEqual([['192.0.2.1', 3, 3]])
+  // From 10.0.0.1 port 7000 to 192.0.2.1 port 5000.
+  expect(sent).toMatch(/^0a000001c00002011b581388/)
+  expect(hex(asked[0]!.octets, 28 + 12, 28 + 28)).toBe(sent)
+})
+
+test('what is not mapped at the outside address is answered by the NAT, from inside as well', () => {
+  const net = home()
+  expect(ask(net, 'a', { to: '192.0.2.1' }).map((x) => [x.from, x.type])).toEqual([['192.0.2.1', 0]])
+  expect(ask(net, 'a', { to: '192.0.2.1', kind: 'udp' }).map((x) => [x.from, x.type, x.code])).toEqual([
+    ['10.0.0.3', 3, 3],
+  ])
+})
+
+test('a mapping of TCP lasts while a connection is open, and ends soon before and after (RFC 5382 §5)', () => {
+  const SYN_ACK = '45000028001500003c069284c6336402c00002010050177000000005000003e95012200087ed0000'
+  const FIN_IN = '45000028001500003c069284c6336402c00002010050177000000006000003e95011200087ed0000'
+  const FIN_OUT = '45000028000a0000400646900a000001c633640217700050000003e900000007501120003fed0000'
+  const RESET = '45000028001500003c069284c6336402c00002010050177000000006000003e95014200087ea0000'
+  /** Whether it still knows whom a segment is for, so long after these. */
+  const knows = (after: number, ...segments: string[]) => {
+    const b = new Bench({ tcpTransitoryTimeout: 1000, tcpTimeout: 10_000 })
+    // Hosts that had no connection would say so.
+    for (const n of ['me', 'out']) b.net.replace(n, { receive: () => {}, changePort: () => {} })
+    for (const s of segments) b.pass(s === TCP || s === FIN_OUT ? 'me' : 'out', s)
+    b.net.run(b.net.now + after)
+    return b.pass('out', FIN_IN).some((p) => p.startsWith('me '))
+  }
+  expect([900, 1000].map((after) => knows(after, TCP))).toEqual([true, false])
+  expect([900, 9900, 10_000].map((after) => knows(after, TCP, SYN_ACK))).toEqual([true, true, false])
+  expect([900, 1000].map((after) => knows(after, TCP, SYN_ACK, RESET))).toEqual([true, false])
+  expect(knows(9900, TCP, SYN_ACK, FIN_IN)).toBe(true)
+  expect([900, 1000].map((after) => knows(after, TCP, SYN_ACK, FIN_IN, FIN_OUT))).toEqual([true, false])
+  // The next connection of the same port.
+  expect(knows(9900, TCP, SYN_ACK, RESET, TCP, SYN_ACK)).toBe(true)
 })
 
 test('a mapping ends when nothing has used it for its time, which differs by protocol', () => {

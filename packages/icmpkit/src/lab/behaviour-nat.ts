@@ -1,13 +1,16 @@
 /**
  * A NAT with one outside address, IPv4 (RFC 3022): UDP, TCP and ICMP queries with a port or identifier of its own, kept
  * where it is free, the same for every destination and open to all of them (endpoint-independent mapping and filtering,
- * RFC 4787 §4.1, §5); errors with what they quote (RFC 5508 §4).
+ * RFC 4787 §4.1, §5); errors with what they quote (RFC 5508 §4). Who is inside reaches others inside by the outside address
+ * (hairpinning, whole datagrams only), and is seen there by it too. A mapping of TCP lives as long as a connection that is open (RFC 5382 §5).
  *
- * Left out: hairpinning, application gateways, the states of TCP. IPv6 passes as it is.
+ * Left out: application gateways; more than one connection at a mapping, of which each SYN, FIN and RST is taken for that of
+ * all. IPv6 passes as it is.
  */
 import type { Instant } from '../clock.ts'
 import type { Port } from '../stack/port.ts'
 import { type Ip4, readIp4 } from '../wire/addr.ts'
+import * as ip4 from '../wire/ip4.ts'
 import { u16 } from '../wire/octets.ts'
 import type { Behaviour, Packet } from './behaviour.ts'
 import { endOf, ipAt, isIcmpError, upperOf } from './frame-view.ts'
@@ -17,7 +20,8 @@ import { type Mapping, NatTable, type Protocol } from './nat-table.ts'
 import type { NatData } from './topology.ts'
 
 export class Nat implements Behaviour {
-  readonly takes = 'NAT: no mapping'
+  /** It went back inside, and was not lost. */
+  #turned = false
   readonly table: NatTable
   readonly #at: LabNode
   readonly #outside: Port
@@ -35,15 +39,69 @@ export class Nat implements Behaviour {
     this.table = new NatTable(data, at.node.random)
   }
 
+  get takes(): string | undefined {
+    return this.#turned ? undefined : 'NAT: no mapping'
+  }
+
   /** From outside, to the outside address: to whom it is mapped; else it is for this node. */
   comes(now: Instant, { bytes, at, end: last }: Packet, port: Port): boolean {
-    if (port !== this.#outside) return true
     const ip = ipAt(port.medium, bytes, at, last)
     if (ip < 0 || bytes[ip]! >>> 4 !== 4 || readIp4(bytes, ip + DST) !== this.#address) return true
     const end = endOf(bytes, ip, last)
+    this.#turned = port !== this.#outside && this.#turns(now, bytes, ip, end)
+    if (port !== this.#outside) return !this.#turned
     const inside = this.#insideOf(now, bytes, ip, end)
     if (inside === undefined) return true
     rewrite(bytes, ip, end, 'dst', inside.address, inside.port)
+    return true
+  }
+
+  /**
+   * From inside to the outside address, where somebody inside is mapped: it goes there as what it would be outside (RFC 4787
+   * §6, RFC 5382 §7.1, RFC 5508 §7.1). Else it is for this node, as are queries of ICMP and what must be put together first.
+   */
+  #turns(now: Instant, bytes: Uint8Array, ip: number, end: number): boolean {
+    const h = ip4.parse(bytes, ip, end)
+    // A TTL that ends here is told before anything is edited.
+    if (h.kind === 'malformed' || h.ttl <= 1 || h.mf || h.offset > 0) return false
+    const protocol = protocolAt(bytes, ip)
+    if (protocol === undefined) return false
+    const turned =
+      protocol === ICMP ? this.#errorTurns(now, bytes, ip, end) : this.#packetTurns(now, bytes, ip, end, protocol)
+    if (!turned) return false
+    const { src, dst } = ip4.parse(bytes, ip, end) as ip4.Header
+    // Of this node's own, since it bears its address: whoever forwards takes that for a forgery.
+    this.#at.node.ip4.send(now, { ...h, src, dst, ttl: h.ttl - 1, payload: bytes.subarray(h.payload, h.end) })
+    return true
+  }
+
+  #packetTurns(now: Instant, bytes: Uint8Array, ip: number, end: number, protocol: Protocol): boolean {
+    const [from, port] = [portAt(bytes, ip, end, protocol, 'src'), portAt(bytes, ip, end, protocol, 'dst')]
+    const flags = tcpFlags(bytes, ip, end)
+    const to = port < 0 ? undefined : this.table.inward(now, protocol, port, flags)
+    if (to === undefined) return false
+    const mapping = this.table.outward(now, protocol, readIp4(bytes, ip + SRC), from, flags)
+    if (mapping === undefined) return this.#at.node.counters.drop('table-full')
+    rewrite(bytes, ip, end, 'src', this.#address, mapping.outside)
+    rewrite(bytes, ip, end, 'dst', to.inside, to.port)
+    return true
+  }
+
+  /** About what has turned back here: both sides of what it quotes are put back to what its sender sent. */
+  #errorTurns(now: Instant, bytes: Uint8Array, ip: number, end: number): boolean {
+    const icmp = upperOf(bytes, ip, end, 8)
+    if (icmp < 0 || !isIcmpError(bytes, ip, icmp)) return false
+    const from = quoteOf(bytes, icmp + 8, end, 'src')
+    const to = quoteOf(bytes, icmp + 8, end, 'dst')
+    if (from === undefined || to === undefined || from.address !== this.#address) return false
+    const asker = this.table.inward(now, from.protocol, from.port)
+    const asked = this.table.known(now, to.protocol, to.address, to.port)
+    if (asker === undefined || asked === undefined) return false
+    rewrite(bytes, icmp + 8, end, 'src', asker.inside, asker.port)
+    rewrite(bytes, icmp + 8, end, 'dst', this.#address, asked.outside)
+    resum(bytes, icmp, end)
+    rewrite(bytes, ip, end, 'src', this.#address, undefined)
+    rewrite(bytes, ip, end, 'dst', asker.inside, undefined)
     return true
   }
 
@@ -68,7 +126,7 @@ export class Nat implements Behaviour {
     const from = portAt(bytes, ip, end, protocol, 'src')
     // An answer or a half of a header: nobody outside has asked anybody in here.
     if (from < 0) return counters.drop('unsolicited')
-    const mapping = this.table.outward(now, protocol, src, from)
+    const mapping = this.table.outward(now, protocol, src, from, tcpFlags(bytes, ip, end))
     if (mapping === undefined) return counters.drop('table-full')
     rewrite(bytes, ip, end, 'src', this.#address, mapping.outside)
     return true
@@ -99,7 +157,7 @@ export class Nat implements Behaviour {
     const icmp = protocol === ICMP ? upperOf(bytes, ip, end, 8) : -1
     if (icmp >= 0 && isIcmpError(bytes, ip, icmp)) return this.#errorComes(now, bytes, icmp, end)
     const port = portAt(bytes, ip, end, protocol, 'dst')
-    const mapping = port < 0 ? undefined : this.table.inward(now, protocol, port)
+    const mapping = port < 0 ? undefined : this.table.inward(now, protocol, port, tcpFlags(bytes, ip, end))
     if (mapping === undefined) return undefined
     if ((bytes[ip + FLAGS]! & MORE) !== 0) this.table.noteFragment(remote, id, protocol, mapping)
     return { address: mapping.inside, port: mapping.port }
@@ -109,7 +167,7 @@ export class Nat implements Behaviour {
   #errorComes(now: Instant, bytes: Uint8Array, icmp: number, end: number): { address: Ip4 } | undefined {
     const from = quoteOf(bytes, icmp + 8, end, 'src')
     if (from === undefined || from.address !== this.#address) return undefined
-    const mapping: Mapping | undefined = this.table.inward(now, from.protocol, from.port, false)
+    const mapping: Mapping | undefined = this.table.inward(now, from.protocol, from.port)
     if (mapping === undefined) return undefined
     rewrite(bytes, icmp + 8, end, 'src', mapping.inside, mapping.port)
     resum(bytes, icmp, end)
@@ -143,6 +201,12 @@ function quoteOf(
   if (protocol === ICMP && isQuery !== (which === 'src')) return undefined
   const port = protocol === ICMP ? u16(bytes, upper + 4) : u16(bytes, upper + (which === 'src' ? 0 : 2))
   return { protocol, address: readIp4(bytes, ip + (which === 'src' ? SRC : DST)), port }
+}
+
+/** Of a segment of TCP; 0 of all else, which uses a mapping and says nothing of its end. */
+function tcpFlags(bytes: Uint8Array, ip: number, end: number): number {
+  const upper = bytes[ip + PROTOCOL] === TCP ? upperOf(bytes, ip, end, 14) : -1
+  return upper < 0 ? 0 : bytes[upper + 13]!
 }
 
 function protocolAt(bytes: Uint8Array, ip: number): Protocol | undefined {

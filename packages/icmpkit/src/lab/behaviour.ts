@@ -16,7 +16,7 @@ export interface Packet {
 
 export interface Behaviour {
   /** What becomes of a packet that it takes, in words for traces; not given: nothing is lost, it goes on by labels. */
-  readonly takes?: string
+  readonly takes?: string | undefined
   /** A frame for the port's address (or for a group) came in. False: it goes no further. */
   comes?(now: Instant, p: Packet, port: Port): boolean
   /** One is to leave by the port; `bytes` has room for a few octets more. False: it does not. */

@@ -219,6 +219,7 @@ const NAT: Fields<NatData> = {
   entries: whole('mappings', 1),
   udpTimeout: time,
   tcpTimeout: time,
+  tcpTransitoryTimeout: time,
   icmpTimeout: time,
 }
 

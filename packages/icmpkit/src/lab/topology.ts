@@ -85,6 +85,8 @@ export interface NatData {
   /** Milliseconds without a packet until a mapping ends, by protocol. UDP 300,000, TCP 7,440,000, ICMP 60,000. */
   udpTimeout?: number
   tcpTimeout?: number
+  /** The same of a TCP connection that is being opened, or was closed. 240,000. */
+  tcpTransitoryTimeout?: number
   icmpTimeout?: number
 }
 
