@@ -2,10 +2,12 @@
 import {
   type Carried,
   type capture,
+  extension,
   ip4,
   ip6,
   type Json,
   type Malformed,
+  outageObject,
   PacketPrinter,
   type PrinterOptions,
   quote,
@@ -55,6 +57,7 @@ export class TreeSink implements Sink {
     if (octets !== undefined) this.#quote(octets, c)
     const extensions = j.message !== undefined && 'extensions' in j.message ? j.message.extensions : undefined
     if (extensions !== undefined) this.#extensions(toJson(extensions))
+    for (const o of extension.usable(extensions)) this.#outage(o)
   }
 
   laterFragment(f: capture.Frame, c: Carried): void {
@@ -132,6 +135,13 @@ export class TreeSink implements Sink {
     this.#branch('extensions', [`checksum ${checksum}`])
     for (const object of objects) this.#value(2, object)
     if (flaw !== null && flaw !== undefined) this.#field(1, 'flaw', flaw)
+  }
+
+  /** What a server told its workstations with this error, where the object is ours. */
+  #outage(o: extension.ExtensionObject): void {
+    if (o.kind !== 'unknown' || o.classNum !== outageObject.CLASS || o.cType !== outageObject.C_TYPE) return
+    const outage = outageObject.parse(o.payload)
+    this.#branch('notice', [outage.kind === 'outage' ? outageObject.show(outage) : `malformed: ${outage.why}`])
   }
 
   #branch(name: string, facts: string[]): void {
