@@ -18,7 +18,7 @@ import {
   unhex,
 } from '../../packages/icmpkit/src/wire/index.ts'
 import * as seeds from '../fuzz/seeds.ts'
-import { packet } from '../notice/notice-packets.ts'
+import { packet as madePacket } from '../notice/notice-packets.ts'
 
 const ICMP = resolve(import.meta.dirname, '../../packages/icmpkit/bin/icmp.js')
 const { LinkType } = linkLayer
@@ -613,10 +613,10 @@ describe('the command', () => {
   })
 
   test('-v says what an outage notice tells: which program, why, until when, and whether it is signed', () => {
-    const { stdout } = decode('-v', hex(packet('notice4')))
+    const { stdout } = decode('-v', hex(madePacket('notice4')))
     expect(stdout).toMatch(
       /^ +notice +outage offline, program "shop", udp\/5000, reason "maintenance", at 1800000000, back at 1800003600, for 198\.51\.100\.7 port 40000, unsigned$/m,
     )
-    expect(decode('-v', hex(packet('noticeEd25519'))).stdout).toMatch(/ notice .*, signed, algorithm 2$/m)
+    expect(decode('-v', hex(madePacket('noticeEd25519'))).stdout).toMatch(/ notice .*, signed, algorithm 2$/m)
   })
 })
