@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../clock.ts'
 import type { Arrival } from '../door.ts'
+import { isMacAt } from '../stack/mac.ts'
 import type { Waiting } from '../stack/packet-queue.ts'
 import type { Port } from '../stack/port.ts'
 import type { Direction } from './direction.ts'
@@ -39,10 +40,6 @@ export class LinkEnd {
   readonly link: Link
   /** What waits to leave by it, where there is a rate. */
   lane: Lane | undefined = undefined
-  /** The port's address in two numbers, and the octets that they were read from. */
-  #high = 0
-  #low = 0
-  #mac: Uint8Array | undefined = undefined
   /** In the bad one of two states. */
   #bad = false
 
@@ -109,13 +106,10 @@ export class LinkEnd {
 
   /** Whom the frame at `at` is for, as the port sees it. */
   isFor(bytes: Uint8Array, at: number): Arrival['link'] {
-    const { mac } = this.port
-    if (mac !== this.#mac) this.#read(mac)
-    const high = (bytes[at]! << 8) | bytes[at + 1]!
-    const low = (bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!
-    if (high === this.#high && low === this.#low) return 'host'
-    if (high === 0xffff && low === -1) return 'broadcast'
-    return (high & 0x100) === 0 ? 'other' : 'multicast'
+    if (isMacAt(this.port, bytes, at)) return 'host'
+    const first = bytes[at]!
+    if ((first & 1) === 0) return 'other'
+    return first === 0xff && isMacAt(BROADCAST, bytes, at) ? 'broadcast' : 'multicast'
   }
 
   /** The next packet's step of the two states (Gilbert, Elliott), and whether it is lost there. */
@@ -123,12 +117,6 @@ export class LinkEnd {
     const { enter, leave, inside = 1, outside = 0 } = this.does.burstLoss!
     if (random.chance(this.#bad ? leave : enter)) this.#bad = !this.#bad
     return random.chance(this.#bad ? inside : outside)
-  }
-
-  #read(mac: Uint8Array): void {
-    this.#mac = mac
-    this.#high = (mac[0]! << 8) | mac[1]!
-    this.#low = (mac[2]! << 24) | (mac[3]! << 16) | (mac[4]! << 8) | mac[5]!
   }
 }
 
@@ -175,3 +163,4 @@ export class Lane {
 
 /** Packets on the way over one link: more is more than a network would hold. */
 export const MAX_FLYING = 65_536
+const BROADCAST = { macHigh: 0xffffff, macLow: 0xffffff }

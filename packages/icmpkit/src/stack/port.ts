@@ -3,10 +3,11 @@
  * queues it; what each IP knows about the link hangs on it, and is the layers' own.
  */
 import { HEADER as ETHERNET, EtherType, TAG } from '../wire/ethernet.ts'
-import { put16 } from '../wire/octets.ts'
+import { put16, put24 } from '../wire/octets.ts'
 import type { Counters } from './counters.ts'
 import { Link4 } from './ip4/link.ts'
 import type { Link6 } from './ip6/link.ts'
+import { type Mac, setMac } from './mac.ts'
 import { PacketQueue } from './packet-queue.ts'
 
 export interface PortConfig {
@@ -47,35 +48,40 @@ export interface WaitingPorts {
   last: Port | undefined
 }
 
-export class Port {
-  readonly index: number
-  readonly name: string
-  readonly medium: 'ethernet' | 'ip'
-  readonly vlan: number | undefined
-  readonly mpls: boolean
-  readonly queue: PacketQueue
-  /** What the configuration asks for; the layers hold what is in use. */
-  readonly addresses: readonly PortAddress[]
-  mac: Uint8Array
-  mtu: number
+export class Port implements Mac {
+  // What each packet needs stands together, in front.
   up: boolean
-  /** What each IP knows of its link. */
-  readonly ip4: Link4 = new Link4()
-  ip6: Link6 | undefined
+  readonly medium: 'ethernet' | 'ip'
+  readonly index: number
+  mtu: number
   /** Octets in front of each IP packet that leaves. */
   readonly header: number
-  readonly #counters: Counters
+  readonly queue: PacketQueue
+  readonly vlan: number | undefined
+  /** What each IP knows of its link. */
+  readonly ip4: Link4 = new Link4()
+  /** The halves of `mac`, which sets them. */
+  macHigh = 0
+  macLow = 0
   readonly #waiting: WaitingPorts
   #listed = false
   /** The next in that row. */
   #next: Port | undefined = undefined
+  readonly #counters: Counters
+  ip6: Link6 | undefined
+  readonly mpls: boolean
+  readonly name: string
+  /** What the configuration asks for; the layers hold what is in use. */
+  readonly addresses: readonly PortAddress[]
+  #mac: Uint8Array
 
   /** `waiting`: where it puts itself when it has a packet to send. */
   constructor(config: PortConfig, counters: Counters, waiting: WaitingPorts) {
     this.index = config.index
     this.name = config.name
     this.medium = config.medium
-    this.mac = config.mac
+    this.#mac = config.mac
+    setMac(this, config.mac)
     this.mtu = config.mtu
     this.vlan = config.vlan
     this.mpls = config.mpls ?? false
@@ -86,6 +92,16 @@ export class Port {
     this.header = config.medium === 'ip' ? 0 : ETHERNET + (config.vlan === undefined ? 0 : TAG)
     this.#counters = counters
     this.#waiting = waiting
+  }
+
+  /** Six octets; empty on `ip`. */
+  get mac(): Uint8Array {
+    return this.#mac
+  }
+
+  set mac(mac: Uint8Array) {
+    this.#mac = mac
+    setMac(this, mac)
   }
 
   /**
@@ -120,10 +136,9 @@ export class Port {
   }
 
   #frame(out: Uint8Array, etherType: number, to: Uint8Array, toAt: number): void {
-    for (let i = 0; i < 6; i++) {
-      out[i] = to[toAt + i]!
-      out[6 + i] = this.mac[i]!
-    }
+    for (let i = 0; i < 6; i++) out[i] = to[toAt + i]!
+    put24(out, 6, this.macHigh)
+    put24(out, 9, this.macLow)
     let at = 12
     if (this.vlan !== undefined) {
       put16(out, at, EtherType.vlan)

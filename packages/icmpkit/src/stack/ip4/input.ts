@@ -26,10 +26,9 @@ export class Input4 {
     return this.#reassembly
   }
 
-  /** True: rewritten in place, to be sent back to whom it came from. */
+  /** What the short way of a gateway did not take. True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {
     const { counters, ip4: layer } = this.#node
-    if (this.#node.role === 'gateway' && layer.forwardPlain(now, d)) return false
     if (layer.answerInPlace(now, d)) return true
     const h = ip4.parse(d.bytes, d.at, d.end)
     if (h.kind === 'malformed') return counters.bad(h.why)

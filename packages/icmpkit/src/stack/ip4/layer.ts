@@ -197,6 +197,8 @@ export class Ip4Layer {
 
   /** True: rewritten in place, to be sent back to whom it came from. */
   input(now: Instant, d: Inbound): boolean {
+    // The short way of a datagram for others, where one of its kind has taken the long way before.
+    if (this.#node.role === 'gateway' && this.#forward?.forwardPlain(now, d)) return false
     return this.#in.input(now, d)
   }
 
@@ -211,11 +213,6 @@ export class Ip4Layer {
   /** The limited one, or all ones or all zeros of a network that this node is in. */
   isBroadcast(address: Ip4): boolean {
     return address === BROADCAST4 || this.addresses.isDirectedBroadcast(address)
-  }
-
-  /** The short way of a datagram for others, where one of its kind has taken the long way before. */
-  forwardPlain(now: Instant, d: Inbound): boolean {
-    return this.#forward?.forwardPlain(now, d) ?? false
   }
 
   /** The short way of an echo request, where one of its kind has taken the long way before. */
