@@ -5,40 +5,23 @@
  */
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LabConfig } from '../../packages/icmpkit/src/index.ts'
-import type { NodeData } from '../../packages/icmpkit/src/lab/index.ts'
-import { hops, type KernelWorld, kernelRow, kernelWorld, labWorld, row, type World } from './lab-world.ts'
+import {
+  both,
+  hops,
+  type KernelWorld,
+  kernelRow,
+  kernelWith,
+  kernelWorld,
+  labWorld,
+  row,
+  rowWith,
+  uncrossed,
+  unsaid,
+  type World,
+} from './lab-world.ts'
 import { cable, type Host, host, ip, needsRoot } from './testnet.ts'
 
 beforeEach(needsRoot)
-
-/** One expectation, two worlds. */
-function both(name: string, lab: () => LabConfig, kernel: () => KernelWorld, sees: (w: World) => Promise<void>): void {
-  describe(name, () => {
-    test('in a lab', async () => sees(await labWorld(lab())))
-    test('between kernels', async () => sees(kernel()))
-  })
-}
-
-/** A row in which one node is something else. */
-function rowWith(gateways: number, nodes: Record<string, NodeData>, links: Parameters<typeof row>[1] = {}): LabConfig {
-  const plain = row(gateways, links)
-  return { ...plain, nodes: { ...plain.nodes, ...nodes } }
-}
-
-function kernelWith(
-  gateways: number,
-  change: (w: KernelWorld) => void,
-  mtus: Record<number, number> = {},
-): KernelWorld {
-  const w = kernelRow(gateways, mtus)
-  change(w)
-  return w
-}
-
-/** nftables: what a node does not say. */
-const unsaid = (rules: string) => `table inet t { chain o { type filter hook output priority 0; ${rules} }\n}\n`
-/** nftables: what does not cross it. */
-const uncrossed = (rules: string) => `table inet t { chain f { type filter hook forward priority 0; ${rules} }\n}\n`
 
 both(
   'over three gateways each is a hop, by UDP, ICMP and TCP, and the host answers',

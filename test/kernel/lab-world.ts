@@ -4,7 +4,7 @@
  * whose members are .1 and .2.
  */
 import { execFile, execFileSync } from 'node:child_process'
-import { onTestFinished } from 'vitest'
+import { describe, onTestFinished, test } from 'vitest'
 import {
   type LabConfig,
   type LabReady,
@@ -12,6 +12,7 @@ import {
   type LabUpOptions,
   labUp,
 } from '../../packages/icmpkit/src/index.ts'
+import type { NodeData } from '../../packages/icmpkit/src/lab/index.ts'
 import { cable, type Host, host, ip } from './testnet.ts'
 
 /** What a tool printed, on both outputs, and how it ended. */
@@ -104,6 +105,46 @@ export function kernelWorld(nodes: Record<string, Host>): KernelWorld {
     run: (...command) => execute(['ip', 'netns', 'exec', nodes.me!.name, ...command]),
   }
 }
+
+/** One expectation, two worlds. */
+export function both(
+  name: string,
+  lab: () => LabConfig,
+  kernel: () => KernelWorld,
+  sees: (w: World) => Promise<void>,
+): void {
+  describe(name, () => {
+    test('in a lab', async () => sees(await labWorld(lab())))
+    test('between kernels', async () => sees(kernel()))
+  })
+}
+
+/** A row in which one node is something else. */
+export function rowWith(
+  gateways: number,
+  nodes: Record<string, NodeData>,
+  links: Parameters<typeof row>[1] = {},
+): LabConfig {
+  const plain = row(gateways, links)
+  return { ...plain, nodes: { ...plain.nodes, ...nodes } }
+}
+
+export function kernelWith(
+  gateways: number,
+  change: (w: KernelWorld) => void,
+  mtus: Record<number, number> = {},
+): KernelWorld {
+  const w = kernelRow(gateways, mtus)
+  change(w)
+  return w
+}
+
+/** nftables: what a node does not say. */
+export const unsaid = (rules: string): string =>
+  `table inet t { chain o { type filter hook output priority 0; ${rules} }\n}\n`
+/** nftables: what does not cross it. */
+export const uncrossed = (rules: string): string =>
+  `table inet t { chain f { type filter hook forward priority 0; ${rules} }\n}\n`
 
 /** Lines of traceroute: by TTL who answered, a `*` for each that nobody did. */
 export function hops(printed: Printed): string[][] {
