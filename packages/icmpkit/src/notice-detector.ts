@@ -25,6 +25,8 @@ export class Detector {
   /** Programs that other machines have reached. */
   readonly #outside = new Set<string>()
   #sockets: os.SocketWatch | undefined
+  /** Ports of the last probes, oldest first. */
+  readonly #asked = new Set<number>()
   /** Of the programs at hand. */
   #round = new AbortController()
 
@@ -61,6 +63,20 @@ export class Detector {
     const { count, outside } = this.#diag.holders(p.protocol, p.port)
     if (outside > 0) this.#outside.add(p.name)
     return this.#outside.has(p.name) ? outside : count
+  }
+
+  /** Did a probe come from that port a moment ago? Nobody has to be told there. */
+  asked(port: number): boolean {
+    return this.#asked.has(port)
+  }
+
+  #remember(port: number): void {
+    this.#asked.delete(port)
+    this.#asked.add(port)
+    for (const oldest of this.#asked) {
+      if (this.#asked.size <= MOST_ASKED) return
+      this.#asked.delete(oldest)
+    }
   }
 
   close(): void {
@@ -140,6 +156,7 @@ export class Detector {
           address,
           port: p.port,
           timeout,
+          from: (port) => this.#remember(port),
           ...(netns === undefined ? {} : { netns }),
         })
       } catch (e) {
@@ -206,3 +223,5 @@ const LOOPBACK6 = parseIp('::1')
 const EVERY = 1000
 const TIMEOUT = 500
 const AGAIN = 100
+/** Ports of probes that are remembered: a stopped program has the last ones in its queue. */
+const MOST_ASKED = 1024

@@ -1,7 +1,7 @@
 /** All that `serveNotices` has open of the kernel: doors in and out, what it watches, what it may ask for. */
 import type { Instant } from './clock.ts'
 import type { Door } from './door.ts'
-import type { Notifier, Request, Sign } from './notice/index.ts'
+import type { Connection, Notifier, Request, Sign } from './notice/index.ts'
 import { OwnAddresses } from './notice-addresses.ts'
 import { Detector } from './notice-detector.ts'
 import type { NoticeProgram } from './notice-options.ts'
@@ -96,7 +96,11 @@ export class World {
           // The answers to what is about to be asked.
           this.#tcp.set(p.name, 'arriving')
           this.#look()
-          n.connections(now, p.name, this.#reach.connections(p))
+          n.connections(
+            now,
+            p.name,
+            this.#reach.connections(p).filter((c) => !this.#isProbe(c)),
+          )
           return
         case 'reject':
           if (r.on) this.#reach.reject(p, n.workstations(p.name))
@@ -123,6 +127,10 @@ export class World {
     this.#detector.close()
     this.#reach.close()
     for (const d of this.doors) await d[Symbol.asyncDispose]()
+  }
+
+  #isProbe(c: Connection): boolean {
+    return this.#detector.asked(c.remotePort) && this.addresses.mine(c.remote)
   }
 
   #look(): void {

@@ -2,7 +2,7 @@
 
 {"protocol", "servers": [[address, port, count, first-source or null]], "exchanges": 3, "recverr": false}
 Sources go up from first-source. Says `ready`, then `told {errno: count}` when each of them has met an error; at SIGUSR1
-`so far {errno: count}`; at SIGUSR2 each sends once more.
+`so far {errno: count}`; at SIGUSR2 each sends once more. A workstation that meets the same error again counts once.
 """
 import ipaddress, json, resource, select, signal, socket, sys
 
@@ -41,7 +41,7 @@ for s in clients:
     poll.register(s.fileno(), 0)
 poll.register(wake_in.fileno(), select.EPOLLIN)
 by = {s.fileno(): s for s in clients}
-told = {}
+told, met = {}, set()
 left = set(by)
 print("ready", flush=True)
 while True:
@@ -66,7 +66,9 @@ while True:
                 errno = 0 if isinstance(e, BlockingIOError) else e.errno
         if errno == 0 and not event & select.EPOLLHUP:
             continue
-        told[errno] = told.get(errno, 0) + 1
+        if (fd, errno) not in met:
+            met.add((fd, errno))
+            told[errno] = told.get(errno, 0) + 1
         if fd in left:
             left.discard(fd)
             if not left:

@@ -19,7 +19,7 @@ import {
   SOL_SOCKET,
   Socket,
 } from './socket.ts'
-import { sys } from './sys.ts'
+import { LITTLE, must, sys } from './sys.ts'
 import { forget, waker } from './waker.ts'
 
 export type HealthQuestion =
@@ -36,6 +36,8 @@ export interface HealthProbe {
   readonly port: number
   readonly timeout: number
   readonly netns?: NamespaceRef
+  /** Is told the port that the question comes from, before the program can know of it. */
+  readonly from?: (port: number) => void
 }
 
 /** undefined: it answers; otherwise why it is taken for hung, in a few words. @throws OsError where no socket can be had */
@@ -61,6 +63,7 @@ async function ask(socket: Socket, p: HealthProbe, until: number): Promise<strin
   writeIp(p.address, octets, 0)
   const view = new DataView(address.buffer)
   const length = putAddress(view, address, 0, family4(p) ? 4 : 6, octets, 0, p.port)
+  if (p.from !== undefined) p.from(bound(socket, family4(p) ? AF_INET : AF_INET6))
   const connected = os.connect(socket.fd, address, length)
   if (connected < 0 && connected !== -EINPROGRESS) return words(-connected)
   if (p.question.kind !== 'udp') {
@@ -77,6 +80,17 @@ async function ask(socket: Socket, p: HealthProbe, until: number): Promise<strin
   const sent = os.send(socket.fd, request, request.length, MSG_DONTWAIT)
   if (sent < 0) return words(-sent)
   return await answer(socket, p.question, until)
+}
+
+/** Takes a port, and says which. @throws OsError */
+function bound(socket: Socket, domain: number): number {
+  const address = new Uint8Array(ADDRESS_SIZE)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, domain, LITTLE)
+  must(sys().bind(socket.fd, address, domain === AF_INET ? 16 : ADDRESS_SIZE), 'bind', DOOR)
+  const length = new Uint8Array(new Uint32Array([ADDRESS_SIZE]).buffer)
+  must(sys().getsockname(socket.fd, address, length), 'getsockname', DOOR)
+  return view.getUint16(2)
 }
 
 async function answer(socket: Socket, question: HealthQuestion, until: number): Promise<string | undefined> {
