@@ -121,6 +121,11 @@ describe('--webhook', () => {
     expect(events(ended)[1]).toMatchObject({ trust: 'signed', believed: true })
   })
 
+  test('without a key it is said that nothing will be posted', async () => {
+    const { code, err } = await icmp(net.a, ['listen', '--webhook', 'http://127.0.0.1:9/', '-w', '10ms'])
+    expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining('without --key no notice is believed') })
+  })
+
   test('only http and https are URLs to post to', async () => {
     const { code, err } = await icmp(net.a, ['listen', '--webhook', 'file:///etc/passwd'])
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('must begin with http') })

@@ -46,7 +46,7 @@ Exit code: 0, 1 where --count was not reached, 2 where no socket can be opened o
   command.addOption(
     new Option(
       '--close [whose]',
-      'end the connection that a notice is about, at once: signed (and believed), or any that is not refused',
+      'end the connection that a notice is about, at once: signed (and believed), or any that is not refused; whoever guesses a flow can end it then',
     )
       .choices(['signed', 'any'])
       .preset('signed'),

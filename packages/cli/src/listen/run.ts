@@ -37,6 +37,10 @@ export async function run(flags: Flags): Promise<number> {
     say((e as Error).message)
     return 2
   }
+  const acts = flags.close === 'signed' || (flags.webhook !== undefined && flags.webhookAll !== true)
+  if (acts && believe === 'signed' && flags.key === undefined) {
+    say('without --key no notice is believed, so nothing is done about one (--believe flow goes without signatures)')
+  }
   const out = new Output(() => session.stop())
   const webhook = flags.webhook === undefined ? undefined : new Webhook(flags.webhook, say)
   const stop = () => session.stop()
