@@ -21,6 +21,7 @@ export interface Owner {
   receive(now: Instant, flight: Flight, end: LinkEnd): void
 }
 
+/** One end of a link of the network under way. */
 export class LinkEnd {
   /** Longest frame that goes the short way to the peer, in octets; -1: none does. */
   room = -1
