@@ -127,7 +127,14 @@ class Listening implements ListenRun {
       this.#listener = listener
       sockets.remember(this.#clock.now(), true)
       let round = 0
-      memory = setInterval(() => sockets.remember(this.#clock.now(), ++round % UDP_ROUNDS === 0), ROUND_MS)
+      memory = setInterval(() => {
+        try {
+          sockets.remember(this.#clock.now(), ++round % UDP_ROUNDS === 0)
+        } catch (e) {
+          // A list that changes under each reading: the next round reads it anew.
+          if (!(e instanceof os.OsError)) throw e
+        }
+      }, ROUND_MS)
       const time = showTime(this.#clock.wall(this.#clock.now()))
       this.#queue.push({
         kind: 'ready',
