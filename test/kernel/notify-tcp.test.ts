@@ -66,6 +66,17 @@ test('an ordinary socket with an established connection is not woken, and goes o
   expect(counter(crowd, 'TcpExt', 'OutOfWindowIcmps') - before).toBe(0)
 })
 
+test('without eliciting nothing is sent to an established connection, and that is counted', async () => {
+  const { server, crowd } = office()
+  await program(server, 'tcp', 8080)
+  const serve = await serving(server, ['--program', 'web=tcp/8080', '--no-elicit'])
+  await workstations(crowd, { protocol: 'tcp', servers: [[SERVER4, 8080, 5, null]] })
+  await serve.ask('offline', 'web')
+  expect(await serve.event('outage')).toMatchObject({ workstations: 5, sent: 0, suppressed: { 'no-answer': 5 } })
+  expect((await serve.end()).elicited).toBe(0)
+  expect(counter(crowd, 'Icmp', 'InDestUnreachs')).toBe(0)
+})
+
 test('with reset each connection ends behind its notice, at both ends', async () => {
   const { server, crowd } = office()
   await program(server, 'tcp', 8080)

@@ -37,7 +37,7 @@ UDP sockets and connecting TCP ones get the error at once; an established TCP co
 (see docs/notices.md). Only workstations that were answered and spoke again are told: a forged source never is.
 
 A program: dns=udp/53  web=tcp/80,probe=http:/healthz,grace=1s,reset  with the words pid, unit, probe (udp[:payload], dns,
-tcp, http[:/path]), every, timeout, failures, at, grace, code, message, back-in, reset; or the same in a YAML file.
+tcp, http[:/path]), every, timeout, failures, at, grace, code, message, back-in, reset, elicit; or the same in a YAML file.
 
 It needs CAP_NET_RAW; draining and resets need CAP_NET_ADMIN, so it keeps what it has (as a service: a User= of its own with
 AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN), or gives all up with --drop-rights. Ctrl-C ends it and prints the summary; SIGHUP reads
@@ -60,6 +60,7 @@ AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN), or gives all up with --drop-righ
       Math.round(time(t) / 1000),
     ),
     new Option('--reset', 'also end TCP connections with a reset'),
+    new Option('--no-elicit', 'send no TCP acknowledgements that ask workstations for their sequence numbers'),
     new Option('--key <file>', 'sign every notice (icmp notify key makes the file)'),
     new Option('--rate <n>', 'notices a second (100000)').argParser(number),
     new Option('--burst <n>', 'notices at once after a rest (1000)').argParser(number),

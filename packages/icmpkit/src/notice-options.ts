@@ -24,6 +24,11 @@ export interface NoticeProgram {
   backIn?: number
   /** TCP: also end the connections with a reset. */
   reset?: boolean
+  /**
+   * TCP: false: send no acknowledgement that asks a workstation for its sequence number, without which its kernel takes no
+   * notice about an established connection.
+   */
+  elicit?: boolean
 }
 
 /** How it is asked whether it answers: the only way to know that a program hangs. */
@@ -104,6 +109,7 @@ export function checkProgram(p: NoticeProgram): void {
   if (p.unit !== undefined && !/^[\w@:.\\-]+$/.test(p.unit))
     throw new TypeError(`${of}: ${p.unit} is no name of a unit`)
   if (p.reset && p.protocol !== 'tcp') throw new TypeError(`${of}: reset is of TCP`)
+  if (p.elicit !== undefined && p.protocol !== 'tcp') throw new TypeError(`${of}: elicit is of TCP`)
   const { probe } = p
   if (probe === undefined) return
   if ((probe.kind === 'udp') !== (p.protocol === 'udp'))

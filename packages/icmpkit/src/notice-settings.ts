@@ -25,7 +25,7 @@ export function specOf(p: NoticeProgram): ProgramSpec {
     name: p.name,
     protocol: p.protocol,
     port: p.port,
-    ...given(p, ['grace', 'code', 'message', 'backIn', 'reset']),
+    ...given(p, ['grace', 'code', 'message', 'backIn', 'reset', 'elicit']),
     ...(p.probe?.failures === undefined ? {} : { failures: p.probe.failures }),
   }
 }

@@ -89,9 +89,13 @@ export class World {
     if (p === undefined) return
     try {
       switch (r.kind) {
-        case 'recheck':
-          n.sign(now, p.name, { kind: 'holders', count: this.#detector.holders(p) })
+        case 'recheck': {
+          const count = this.#detector.holders(p)
+          // Who has just been confirmed may still wait in the ring.
+          if (count === 0) while (this.#flows.receive(now, n, BATCH) === BATCH);
+          n.sign(now, p.name, { kind: 'holders', count })
           return
+        }
         case 'connections':
           // The answers to what is about to be asked.
           this.#tcp.set(p.name, 'arriving')
@@ -143,3 +147,5 @@ export class World {
     )
   }
 }
+
+const BATCH = 4096

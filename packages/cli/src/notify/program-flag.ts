@@ -58,9 +58,10 @@ export function setPart(p: Draft, key: string, value: string | undefined): void 
       p.backIn = Math.round(milliseconds(key, text()) / 1000)
       return
     case 'reset':
+    case 'elicit':
       if (value !== undefined && value !== 'true' && value !== 'false')
-        throw new TypeError('reset: true or false is wanted')
-      p.reset = value !== 'false'
+        throw new TypeError(`${key}: true or false is wanted`)
+      p[key] = value !== 'false'
       return
     default:
       throw new TypeError(`${key}: no such word; expected ${PARTS.join(', ')}`)
@@ -126,4 +127,5 @@ export const PARTS: readonly string[] = [
   'message',
   'back-in',
   'reset',
+  'elicit',
 ]

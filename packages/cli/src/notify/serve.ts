@@ -28,6 +28,7 @@ export interface Flags extends ProgramDefaults {
   state?: string
   netns?: string
   dropRights?: true
+  elicit?: boolean
   metrics?: { host: string; port: number }
   json?: true
   quiet?: true
@@ -106,7 +107,7 @@ function optionsOf(flags: Flags): NoticeOptions {
     ...(flags.backIn === undefined ? {} : { backIn: flags.backIn }),
   }
   const programs = [...(file ?? []), ...(flags.program ?? [])].map(
-    (p): NoticeProgram => ({ ...defaults, ...p, ...reset(flags, p) }),
+    (p): NoticeProgram => ({ ...defaults, ...p, ...ofTcp(flags, p) }),
   )
 
   const key = flags.key === undefined ? undefined : readKeys(flags.key).find((k) => k.sign !== undefined)
@@ -128,9 +129,13 @@ function optionsOf(flags: Flags): NoticeOptions {
   }
 }
 
-/** `--reset` is for all connections there are; those of UDP there are none of. */
-function reset(flags: Flags, p: NoticeProgram): { reset?: boolean } {
-  return flags.reset === true && p.protocol === 'tcp' ? { reset: p.reset ?? true } : {}
+/** What is said of all is meant for those that have connections. */
+function ofTcp(flags: Flags, p: NoticeProgram): { reset?: boolean; elicit?: boolean } {
+  if (p.protocol !== 'tcp') return {}
+  return {
+    ...(flags.reset === true ? { reset: p.reset ?? true } : {}),
+    ...(flags.elicit === false ? { elicit: p.elicit ?? false } : {}),
+  }
 }
 
 function pathOf(
