@@ -5,7 +5,9 @@
  */
 import type { Instant } from './clock.ts'
 import type { LabFlowDoor } from './lab/flow-door.ts'
+import { ipAt, protocolOf, upperOf } from './lab/frame-view.ts'
 import { type Lab, lab } from './lab/lab.ts'
+import type { Passing } from './lab/link.ts'
 import { Random } from './lab/random.ts'
 import type { LabConfig } from './lab/topology.ts'
 import { addressesOf } from './lab/vantage.ts'
@@ -18,6 +20,7 @@ import { type Family, type Ip, showIp } from './wire/addr.ts'
 import { usable } from './wire/extension.ts'
 import * as icmp4 from './wire/icmp4.ts'
 import * as icmp6 from './wire/icmp6.ts'
+import { u16 } from './wire/octets.ts'
 import * as outageObject from './wire/outage-object.ts'
 import { parse as parseQuote } from './wire/quote.ts'
 
@@ -97,7 +100,6 @@ interface Workstation {
   socket: UdpSocket
   sent: number
   sentAt: number
-  due: number
   connected: boolean
   learned: boolean
 }
@@ -112,6 +114,10 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
   readonly #program: UdpSocket
   readonly #remote: Ip
   readonly #workstations: Workstation[]
+  /** By node and port. */
+  readonly #byPort = new Map<string, Workstation>()
+  /** To whom something has come since they were looked at last. */
+  readonly #reached = new Set<Workstation>()
   /** What notices said, by node and port. */
   readonly #heard = new Map<string, { outage: outageObject.Outage | undefined; octets: number }>()
   #over = false
@@ -140,7 +146,13 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
       this.lab.clock.leave([this.#door])
     }
     this.#workstations = o.workstations.map((name, place) => this.#workstation(name, place))
-    for (const name of new Set<string>(o.workstations)) this.#listen(name)
+    for (const w of this.#workstations) this.#byPort.set(`${w.node} ${w.socket.port}`, w)
+    const nodes = new Set<string>(o.workstations)
+    for (const name of nodes) this.#listen(name)
+    for (const l of this.lab.links)
+      if (l.ends.some((e) => nodes.has(e.node))) this.lab.tap(l.name, (p) => this.#passing(p, l.medium))
+    // A little apart, as people are.
+    for (const w of this.#workstations) this.lab.at(10 + (w.place % 97), () => this.#talk(w))
   }
 
   *[Symbol.iterator](): Generator<RehearsalEvent, void, void> {
@@ -149,9 +161,8 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
     const { lab: net } = this
     let happened = false
     while (net.now < end) {
-      let next = Math.min(end, net.next, happened ? end : outage.at)
-      for (const w of this.#workstations) next = Math.min(next, w.due)
-      if (this.notifier !== undefined) next = Math.min(next, this.notifier.pollTimeout())
+      const due = this.notifier?.pollTimeout() ?? end
+      const next = Math.min(end, due, net.next, happened ? end : outage.at)
       net.run(Math.max(next, net.now))
       if (!happened && net.now >= outage.at) {
         happened = true
@@ -159,7 +170,8 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
       }
       this.#serve(net.now)
       yield* this.#notify(net.now)
-      for (const w of this.#workstations) yield* this.#look(net.now, w)
+      for (const w of this.#reached) yield* this.#look(net.now, w)
+      this.#reached.clear()
     }
     const learned = this.#workstations.filter((w) => w.learned).length
     const connected = this.#workstations.filter((w) => w.connected).length
@@ -216,15 +228,26 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
     }
   }
 
-  *#look(now: Instant, w: Workstation): Generator<RehearsalEvent, void, void> {
+  /** It sends its next datagram. */
+  #talk(w: Workstation): void {
     const { count = 3, interval = 200 } = this.#o.talk ?? {}
-    if (w.due <= now && w.sent < count) {
-      w.sent++
-      w.sentAt = now
-      w.due = w.sent < count ? now + interval : Number.POSITIVE_INFINITY
-      w.socket.send(now, new Uint8Array([w.sent]))
-      this.lab.node(w.node).settle(now)
-    }
+    const { now } = this.lab
+    w.sentAt = now
+    w.socket.send(now, new Uint8Array([++w.sent]))
+    this.lab.node(w.node).settle(now)
+    if (w.sent < count) this.lab.at(now + interval, () => this.#talk(w))
+  }
+
+  /** A datagram will come to a workstation: it is looked at then, and nobody else. */
+  #passing(p: Passing, medium: 'ethernet' | 'ip'): void {
+    const ip = ipAt(medium, p.bytes, p.at, p.end)
+    if (ip < 0 || Number.isNaN(p.arrives) || protocolOf(p.bytes, ip, p.end) !== UDP) return
+    const upper = upperOf(p.bytes, ip, p.end, 8)
+    const w = upper < 0 ? undefined : this.#byPort.get(`${p.to} ${u16(p.bytes, upper + 2)}`)
+    if (w !== undefined) this.lab.at(p.arrives, () => void this.#reached.add(w))
+  }
+
+  *#look(now: Instant, w: Workstation): Generator<RehearsalEvent, void, void> {
     for (let r = w.socket.receive(); r !== undefined; r = w.socket.receive()) {
       if (w.connected) continue
       w.connected = true
@@ -256,8 +279,7 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
     const { family = 4, program } = this.#o
     const socket = this.lab.node(name).node.transport.udp.bind({ family })
     socket.connect(this.#remote, program.port)
-    // A little apart, as people are.
-    return { place, node: name, socket, sent: 0, sentAt: 0, due: 10 + (place % 97), connected: false, learned: false }
+    return { place, node: name, socket, sent: 0, sentAt: 0, connected: false, learned: false }
   }
 
   /** Hears the ICMP messages of a node as `icmp listen` does: what stands behind the quote a socket does not say. */
@@ -280,11 +302,15 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
       const read = outageObject.parse(o.payload.slice())
       if (read.kind === 'outage') outage = read
     }
-    this.#heard.set(`${name} ${q.transport.srcPort}`, { outage, octets: d.end - d.at })
+    const key = `${name} ${q.transport.srcPort}`
+    this.#heard.set(key, { outage, octets: d.end - d.at })
+    const w = this.#byPort.get(key)
+    if (w !== undefined) this.#reached.add(w)
   }
 }
 
 /** Datagrams that may wait for the program between two moments. */
 const MANY = 1 << 17
+const UDP = 17
 /** A stream of chance of its own. */
 const STREAM = 0x7000_0000
