@@ -134,12 +134,12 @@ export function loadMeta(key: number): Expression {
 }
 
 /** `length` octets of the IP header; into register `to`. */
-export function loadNetwork(offset: number, length: number, to = REGISTER): Expression {
+export function loadNetwork(offset: number, length: number, to: number = REGISTER): Expression {
   return loadHeader(NETWORK, offset, length, to)
 }
 
 /** The same of the transport header. */
-export function loadTransport(offset: number, length: number, to = REGISTER): Expression {
+export function loadTransport(offset: number, length: number, to: number = REGISTER): Expression {
   return loadHeader(TRANSPORT, offset, length, to)
 }
 
