@@ -1,6 +1,7 @@
 /** `icmp notify serve`: how an outage is known, who is told, and who is not (issue show 3). */
+import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Running, startProgram } from './icmp-command.ts'
+import { icmp, type Running, startProgram } from './icmp-command.ts'
 import { office, program, SERVER4, SERVER6, serving, told, toldSoFar, workstations } from './notified.ts'
 import { needsRoot } from './testnet.ts'
 
@@ -189,6 +190,20 @@ test('a process that ends while another holds the port is no outage; one that is
   expect((await serve.status()).programs[0].state).toBe('up')
   dns.signal('SIGKILL')
   await serve.when((s) => s.programs[0].state === 'gone')
+})
+
+test('examples/notify.ts does it in five lines', async () => {
+  const { server, crowd } = office()
+  const shop = await program(server, 'udp', 5000)
+  const example = fileURLToPath(new URL('../../examples/notify.ts', import.meta.url))
+  const serve = startProgram(server, process.execPath, ['--conditions=@icmpkit/source', example])
+  await serve.until(/^watching shop\n/)
+  const clients = await workstations(crowd, { servers: [[SERVER4, 5000, 3, null]] })
+  // All are known once the operator hears so.
+  while (!/3 workstations known/.test((await icmp(server, ['notify', 'status'])).out));
+  shop.signal('SIGKILL')
+  expect(await told(clients)).toEqual({ [ECONNREFUSED]: 3 })
+  await serve.until(/shop is gone - 3 of 3 told\n/)
 })
 
 test.each([

@@ -114,18 +114,28 @@ export async function listenToOperator(
 
 async function listen(server: Server, path: string): Promise<void> {
   // The socket is there with its rights, or not there: a chmod afterwards leaves a moment in which others get in.
-  const before = process.umask(0o177)
+  const before = masked(0o177)
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(path, resolve)
-      process.umask(before)
+      if (before !== undefined) process.umask(before)
     })
   } finally {
-    process.umask(before)
+    if (before !== undefined) process.umask(before)
   }
+  if (before === undefined) process.getBuiltinModule('node:fs').chmodSync(path, 0o600)
   server.removeAllListeners('error')
   server.on('error', () => {})
+}
+
+/** The mask of before; undefined in a worker thread, which has none of its own to set. */
+function masked(mask: number): number | undefined {
+  try {
+    return process.umask(mask)
+  } catch {
+    return undefined
+  }
 }
 
 /** @throws Error where something else is at `path` */

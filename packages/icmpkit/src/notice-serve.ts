@@ -132,6 +132,7 @@ class Serving implements NoticeServing {
 
   reconfigure(programs: readonly NoticeProgram[]): void {
     check({ ...this.#options, programs })
+    if (programs.length === 0) throw new TypeError(NO_PROGRAM)
     const n = this.#watching
     const now = this.#clock.now()
     const before = new Map<string, NoticeProgram>(this.#programs.map((p) => [p.name, p]))
