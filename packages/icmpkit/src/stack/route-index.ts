@@ -2,9 +2,9 @@
  * Many routes (RFC 1812 §5.2.4.3): for each prefix length in use a hash table, searched from the longest. Few have no
  * need of it (`route-table.ts`).
  */
-import type { Ip } from '../wire/addr.ts'
+import { ANY4, ANY6, type Ip } from '../wire/addr.ts'
 import { IpTable, type TableKeys } from '../wire/ip-table.ts'
-import { maskOf, type Route } from './route-table.ts'
+import type { Route } from './route-table.ts'
 
 export class RouteIndex<A extends Ip> {
   readonly #keys: TableKeys
@@ -71,4 +71,12 @@ export class RouteIndex<A extends Ip> {
     this.#tables = this.#tables.toSpliced(n, 0, new IpTable(this.#keys))
     return n
   }
+}
+
+/** The network of the address. */
+export function maskOf<A extends Ip>(address: A, length: number): A {
+  if (typeof address !== 'bigint') return (length === 0 ? ANY4 : address & (-1 << (32 - length))) as A
+  if (length === 0) return ANY6 as A
+  const host = BigInt(128 - length)
+  return ((address >> host) << host) as A
 }

@@ -2,9 +2,9 @@
  * Longest-prefix match (RFC 1812 §5.2.4.3, RFC 8200), one table a family: few prefixes are compared one by one, of more
  * there is an index. What is not unicast is a rule (`unreachable`, `prohibit`, `blackhole`), as Linux names them.
  */
-import { ANY4, ANY6, type Ip } from '../wire/addr.ts'
+import type { Ip } from '../wire/addr.ts'
 import type { TableKeys } from '../wire/ip-table.ts'
-import { RouteIndex } from './route-index.ts'
+import { maskOf, RouteIndex } from './route-index.ts'
 
 export type RouteKind =
   | 'unicast'
@@ -31,6 +31,7 @@ export interface Route<A extends Ip> {
   fixed?: boolean | undefined
 }
 
+/** The routes of one family, and which of them a packet takes. */
 export class RouteTable<A extends Ip> {
   /**
    * Routes that are worked out and not kept, as a lab's shortest paths are; they count where they are more specific.
@@ -162,14 +163,6 @@ export class RouteTable<A extends Ip> {
     this.#many = new RouteIndex(this.#keys, this.#few)
     this.#few = undefined
   }
-}
-
-/** The network of the address. */
-export function maskOf<A extends Ip>(address: A, length: number): A {
-  if (typeof address !== 'bigint') return (length === 0 ? ANY4 : address & (-1 << (32 - length))) as A
-  if (length === 0) return ANY6 as A
-  const host = BigInt(128 - length)
-  return ((address >> host) << host) as A
 }
 
 /** Routes that are compared one by one. */
