@@ -127,14 +127,14 @@ export function place(
   }
   // What was drawn and leads no further need not be drawn again.
   const shown = columns.map((c) => c.filter((b) => !b.again || b.right.length > 0))
-  for (const column of shown) stack(column)
+  for (const [i, column] of shown.entries()) stack(column, shown[i - 1] ?? [])
   const top = Math.min(...shown.flat().map((b) => b.y))
   for (const b of shown.flat()) move(b, b.y - top)
   return shown
 }
 
 /** One below the other, each as near as it can be to those that it is joined to on the left. */
-function stack(column: readonly Box[]): void {
+function stack(column: readonly Box[], before: readonly Box[]): void {
   // The first may stand above those on its left: rows are counted from the topmost box in the end.
   let free = Number.NEGATIVE_INFINITY
   for (const box of column) {
@@ -142,7 +142,7 @@ function stack(column: readonly Box[]): void {
     const wish = wishes.length === 0 ? Math.max(free, 0) : Math.round(wishes.reduce((x, y) => x + y, 0) / wishes.length)
     move(box, Math.max(free, wish))
     // A row that an edge to another box ends at cannot be the one at which this one comes in.
-    for (let tries = 0; tries < 500 && collides(box, column); tries++) move(box, box.y + 1)
+    for (let tries = 0; tries < 500 && collides(box, before); tries++) move(box, box.y + 1)
     free = box.y + box.inner + 3
   }
 }
@@ -152,9 +152,9 @@ function rowOf(p: Port): number {
   return p.to.right.find((other) => other.edge === p.edge)!.row
 }
 
-function collides(box: Box, column: readonly Box[]): boolean {
-  const before = new Set<Box>(column.flatMap((b) => b.left.map((p) => p.to)))
-  const taken = [...before].flatMap((b) => b.right)
+/** Lines that stay in the layer before count as well: they begin and end in the same channel. */
+function collides(box: Box, before: readonly Box[]): boolean {
+  const taken = before.flatMap((b) => b.right)
   return box.left.some((p) => taken.some((other) => other.row === p.row && other.edge !== p.edge))
 }
 

@@ -194,3 +194,15 @@ test('whoever follows the lines of a picture finds the links of the network, and
     { numRuns: 300 },
   )
 })
+
+test('a line within a layer and one to the next do not meet in a row', () => {
+  const pairs = ['h0-h4', 'h4-r1', 'h0-r1', 'h4-r5', 'h0-r5', 'h0-r3', 'h2-r3', 'h4-h6', 'h2-r1']
+  const text = picture(
+    net(
+      'h0 r1 h2 r3 h4 r5 h6',
+      pairs.map((p) => p.split('-')),
+    ),
+    { width: 40 },
+  )
+  expect([...new Set<string>(joined(text))].sort()).toEqual(pairs.sort())
+})
