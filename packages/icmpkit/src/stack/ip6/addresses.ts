@@ -61,6 +61,11 @@ export class Address6 {
     return this.#lifetimes.validUntil
   }
 
+  /** No time ends it. */
+  get isForGood(): boolean {
+    return this.#lifetimes === FOR_GOOD
+  }
+
   setLifetimes(preferredUntil: number, validUntil: number): void {
     this.#lifetimes = lifetimesOf(preferredUntil, validUntil)
   }

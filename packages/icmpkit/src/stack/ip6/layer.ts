@@ -187,7 +187,7 @@ export class Ip6Layer {
     const dad = port.medium === 'ethernet' && !a.anycast ? this.nd.dad : undefined
     const delay = dad?.delay(now, a) ?? 0
     this.groups.join(now, port, solicitedNode(address), delay)
-    this.#watch()
+    if (!a.isForGood) this.#watch()
     if (dad !== undefined) dad.start(now, a, delay)
     else this.addressReady(now, a)
     return a
@@ -215,7 +215,7 @@ export class Ip6Layer {
         metric: 0,
       })
     }
-    this.#watch()
+    if (!a.isForGood) this.#watch()
     if (a.anycast) return
     const { address, prefixLength } = a
     this.#node.emit({ kind: 'address-ready', at: now, port: a.port.index, address, prefixLength })
