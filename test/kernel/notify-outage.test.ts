@@ -105,7 +105,7 @@ describe('what is none', () => {
   test('a restart within the grace tells nobody', async () => {
     const { server, crowd } = office()
     const dns = await program(server, 'udp', 5353)
-    const serve = await serving(server, ['--program', 'dns=udp/5353', '--grace', '2s'])
+    const serve = await serving(server, ['--program', 'dns=udp/5353', '--grace', '2s', '--no-repeat'])
     const clients = await workstations(crowd, { servers: [[SERVER4, 5353, 3, null]] })
     await serve.when((s) => s.programs[0].workstations === 3)
     for (let i = 1; i <= 5; i++) {
