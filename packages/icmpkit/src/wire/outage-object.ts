@@ -44,8 +44,14 @@ export interface Outage {
   /** IP protocol number and port of the program. */
   server: { protocol: number; port: number } | undefined
   /** Whom it was sent to, as the server sees it: other than the quote behind a NAT. */
-  workstation: { address: Ip; port: number } | undefined
+  workstation: Workstation | undefined
   signature: Signature | undefined
+}
+
+/** One end of a flow. */
+export interface Workstation {
+  address: Ip
+  port: number
 }
 
 export interface Signature {
