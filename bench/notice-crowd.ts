@@ -160,7 +160,7 @@ class Crowd {
 
   #tell(i: number, at: number): void {
     this.told.push(at)
-    this.#os.close(this.#fds[i]!)
+    // Not closed: that takes as long as being told, on the core that the server may need.
     this.#fds[i] = -1
   }
 }

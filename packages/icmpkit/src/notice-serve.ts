@@ -16,6 +16,7 @@ import type { NoticeOptions, NoticeProgram } from './notice-options.ts'
 import { type NoticeReady, type NoticeServeEvent, type NoticeTotals, prometheus } from './notice-report.ts'
 import { check, lock, mannersOf, sameFlows, specOf } from './notice-settings.ts'
 import { bootId, readState, StateFile } from './notice-state.ts'
+import { rehearseNotices } from './notice-warming.ts'
 import { World } from './notice-world.ts'
 import * as os from './os/index.ts'
 import { drive, EventQueue, type Run } from './run.ts'
@@ -213,6 +214,7 @@ class Serving implements NoticeServing {
     void world.addresses.follow(this.#over.signal, () => {}).catch((e) => this.#note((e as Error).message))
     if (socket !== undefined) this.#operator = await listenToOperator(socket, (r) => this.#operated(r))
     if (this.#options.dropRights === true) notes.push(...os.dropRights().said)
+    rehearseNotices(mannersOf(this.#options))
     this.#ready(programs, socket, notes)
     this.#save()
     this.#saveNowAndThen()
