@@ -47,7 +47,7 @@ export function curves(lines: readonly Curve[], xName: string, yName: string): s
     }),
   ]
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`
-  return `${head}\n${parts.join('\n')}\n</svg>\n`
+  return `${head}<title>${yName} by ${xName}</title>\n${parts.join('\n')}\n</svg>\n`
 }
 
 interface Scale {
