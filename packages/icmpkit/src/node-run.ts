@@ -125,7 +125,7 @@ class Running implements NodeRun {
   async #drive(): Promise<void> {
     const wall = (at: Instant) => this.#clock.wall(at)
     const config = configOf(this.#role, this.#options, this.#ports)
-    const node = new Node({ ...config, random: randomness(), wall })
+    const node = new Node({ ...config, random: os.unguessable(), wall })
     this.#node = node
     node.start(this.#clock.now())
     const watching = this.#watch(node)
@@ -215,20 +215,6 @@ class Running implements NodeRun {
 
   #time(): string {
     return showTime(this.#clock.wall(this.#clock.now()))
-  }
-}
-
-/** Chance that nobody outside can guess, 32 bits at a time, from the kernel in pages. */
-function randomness(): () => number {
-  let page = new DataView(os.secret(4096).buffer)
-  let at = 0
-  return () => {
-    if (at === page.byteLength) {
-      page = new DataView(os.secret(4096).buffer)
-      at = 0
-    }
-    at += 4
-    return page.getUint32(at - 4) / 2 ** 32
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Instant, showTime } from './clock.ts'
 import type { Machine } from './door.ts'
-import { type NoticeEvent, Notifier, type Request, type Sign } from './notice/index.ts'
+import { type NoticeEvent, Notifier, noCounts, type Request, type Sign } from './notice/index.ts'
 import {
   defaultPath,
   listenToOperator,
@@ -98,7 +98,7 @@ class Serving implements NoticeServing {
   snapshot(): NoticeTotals {
     const now = this.#clock.now()
     const n = this.#notifier
-    const { suppressed, unsent, ...counters } = n?.counters ?? NOTHING
+    const { suppressed, unsent, ...counters } = n?.counters ?? noCounts()
     return {
       kind: 'summary',
       time: this.#time(),
@@ -362,16 +362,6 @@ class Asking implements Machine<NoticeEvent> {
   }
 }
 
-const NOTHING = {
-  heard: 0,
-  answered: 0,
-  sent: 0,
-  repeated: 0,
-  elicited: 0,
-  outages: 0,
-  suppressed: {},
-  unsent: {},
-} as const
 const MOST_NOTES = 1000
 /** A restart loses at most the workstations of so many ms. */
 const SAVE_EVERY = 15_000

@@ -56,23 +56,9 @@ function given<T extends object, K extends keyof T>(
 /** What is the notifier's alone: rates, limits, the key, chance that nobody outside can guess. */
 export function mannersOf(o: NoticeOptions): Omit<NotifierOptions, 'programs' | 'wall'> {
   return {
-    random: randomness(),
+    random: os.unguessable(),
     ...(o.key === undefined ? {} : { signer: signerOf(o.key) }),
     ...given(o, ['rate', 'burst', 'perAddressRate', 'perAddressBurst', 'freshness', 'repeatAfter']),
     ...(o.tableSize === undefined ? {} : { limit: o.tableSize }),
-  }
-}
-
-/** 32 bits at a time, from the kernel in pages. */
-function randomness(): () => number {
-  let page = new DataView(os.secret(4096).buffer)
-  let at = 0
-  return () => {
-    if (at === page.byteLength) {
-      page = new DataView(os.secret(4096).buffer)
-      at = 0
-    }
-    at += 4
-    return page.getUint32(at - 4) / 2 ** 32
   }
 }

@@ -1,6 +1,7 @@
 /** Runs `icmp listen`: key files and flags to the library, events to text, NDJSON and the webhook, signals, exit code. */
 import { type ListenEvent, type ListenRun, listen, type NoticeKey, readKeys } from 'icmpkit'
 import { safeJson } from 'icmpkit/wire'
+import { attend } from '../attended.ts'
 import { Output, remark } from '../output.ts'
 import { line, summary } from './text.ts'
 import { Webhook } from './webhook.ts'
@@ -43,24 +44,21 @@ export async function run(flags: Flags): Promise<number> {
   }
   const out = new Output(() => session.stop())
   const webhook = flags.webhook === undefined ? undefined : new Webhook(flags.webhook, say)
-  const stop = () => session.stop()
-  const interim = () => {
-    out.flush()
-    remark(summary(session.snapshot()))
-  }
-  const reload = () => {
-    try {
-      session.setKeys(keys())
-      say('the key files are read anew')
-    } catch (e) {
-      say(`${(e as Error).message}; the keys stay as they were`)
-    }
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGQUIT', interim)
-  process.on('SIGHUP', reload)
-  const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
+  const leave = attend(
+    {
+      stop: () => session.stop(),
+      interim: () => {
+        out.flush()
+        remark(summary(session.snapshot()))
+      },
+      reload: () => {
+        session.setKeys(keys())
+        return 'the key files are read anew'
+      },
+      unchanged: 'the keys stay as they were',
+    },
+    flags.deadline,
+  )
   let told = 0
   const show = (e: ListenEvent) => {
     if (flags.json === true) out.write(`${safeJson({ schema: 'icmpkit.listen.v1', ...e })}\n`)
@@ -83,10 +81,6 @@ export async function run(flags: Flags): Promise<number> {
     say((e as Error).message)
     return 2
   } finally {
-    clearTimeout(deadline)
-    process.off('SIGINT', stop)
-    process.off('SIGTERM', stop)
-    process.off('SIGQUIT', interim)
-    process.off('SIGHUP', reload)
+    leave()
   }
 }

@@ -2,6 +2,7 @@
 import { gateway, host, type NodeEvent, type NodeOptions, type NodePort, type NodeRun } from 'icmpkit'
 import { inNamespace, openNetlink } from 'icmpkit/os'
 import { parseIp, safeJson } from 'icmpkit/wire'
+import { attend } from '../attended.ts'
 import { Output, remark } from '../output.ts'
 import { readConfig } from './config-file.ts'
 import { line, summary } from './text.ts'
@@ -37,24 +38,21 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
     return 2
   }
   const out = new Output(() => session.stop())
-  const stop = () => session.stop()
-  const interim = () => {
-    out.flush()
-    remark(summary(session.snapshot()))
-  }
-  const reload = () => {
-    try {
-      session.reconfigure(optionsOf(role, flags))
-      say(`${flags.config ?? 'the flags'}: read anew`)
-    } catch (e) {
-      say(`${(e as Error).message}; everything stays as it was`)
-    }
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGQUIT', interim)
-  process.on('SIGHUP', reload)
-  const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
+  const leave = attend(
+    {
+      stop: () => session.stop(),
+      interim: () => {
+        out.flush()
+        remark(summary(session.snapshot()))
+      },
+      reload: () => {
+        session.reconfigure(optionsOf(role, flags))
+        return `${flags.config ?? 'the flags'}: read anew`
+      },
+      unchanged: 'everything stays as it was',
+    },
+    flags.deadline,
+  )
   const patience = setTimeout(
     () => say('asking the links whether anybody else has these addresses (--conflict-check fast is shorter)'),
     2000,
@@ -83,12 +81,8 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
     say((e as Error).message)
     return 2
   } finally {
-    clearTimeout(deadline)
+    leave()
     clearTimeout(patience)
-    process.off('SIGINT', stop)
-    process.off('SIGTERM', stop)
-    process.off('SIGQUIT', interim)
-    process.off('SIGHUP', reload)
   }
 }
 

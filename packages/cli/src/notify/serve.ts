@@ -8,6 +8,7 @@ import {
   serveNotices,
 } from 'icmpkit'
 import { safeJson } from 'icmpkit/wire'
+import { attend } from '../attended.ts'
 import { Output, remark } from '../output.ts'
 import { readConfig } from './config-file.ts'
 import type { ProgramDefaults } from './program-flag.ts'
@@ -46,24 +47,21 @@ export async function run(flags: Flags): Promise<number> {
     return 2
   }
   const out = new Output(() => session.stop())
-  const stop = () => session.stop()
-  const interim = () => {
-    out.flush()
-    remark(totals(session.snapshot()))
-  }
-  const reload = () => {
-    try {
-      session.reconfigure(optionsOf(flags).programs)
-      say(`${flags.config ?? 'the flags'}: read anew`)
-    } catch (e) {
-      say(`${(e as Error).message}; everything stays as it was`)
-    }
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGQUIT', interim)
-  process.on('SIGHUP', reload)
-  const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
+  const leave = attend(
+    {
+      stop: () => session.stop(),
+      interim: () => {
+        out.flush()
+        remark(totals(session.snapshot()))
+      },
+      reload: () => {
+        session.reconfigure(optionsOf(flags).programs)
+        return `${flags.config ?? 'the flags'}: read anew`
+      },
+      unchanged: 'everything stays as it was',
+    },
+    flags.deadline,
+  )
   try {
     for await (const e of session) {
       if (e.kind === 'ready' && flags.metrics !== undefined) {
@@ -80,11 +78,7 @@ export async function run(flags: Flags): Promise<number> {
     say((e as Error).message)
     return 2
   } finally {
-    clearTimeout(deadline)
-    process.off('SIGINT', stop)
-    process.off('SIGTERM', stop)
-    process.off('SIGQUIT', interim)
-    process.off('SIGHUP', reload)
+    leave()
   }
 }
 

@@ -14,5 +14,5 @@ export type {
   SuspectEvent,
 } from './event.ts'
 export type { Signer } from './notice-template.ts'
-export { type NoticeCounters, Notifier, type NotifierOptions, type ProgramStatus } from './notifier.ts'
+export { type NoticeCounters, Notifier, type NotifierOptions, noCounts, type ProgramStatus } from './notifier.ts'
 export type { ProgramSpec, Sign } from './program.ts'

@@ -82,17 +82,14 @@ export interface NoticeCounters {
   unsent: Partial<Record<LocalDrop, number>>
 }
 
+/** Where nothing has happened yet. */
+export function noCounts(): NoticeCounters {
+  return { heard: 0, answered: 0, sent: 0, repeated: 0, elicited: 0, outages: 0, suppressed: {}, unsent: {} }
+}
+
+/** Knows who is connected to the programs, judges whether these are down, and tells. */
 export class Notifier implements Machine<NoticeEvent> {
-  readonly counters: NoticeCounters = {
-    heard: 0,
-    answered: 0,
-    sent: 0,
-    repeated: 0,
-    elicited: 0,
-    outages: 0,
-    suppressed: {},
-    unsent: {},
-  }
+  readonly counters: NoticeCounters = noCounts()
   readonly #common: Common
   readonly #view: FlowView
   readonly #loopbackPort: number

@@ -41,7 +41,7 @@ export { type PortChange, PortWatch, type Watchable, type WatchOptions, watchPor
 export { RealClock } from './real-clock.ts'
 export { type DroppedRights, dropRights } from './rights.ts'
 export type { InterfaceAddress, Link, Neighbour, NextHop, Route } from './rtnetlink.ts'
-export { secret } from './secret.ts'
+export { secret, unguessable } from './secret.ts'
 export {
   openSockDiag,
   type PortHolders,
