@@ -41,6 +41,13 @@ test('Node runs the sources by stripping types: no enum, namespace or parameter 
   expect(each([parseSource('x.ts', 'enum A { b }')], rule)).toHaveLength(1)
 })
 
+test('no command lets go of a signal before its process has ended', () => {
+  const rule = ({ path, text }: Source) =>
+    path.startsWith('packages/cli/') ? [...text.matchAll(/\.(off|removeListener)\('SIG\w+'/g)].map((m) => m[0]) : []
+  expect(each(sources(), rule)).toEqual([])
+  expect(each([parseSource('packages/cli/src/x.ts', "process.off('SIG" + "INT', f)")], rule)).toHaveLength(1)
+})
+
 test('no Map or Set is keyed by an address: the hash of a bigint sees its low 64 bits only, and attackers pick those', () => {
   expect(each(sources(), keyedByAddress)).toEqual([])
   const seen = (text: string) => keyedByAddress(parseSource('x.ts', text)).length

@@ -152,6 +152,20 @@ describe('signals', () => {
     }
   })
 
+  test('SIGINT in the last moment of a ping that ends by itself takes nothing from its end', async () => {
+    for (let run = 0; run < 25; run++) {
+      const last = start(net.a, ['ping', '--json', '-i0.05', '-l', '3', '-c', '3', '192.0.2.2'])
+      await last.until(run % 2 === 0 ? /"kind":"reply"/ : /"kind":"total"/)
+      last.signal('SIGINT')
+      expect(await last.ended).toMatchObject({
+        code: 0,
+        signal: null,
+        err: '',
+        out: expect.stringMatching(/"kind":"total"/),
+      })
+    }
+  })
+
   test('SIGQUIT prints the running summary on standard error, and the ping goes on', async () => {
     const { a } = net
     const run = start(a, ['ping', '-i0.05', '192.0.2.2'])

@@ -5,19 +5,16 @@
 import { readFileSync } from 'node:fs'
 
 /** Calls `then` once, when the npm that started this process is gone; never where none did. */
-export function whenNpmEnds(then: () => void): Disposable {
+export function whenNpmEnds(then: () => void): void {
   const npm = starter()
-  const timer =
-    npm === undefined
-      ? undefined
-      : setInterval(() => {
-          if (stateOf(npm.pid)?.began === npm.began) return
-          clearInterval(timer)
-          then()
-        }, LOOK_MS)
+  if (npm === undefined) return
+  const timer = setInterval(() => {
+    if (stateOf(npm.pid)?.began === npm.began) return
+    clearInterval(timer)
+    then()
+  }, LOOK_MS)
   // It does not keep us alive.
-  timer?.unref()
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+  timer.unref()
 }
 
 /** The nearest ancestor that is not part of the script that npm runs: npm itself. */

@@ -2,6 +2,7 @@
 import type { LiveFrame } from 'icmpkit/os'
 import { Carried, capture, linkLayer, type Malformed, type PrinterOptions, safeText } from 'icmpkit/wire'
 import { remark } from '../output.ts'
+import { whenInterrupted } from '../signals.ts'
 import { CheckSink } from './check-sink.ts'
 import { type Filter, type FilterFlags, makeFilter } from './filter.ts'
 import { frameOf, guess, READING, type Reading } from './hex-frame.ts'
@@ -78,12 +79,8 @@ class Decoder {
     const stop = () => {
       this.#stopped = true
     }
-    process.once('SIGINT', stop).once('SIGTERM', stop)
-    try {
-      await this.#open(input)
-    } finally {
-      process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop)
-    }
+    whenInterrupted(stop)
+    await this.#open(input)
   }
 
   /** Writes what is left. */
@@ -290,7 +287,7 @@ class Decoder {
     this.#sink = sink
     const stop = new AbortController()
     const end = () => stop.abort()
-    process.once('SIGINT', end).once('SIGTERM', end)
+    whenInterrupted(end)
     this.#say(`listening on ${safeText(port)} (link type ${socket.linkType}); Ctrl-C ends`)
     try {
       await socket.each(
@@ -304,7 +301,6 @@ class Decoder {
         () => this.#out.flush(),
       )
     } finally {
-      process.removeListener('SIGINT', end).removeListener('SIGTERM', end)
       this.#end()
       if (socket.counts.dropped > 0) this.#say(`${socket.counts.dropped} packets were lost here: they came too fast`)
     }

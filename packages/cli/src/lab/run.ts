@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { type Scenario, type ScenarioOptions, scenario } from 'icmpkit/lab'
 import { safeJson } from 'icmpkit/wire'
 import { Output, put, remark } from '../output.ts'
+import { whenInterrupted } from '../signals.ts'
 import { readLab } from './lab-file.ts'
 import { line } from './text.ts'
 
@@ -46,14 +47,11 @@ export async function run(file: string, flags: RunFlags): Promise<number> {
 async function tell(story: Scenario, flags: RunFlags, gone: () => boolean): Promise<number> {
   const stop = () => story.stop()
   const out = new Output(stop, flags.pcap === '-' ? 2 : 1)
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  whenInterrupted(stop)
   for await (const e of story) {
     out.write(flags.json === true ? `${safeJson({ schema: 'icmpkit.lab-run.v1', ...e })}\n` : line(e))
     if (gone()) break
   }
-  process.off('SIGINT', stop)
-  process.off('SIGTERM', stop)
   out.flush()
   return out.failed ? 2 : 0
 }

@@ -2,8 +2,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { type LabReady, type LabUp, type LabUpEvent, type LabUpSummary, labUp } from 'icmpkit'
 import { safeJson, safeText } from 'icmpkit/wire'
-import { whenNpmEnds } from '../npm-parent.ts'
 import { Output, put, remark } from '../output.ts'
+import { attend } from '../signals.ts'
 import { ConfigError } from '../yaml-place.ts'
 import { readLab } from './lab-file.ts'
 import { asked, line } from './text.ts'
@@ -61,27 +61,10 @@ async function tell(net: LabUp, flags: UpFlags): Promise<number> {
     out.flush()
   }
   const interim = () => remark(summary(net.snapshot()))
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGHUP', stop)
-  process.on('SIGQUIT', interim)
-  const npm = whenNpmEnds(() => {
-    remark('icmp: npm, which started this, has gone\n')
-    stop()
-  })
-  const deadline = flags.deadline === undefined ? undefined : setTimeout(stop, flags.deadline)
-  try {
-    for await (const e of net) show(e)
-    await net.done
-    return out.failed ? 2 : 0
-  } finally {
-    clearTimeout(deadline)
-    npm[Symbol.dispose]()
-    process.off('SIGINT', stop)
-    process.off('SIGTERM', stop)
-    process.off('SIGHUP', stop)
-    process.off('SIGQUIT', interim)
-  }
+  attend({ stop, interim }, flags.deadline)
+  for await (const e of net) show(e)
+  await net.done
+  return out.failed ? 2 : 0
 }
 
 function textOf(e: LabUpEvent): string {

@@ -1,8 +1,8 @@
 /** Runs `icmp listen`: key files and flags to the library, events to text, NDJSON and the webhook, signals, exit code. */
 import { type ListenEvent, type ListenRun, listen, type NoticeKey, readKeys } from 'icmpkit'
 import { safeJson } from 'icmpkit/wire'
-import { attend } from '../attended.ts'
 import { Output, remark } from '../output.ts'
+import { attend } from '../signals.ts'
 import { line, summary } from './text.ts'
 import { Webhook } from './webhook.ts'
 
@@ -44,18 +44,20 @@ export async function run(flags: Flags): Promise<number> {
   }
   const out = new Output(() => session.stop())
   const webhook = flags.webhook === undefined ? undefined : new Webhook(flags.webhook, say)
-  const leave = attend(
+  attend(
     {
       stop: () => session.stop(),
       interim: () => {
         out.flush()
         remark(summary(session.snapshot()))
       },
-      reload: () => {
-        session.setKeys(keys())
-        return 'the key files are read anew'
+      again: {
+        reload: () => {
+          session.setKeys(keys())
+          return 'the key files are read anew'
+        },
+        unchanged: 'the keys stay as they were',
       },
-      unchanged: 'the keys stay as they were',
     },
     flags.deadline,
   )
@@ -80,7 +82,5 @@ export async function run(flags: Flags): Promise<number> {
     out.flush()
     say((e as Error).message)
     return 2
-  } finally {
-    leave()
   }
 }

@@ -2,8 +2,8 @@
 import { gateway, host, type NodeEvent, type NodeOptions, type NodePort, type NodeRun } from 'icmpkit'
 import { inNamespace, openNetlink } from 'icmpkit/os'
 import { parseIp, safeJson } from 'icmpkit/wire'
-import { attend } from '../attended.ts'
 import { Output, remark } from '../output.ts'
+import { attend } from '../signals.ts'
 import { readConfig } from './config-file.ts'
 import { line, summary } from './text.ts'
 
@@ -38,18 +38,20 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
     return 2
   }
   const out = new Output(() => session.stop())
-  const leave = attend(
+  attend(
     {
       stop: () => session.stop(),
       interim: () => {
         out.flush()
         remark(summary(session.snapshot()))
       },
-      reload: () => {
-        session.reconfigure(optionsOf(role, flags))
-        return `${flags.config ?? 'the flags'}: read anew`
+      again: {
+        reload: () => {
+          session.reconfigure(optionsOf(role, flags))
+          return `${flags.config ?? 'the flags'}: read anew`
+        },
+        unchanged: 'everything stays as it was',
       },
-      unchanged: 'everything stays as it was',
     },
     flags.deadline,
   )
@@ -81,7 +83,6 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
     say((e as Error).message)
     return 2
   } finally {
-    leave()
     clearTimeout(patience)
   }
 }

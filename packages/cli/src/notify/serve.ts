@@ -8,8 +8,8 @@ import {
   serveNotices,
 } from 'icmpkit'
 import { safeJson } from 'icmpkit/wire'
-import { attend } from '../attended.ts'
 import { Output, remark } from '../output.ts'
+import { attend } from '../signals.ts'
 import { readConfig } from './config-file.ts'
 import type { ProgramDefaults } from './program-flag.ts'
 import { line, totals } from './text.ts'
@@ -47,18 +47,20 @@ export async function run(flags: Flags): Promise<number> {
     return 2
   }
   const out = new Output(() => session.stop())
-  const leave = attend(
+  attend(
     {
       stop: () => session.stop(),
       interim: () => {
         out.flush()
         remark(totals(session.snapshot()))
       },
-      reload: () => {
-        session.reconfigure(optionsOf(flags).programs)
-        return `${flags.config ?? 'the flags'}: read anew`
+      again: {
+        reload: () => {
+          session.reconfigure(optionsOf(flags).programs)
+          return `${flags.config ?? 'the flags'}: read anew`
+        },
+        unchanged: 'everything stays as it was',
       },
-      unchanged: 'everything stays as it was',
     },
     flags.deadline,
   )
@@ -77,8 +79,6 @@ export async function run(flags: Flags): Promise<number> {
     out.flush()
     say((e as Error).message)
     return 2
-  } finally {
-    leave()
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import { parseIp, safeJson } from 'icmpkit/wire'
 import type { InLab, LabFlags, OpenVantage } from '../lab/vantage.ts'
 import { Output, remark } from '../output.ts'
+import { whenInterrupted } from '../signals.ts'
 import type { PacketFile } from './packet-file.ts'
 import { PingText, type Told } from './text.ts'
 
@@ -105,8 +106,7 @@ export async function run(
     out.flush()
     remark(text.interim(session.snapshot()))
   }
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
+  whenInterrupted(stop)
   process.on('SIGQUIT', interim)
   try {
     const events = session[Symbol.asyncIterator]()
@@ -146,10 +146,6 @@ export async function run(
     packets?.close()
     say((e as Error).message)
     return 2
-  } finally {
-    process.off('SIGINT', stop)
-    process.off('SIGTERM', stop)
-    process.off('SIGQUIT', interim)
   }
 }
 

@@ -3,6 +3,7 @@ import { type Prepared, prepareSend, type SendAnswer, type SendEvent, type SendO
 import { hex, icmp4, icmp6, registry, safeJson, safeText, toJson } from 'icmpkit/wire'
 import type { LabFlags, OpenVantage } from '../lab/vantage.ts'
 import { remark } from '../output.ts'
+import { whenInterrupted } from '../signals.ts'
 import { type MessageFlags, makeMessage } from './message.ts'
 import { PacketText } from './packet-text.ts'
 
@@ -40,7 +41,7 @@ export async function run(target: string, flags: Flags, openVantage: OpenVantage
   const text = new PacketText(flags.verbose === true || flags.dryRun === true)
   const stop = new AbortController()
   const interrupt = () => stop.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  whenInterrupted(interrupt)
   try {
     const what = (family: 4 | 6) => makeMessage(flags, family, over?.random)
     const options = optionsOf(flags, stop.signal, over)
@@ -54,7 +55,6 @@ export async function run(target: string, flags: Flags, openVantage: OpenVantage
     return 2
   } finally {
     text.flush()
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }
 }
 
