@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { prepareSend } from '../../packages/icmpkit/src/send.ts'
+import { prepareSend } from '../../packages/icmpkit/src/runs/send.ts'
 import { imports, ROOT, sources } from './source.ts'
 
 const ICMP = resolve(ROOT, 'packages/icmpkit/bin/icmp.js')

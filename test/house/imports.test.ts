@@ -12,7 +12,8 @@ const LAYERS: Record<string, readonly string[]> = {
   listen: ['wire', 'seam'],
   lab: ['wire', 'seam', 'stack', 'probe'],
   os: ['wire', 'seam'],
-  top: ['wire', 'seam', 'stack', 'probe', 'notice', 'listen', 'lab', 'os', 'top'],
+  runs: ['wire', 'seam', 'stack', 'probe', 'notice', 'listen', 'lab', 'os'],
+  top: ['seam', 'wire', 'stack', 'probe', 'notice', 'listen', 'lab', 'os', 'runs'],
 }
 const LIBRARY = 'packages/icmpkit/src/'
 const SEAM = ['clock.ts', 'door.ts', 'run.ts']
@@ -37,7 +38,7 @@ function faults(source: Source): string[] {
     }
     if (!inLibrary) return from === 'koffi' ? fault : []
     if (from === 'koffi') return layer === 'os' && (lazy || typeOnly) ? [] : fault
-    if (from.startsWith('node:')) return layer === 'os' || layer === 'top' ? [] : fault
+    if (from.startsWith('node:')) return layer === 'os' || layer === 'runs' ? [] : fault
     return fault
   })
 }

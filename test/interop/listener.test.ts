@@ -16,8 +16,8 @@ import {
   Newest,
   showFlow,
 } from '../../packages/icmpkit/src/listen/index.ts'
-import { parseKeys } from '../../packages/icmpkit/src/notice-keys.ts'
-import { KeyRing } from '../../packages/icmpkit/src/outage-key.ts'
+import { parseKeys } from '../../packages/icmpkit/src/runs/notices/keys.ts'
+import { KeyRing } from '../../packages/icmpkit/src/runs/outages/key.ts'
 import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import { toJson } from '../../packages/icmpkit/src/wire/json.ts'
 import * as outageObject from '../../packages/icmpkit/src/wire/outage-object.ts'

@@ -2,7 +2,7 @@
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { parseKeys } from '../../packages/icmpkit/src/notice-keys.ts'
+import { parseKeys } from '../../packages/icmpkit/src/runs/notices/keys.ts'
 import { outageObject } from '../../packages/icmpkit/src/wire/index.ts'
 import { icmp, NOBODY, start, startProgram } from './icmp-command.ts'
 import { office, place, program, ruleset, SERVER4, SERVER6, serving, told, workstations } from './notified.ts'

@@ -2,6 +2,16 @@
 export { type Clock, type ClockSource, type Instant, showTime } from './clock.ts'
 export type { Arrival, Door, DoorLoss, DoorName, LocalDrop, Machine, Slot } from './door.ts'
 export type { LabConfig } from './lab/topology.ts'
+export { drive, type Run } from './run.ts'
+export {
+  type Connected,
+  type Learned,
+  type OutageRehearsal,
+  Rehearsal,
+  type RehearsalEvent,
+  type Rehearsed,
+  rehearseOutage,
+} from './runs/lab/rehearsal.ts'
 export {
   type LabReady,
   type LabUp,
@@ -9,8 +19,8 @@ export {
   type LabUpOptions,
   type LabUpSummary,
   labUp,
-} from './lab-up.ts'
-export { type ListenOptions, type ListenRun, listen } from './listen.ts'
+} from './runs/lab/up.ts'
+export { type ListenOptions, type ListenRun, listen } from './runs/listen/listen.ts'
 export type {
   ListenError,
   ListenEvent,
@@ -18,29 +28,29 @@ export type {
   ListenSummary,
   Notice,
   ProgramReport,
-} from './listen-report.ts'
-export type { NodeOptions, NodePort } from './node-options.ts'
-export type { NodeEvent, NodeReady, NodeSummary, PortReport } from './node-report.ts'
-export { gateway, host, type NodeRun } from './node-run.ts'
-export { type KeyKind, type MadeKey, makeKey, type NoticeKey, parseKeys, readKeys } from './notice-keys.ts'
+} from './runs/listen/report.ts'
+export type { NodeOptions, NodePort } from './runs/node/options.ts'
+export type { NodeEvent, NodeReady, NodeSummary, PortReport } from './runs/node/report.ts'
+export { gateway, host, type NodeRun } from './runs/node/run.ts'
+export { type KeyKind, type MadeKey, makeKey, type NoticeKey, parseKeys, readKeys } from './runs/notices/keys.ts'
 export {
   askOperator,
   type OperatorAnswer,
   type OperatorRequest,
   operatorSocket,
-} from './notice-operator.ts'
-export type { NoticeOptions, NoticeProbe, NoticeProgram } from './notice-options.ts'
-export type { NoticeNote, NoticeReady, NoticeServeEvent, NoticeTotals } from './notice-report.ts'
-export { type NoticeServing, serveNotices } from './notice-serve.ts'
-export { type Outage, Outages, type OutagesOptions, outages, type SocketError } from './outages.ts'
-export type { PacketSeen } from './packet-tap.ts'
+} from './runs/notices/operator.ts'
+export type { NoticeOptions, NoticeProbe, NoticeProgram } from './runs/notices/options.ts'
+export type { NoticeNote, NoticeReady, NoticeServeEvent, NoticeTotals } from './runs/notices/report.ts'
+export { type NoticeServing, serveNotices } from './runs/notices/serve.ts'
+export { type Outage, Outages, type OutagesOptions, outages, type SocketError } from './runs/outages/outages.ts'
+export type { PacketSeen } from './runs/packet-tap.ts'
+export type { PingOptions, PingQuestion } from './runs/ping/options.ts'
 export {
   type DoorReport,
   type PingResult,
   type PingRun,
   ping,
-} from './ping.ts'
-export type { PingOptions, PingQuestion } from './ping-options.ts'
+} from './runs/ping/ping.ts'
 export type {
   PingAnswer,
   PingError,
@@ -53,17 +63,7 @@ export type {
   PingSummary,
   PingTimeout,
   PingTotal,
-} from './ping-report.ts'
-export {
-  type Connected,
-  type Learned,
-  type OutageRehearsal,
-  Rehearsal,
-  type RehearsalEvent,
-  type Rehearsed,
-  rehearseOutage,
-} from './rehearsal.ts'
-export { drive, type Run } from './run.ts'
+} from './runs/ping/report.ts'
 export {
   type Prepared,
   prepareSend,
@@ -77,4 +77,4 @@ export {
   type SendSummary,
   type SendTimeout,
   send,
-} from './send.ts'
+} from './runs/send.ts'

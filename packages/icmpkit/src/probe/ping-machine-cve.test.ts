@@ -12,7 +12,7 @@ import {
   target,
 } from '../../../../test/probe/scripted-network.ts'
 import type { Clock, Instant } from '../clock.ts'
-import { PingReporter } from '../ping-report.ts'
+import { PingReporter } from '../runs/ping/report.ts'
 import { ANY6, type Ip, type Ip6, parseIp, writeIp } from '../wire/addr.ts'
 import { fold, pseudoSum6, sum } from '../wire/checksum.ts'
 import { unhex } from '../wire/octets.ts'

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest'
+import { parseIp } from '../../wire/addr.ts'
+import { check, configOf, type NodeOptions } from './options.ts'
+
+const PORTS: NodeOptions['ports'] = [
+  { name: 'eth1', addresses: ['192.0.2.1/24', '2001:db8:1::1/64'] },
+  { name: 'eth2', addresses: ['198.51.100.1/24'] },
+]
+const FOUND = [
+  { index: 7, medium: 'ethernet', mac: Uint8Array.of(2, 0, 0, 0, 0, 7), mtu: 1500 },
+  { index: 8, medium: 'ethernet', mac: Uint8Array.of(2, 0, 0, 0, 0, 8), mtu: 9000 },
+] as const
+const config = (more: Partial<NodeOptions>) => configOf('gateway', { ports: PORTS, ...more }, FOUND)
+
+describe('routes', () => {
+  test('a next hop finds its port by the prefix that holds it, or by the name behind %', () => {
+    const { ip4, ip6 } = config({
+      via: ['192.0.2.254', 'fe80::9%eth2'],
+      routes: ['10.0.0.0/8=198.51.100.9', '10.9.0.0/16=unreachable', '2001:db8:9::/48=2001:db8:1::2'],
+    })
+    expect(ip4?.routes).toEqual([
+      { prefix: 0, prefixLength: 0, kind: 'unicast', nextHop: parseIp('192.0.2.254'), port: 7 },
+      { prefix: parseIp('10.0.0.0'), prefixLength: 8, kind: 'unicast', nextHop: parseIp('198.51.100.9'), port: 8 },
+      { prefix: parseIp('10.9.0.0'), prefixLength: 16, kind: 'unreachable', nextHop: undefined, port: -1 },
+    ])
+    expect(ip6?.routes).toEqual([
+      { prefix: 0n, prefixLength: 0, kind: 'unicast', nextHop: parseIp('fe80::9'), port: 8 },
+      {
+        prefix: parseIp('2001:db8:9::'),
+        prefixLength: 48,
+        kind: 'unicast',
+        nextHop: parseIp('2001:db8:1::2'),
+        port: 7,
+      },
+    ])
+  })
+
+  test.each([
+    ['10.0.0.0/8', 'it must read PREFIX=NEXTHOP'],
+    ['10.0.0.0/33=192.0.2.2', 'it must read PREFIX=NEXTHOP'],
+    ['10.0.0.0/8=nowhere', 'nowhere is not an IPv4 address'],
+    ['10.0.0.0/8=2001:db8:1::2', 'not an IPv4 address'],
+    ['10.0.0.0/8=203.0.113.1', 'no port has a prefix that it is in'],
+    ['2001:db8:9::/48=fe80::9', 'say which port: fe80::9%PORT'],
+    ['10.0.0.0/8=192.0.2.2%eth9', 'there is no port eth9'],
+  ])('%s is refused: %s', (route, why) => {
+    expect(() => check('gateway', { ports: PORTS, routes: [route] })).toThrow(why)
+  })
+})
+
+describe('ports', () => {
+  test.each([
+    [[], 'no port'],
+    [[{ name: 'a', addresses: ['192.0.2.1'] }], 'not an address with its prefix length'],
+    [[{ name: 'a', addresses: ['224.0.0.1/24'] }], 'not an address that one node can have'],
+    [[{ name: 'a', addresses: ['::/64'] }], 'not an address that one node can have'],
+    [[{ name: 'a', addresses: [], vlan: 4095 }], 'VLAN 4095'],
+    [[{ name: 'a', addresses: [], mtu: 20 }], 'MTU 20'],
+    [[{ name: 'a', addresses: [], mac: '02:00' }], '02:00 is no link-layer address'],
+    [
+      [
+        { name: 'a', addresses: [] },
+        { name: 'a', addresses: [] },
+      ],
+      'named twice',
+    ],
+  ])('%j is refused: %s', (ports, why) => {
+    expect(() => check('host', { ports })).toThrow(why)
+  })
+
+  test('what the options say of MTU and link-layer address goes before what the interface has', () => {
+    const ports = [{ ...PORTS[0]!, mtu: 1400, mac: '02:00:00:00:00:99' }, PORTS[1]!]
+    const [one, two] = configOf('host', { ports }, FOUND).ports
+    expect(one).toMatchObject({ index: 7, mtu: 1400, mac: Uint8Array.of(2, 0, 0, 0, 0, 0x99) })
+    expect(two).toMatchObject({ index: 8, mtu: 9000, mac: FOUND[1].mac })
+  })
+})
+
+describe('switches', () => {
+  test('addresses, prefixes and ports are text, and become what the stack takes', () => {
+    const { ip4, ip6 } = config({
+      ip4: {
+        routerId: '192.0.2.1',
+        gateway: { filters: [{ action: 'reject', source: '10.0.0.0/8', inPort: 'eth2' }] },
+      },
+      ip6: { advertise: [{ port: 'eth1', prefixes: [{ prefix: '2001:db8:1::/64' }], dnsServers: ['2001:db8:1::53'] }] },
+    })
+    expect(ip4).toMatchObject({
+      routerId: parseIp('192.0.2.1'),
+      gateway: { filters: [{ action: 'reject', source: { prefix: parseIp('10.0.0.0'), prefixLength: 8 }, inPort: 8 }] },
+    })
+    expect(ip6?.advertise).toEqual([
+      {
+        port: 7,
+        prefixes: [{ prefix: parseIp('2001:db8:1::'), prefixLength: 64 }],
+        dnsServers: [parseIp('2001:db8:1::53')],
+      },
+    ])
+  })
+
+  test.each([
+    [{ ip4: { ttll: 3 } }, 'ip4.ttll: there is no such switch; there are'],
+    [{ ip4: { ttl: 'many' } }, 'ip4.ttl: "many" is not a number'],
+    [{ ip4: { echo: 1 } }, 'ip4.echo: 1 is not true or false'],
+    [{ ip4: { errorLimit: { rat: 1 } } }, 'ip4.errorLimit.rat: there is no such switch; there are burst, rate'],
+    [{ ip6: { advertise: [{ port: 'eth9' }] } }, 'there is no port eth9'],
+    [{ busyPoll: -1 }, 'busy polling for -1 ms; it must be a time from 0 to 3600000 ms'],
+    [{ busyPoll: Number.NaN }, 'busy polling for NaN ms'],
+  ])('%j is refused: %s', (more, why) => {
+    expect(() => check('gateway', { ports: PORTS, ...more } as unknown as NodeOptions)).toThrow(why)
+  })
+})

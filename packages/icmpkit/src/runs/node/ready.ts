@@ -1,0 +1,56 @@
+/** `ready`, the first event of a node: said once each configured address is in use or refused. What was told meanwhile waits. */
+
+import type { StackEvent } from '../../stack/index.ts'
+import { parseIp, showIp } from '../../wire/addr.ts'
+import type { NodeOptions } from './options.ts'
+import type { RunningPort } from './port.ts'
+import { macText, type PortReport } from './report.ts'
+
+export class Settling {
+  readonly #options: NodeOptions
+  readonly #early: StackEvent[] = []
+
+  constructor(options: NodeOptions) {
+    this.#options = options
+  }
+
+  /** True: every address has had its say. */
+  add(e: StackEvent): boolean {
+    this.#early.push(e)
+    return !this.#options.ports.some((p) => p.addresses.map(bare).some((a) => !this.#settled(a)))
+  }
+
+  /** What the first event says of a port. */
+  report({ index, config, door, medium, mac, mtu }: RunningPort): PortReport {
+    const addresses: string[] = []
+    const conflicts: PortReport['conflicts'] = []
+    for (const e of this.#early) {
+      if (e.port !== index) continue
+      if (e.kind === 'address-ready') addresses.push(`${showIp(e.address)}/${e.prefixLength}`)
+      else if (e.kind === 'address-conflict')
+        conflicts.push({ address: showIp(e.address), by: macText(e.by) ?? 'somebody' })
+    }
+    const notes = door?.cannot.map((c) => `cannot: ${c}`) ?? []
+    return { name: config.name, door: door?.name ?? '', medium, mac: macText(mac), mtu, addresses, conflicts, notes }
+  }
+
+  /** What is told after it: everything but that the configured addresses are in use. */
+  get rest(): StackEvent[] {
+    return this.#early.filter((e) => e.kind !== 'address-ready' || !this.#configured(showIp(e.address)))
+  }
+
+  #settled(address: string): boolean {
+    return this.#early.some(
+      (e) => (e.kind === 'address-ready' || e.kind === 'address-conflict') && showIp(e.address) === address,
+    )
+  }
+
+  #configured(address: string): boolean {
+    return this.#options.ports.some((p) => p.addresses.map(bare).includes(address))
+  }
+}
+
+/** The address of `192.0.2.1/24`, as it is shown. */
+function bare(prefix: string): string {
+  return showIp(parseIp(prefix.split('/')[0]!)!)
+}
