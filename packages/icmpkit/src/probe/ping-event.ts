@@ -1,4 +1,4 @@
-/** What a ping machine says: addresses as values, moments as Instants. The runner turns them into text once (src/ping.ts). */
+/** What a ping machine says: addresses as values, moments as Instants. The runner turns them into text once (src/runs/ping/ping.ts). */
 import type { ClockSource, Instant } from '../clock.ts'
 import type { LocalDrop } from '../door.ts'
 import type { Family, Ip } from '../wire/addr.ts'
