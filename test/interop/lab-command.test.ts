@@ -153,6 +153,49 @@ test('show draws for the terminal, Mermaid and Graphviz, and lists links, addres
   expect(icmp('show', net, '--as', 'dot').out).toMatch(/^graph lab \{\n/)
 })
 
+test('show lists the routes that the file gives, too: by the name of a neighbour, and those that lead nowhere', () => {
+  const net = file(
+    'given.yaml',
+    `nodes:
+  r1: { kind: gateway, routes: { 192.0.2.0/24: [r2, r3], "2001:db8:9::/48": r3, 198.51.100.0/24: prohibit, 0.0.0.0/0: r2 } }
+  r2: gateway
+  r3: gateway
+links: [[r1, r2], [r1, r3]]
+`,
+  )
+  const { out } = icmp('show', net)
+  const r1 = out.slice(out.indexOf('routes:')).split('\n').slice(1, 7)
+  expect(r1.map((l) => l.trim().replaceAll(/ {2,}/g, '  '))).toEqual([
+    'r1  192.0.2.0/24  via 10.0.0.2 (r2)',
+    '192.0.2.0/24  via 10.0.1.2 (r3)',
+    '198.51.100.0/24  prohibit',
+    'default IPv4  via 10.0.0.2 (r2)',
+    '2001:db8:9::/48  via 2001:db8:0:1::2 (r3)',
+    'r2  10.0.1.0/24  via 10.0.0.1 (r1)',
+  ])
+})
+
+test('a file comes from standard input, and errors call it so', () => {
+  const from = (input: string) => spawnSync(process.execPath, [ICMP, 'lab', 'run', '-'], { encoding: 'utf8', input })
+  expect(from(NET).stdout).toBe(icmp('run', file('net.yaml', NET)).out)
+  expect(from('nodes: { me: hots }\n').stderr).toBe("stdin:1:10: nodes.me: 'hots'; expected host, gateway\n")
+  // A list for a key: the reader of YAML would warn of it in words of its own.
+  expect(from('nodes: { [me]: host }\n').stderr).toBe(
+    "stdin:1:10: nodes.[ me ]: '[ me ]'; expected a name: a letter, then letters, digits, . _ -\n",
+  )
+})
+
+test('a capture that cannot be written is named, and is an exit code', () => {
+  const net = file('net.yaml', NET)
+  for (const [out, why] of [
+    ['/dev/full', 'ENOSPC'],
+    [join(folder, 'none', 'out.pcapng'), 'ENOENT'],
+  ] as const) {
+    const { status, err } = icmp('run', net, '--pcap', out)
+    expect([status, err.split(':').slice(0, 2)]).toEqual([2, [out, ` ${why}`]])
+  }
+})
+
 test.each(['run', 'show', 'up'])(
   '%s says of a wrong file one line with the place and what was expected, and exits 2',
   (command) => {

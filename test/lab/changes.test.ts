@@ -146,14 +146,17 @@ test('changes that cannot be are refused with their place, before anything happe
     }
     return 'taken'
   }
-  expect(refused({ time: 1, down: ['r1', 'srv'] })).toBe("lab: at[0]: no link joins 'r1' and 'srv'")
-  expect(refused({ time: 1 }, { time: 2, up: 'r9' })).toBe("lab: at[1]: there is no link or node 'r9'")
+  const there = 'expected me-r1, r1-r2, r2-r3, r3-srv, r1-r4, r4-r5, r5-r3'
+  expect(refused({ time: 1, down: ['r1', 'srv'] })).toBe(`lab: at[0].down: no link joins 'r1' and 'srv'; ${there}`)
+  expect(refused({ time: 1 }, { time: 2, up: 'r9' })).toBe(
+    `lab: at[1].up: there is no link or node 'r9'; ${there}, or a node`,
+  )
   expect(refused({ time: -1, up: 'r1' })).toBe('lab: at[0]: time is milliseconds, not -1')
   expect(refused({ time: 1, routes: { x: {} } })).toBe("lab: at[0]: routes: there is no node 'x'")
   expect(refused({ time: 1, routes: { r1: { '10.0.3.0/24': '192.0.2.1' } } })).toMatch(
-    /^lab: nodes\.r1\.routes: no port/,
+    /^lab: at\[0\]\.routes\.r1\.10\.0\.3\.0\/24: no port of it leads to '192\.0\.2\.1'; expected/,
   )
   expect(refused({ time: 1, routes: { r1: { '10.0.3.0': 'none' } } })).toMatch(
-    /^lab: nodes\.r1\.routes: '10.0.3.0' is no/,
+    /^lab: at\[0\]\.routes\.r1: '10.0.3.0' is no/,
   )
 })

@@ -1,5 +1,6 @@
 /** YAML read strictly, and where in the file a thing stands: errors are one line, `FILE:LINE:COL: what was expected`. */
 import { readFileSync } from 'node:fs'
+import { safeText } from 'icmpkit/wire'
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLMap } from 'yaml'
 
 export class ConfigError extends Error {}
@@ -14,21 +15,23 @@ export class YamlFile {
   constructor(file: string, text: string) {
     this.#file = file
     // The library compares each key with each: ten thousand of them would take seconds.
-    this.doc = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false, prettyErrors: false })
+    const options = { lineCounter: this.#lines, uniqueKeys: false, prettyErrors: false, logLevel: 'error' } as const
+    this.doc = parseDocument(text, options)
     const first = this.doc.errors[0]
     if (first !== undefined) throw this.error(first.pos[0], first.message.split('\n')[0]!)
     visit(this.doc, { Map: (_, map) => this.#eachKeyOnce(map) })
   }
 
-  /** @throws ConfigError that names the file, where it can't be read */
+  /** `-` is standard input. @throws ConfigError that names the file, where it can't be read */
   static read(file: string): YamlFile {
+    const name = file === '-' ? 'stdin' : file
     let text: string
     try {
-      text = readFileSync(file, 'utf8')
+      text = readFileSync(file === '-' ? 0 : file, 'utf8')
     } catch (e) {
-      throw new ConfigError(`${file}: ${(e as Error).message}`)
+      throw new ConfigError(`${name}: ${(e as Error).message}`)
     }
-    return new YamlFile(file, text)
+    return new YamlFile(name, text)
   }
 
   /** @throws ConfigError */
@@ -45,7 +48,7 @@ export class YamlFile {
   /** The error of what stands at the octet `at`. */
   error(at: number, what: string): ConfigError {
     const { line, col } = this.#lines.linePos(at)
-    return new ConfigError(`${this.#file}:${line}:${col}: ${what}`)
+    return new ConfigError(`${this.#file}:${line}:${col}: ${safeText(shortened(what))}`)
   }
 
   /**
@@ -84,6 +87,12 @@ export class YamlFile {
     return { node: best.value as Node | null, at: (best.key as Node).range?.[0] ?? 0, taken: keyOf(best).length }
   }
 }
+
+/** What the YAML reader says may quote the rest of the file. */
+function shortened(what: string): string {
+  return what.length <= LONGEST ? what : `${what.slice(0, LONGEST)}…`
+}
+const LONGEST = 400
 
 function keyOf(pair: { key: unknown }): string {
   return String((pair.key as { value: unknown }).value)

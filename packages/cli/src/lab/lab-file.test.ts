@@ -119,17 +119,49 @@ test.each([
     '  r2: { kind: gateway, extendedEcho: maybe }',
     "5:24: nodes.r2.extendedEcho: 'maybe'; expected true or false",
   ],
-  ['a change of what is not there', 'down: me', 'down: you', "17:7: at[2]: there is no link or node 'you'"],
+  [
+    'a change of what is not there',
+    'down: me',
+    'down: you',
+    "17:9: at[2].down: there is no link or node 'you'; expected me-r1, r1-r2, r2-r3, r3-srv, or a node",
+  ],
   [
     'a change of no link',
     '2s: { down: [r1, r2] }',
     '2s: { down: [r1, r3] }',
-    "14:3: at[0]: no link joins 'r1' and 'r3'",
+    "14:9: at[0].down: no link joins 'r1' and 'r3'; expected me-r1, r1-r2, r2-r3, r3-srv",
+  ],
+  [
+    'a next hop that is none',
+    '  r2: gateway',
+    '  r2: { kind: gateway, routes: { 192.0.2.0/24: r9 } }',
+    "5:34: nodes.r2.routes.192.0.2.0/24: 'r9' is no next hop; expected an IPv4 address on a link of it, a neighbour's name",
+  ],
+  [
+    'a next hop that is no neighbour',
+    '  r2: gateway',
+    '  r2: { kind: gateway, routes: { 192.0.2.0/24: srv } }',
+    "5:34: nodes.r2.routes.192.0.2.0/24: no link joins 'r2' and 'srv'; expected a neighbour",
+  ],
+  [
+    'a route that changes to what is not there',
+    '    - { down: me }',
+    '    - { routes: { r2: { 192.0.2.0/24: 10.0.9.9 } } }',
+    "17:25: at[2].routes.r2.192.0.2.0/24: no port of it leads to '10.0.9.9'; expected an address on a link of it",
   ],
 ])('%s is one line with its place and what was expected', (_, right, wrong, line) => {
   expect(NET).toContain(right)
   const message = said(NET.replace(right, wrong))
   expect(message.slice(0, `net.yaml:${line}`.length)).toBe(`net.yaml:${line}`)
+})
+
+test('what the reader of YAML says is short and fit for a terminal, whatever is in the file', () => {
+  const message = said(`nodes: { a: host }\n"\u001b[31m\u009b${'x'.repeat(1_000_000)}`)
+  expect(message).toMatch(/^net\.yaml:\d+:\d+: /)
+  expect(message.length).toBeLessThan(600)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  expect(message).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+  expect(said('nodes: { "\u001b[31mred": host }')).toMatch(/'\\x1b\[31mred'; expected a name/)
 })
 
 test('a file that is cut off in the middle of something is refused in one line with its place', () => {

@@ -58,6 +58,7 @@ async function tell(story: Scenario, flags: RunFlags, gone: () => boolean): Prom
 
 /** A capture in batches: a system call a packet would cost more than the packet. */
 class CaptureFile {
+  readonly #path: string
   readonly #fd: number
   readonly #batch = new Uint8Array(1 << 16)
   #end = 0
@@ -66,12 +67,13 @@ class CaptureFile {
 
   /** `-` is standard output. */
   constructor(path: string) {
-    this.#fd = path === '-' ? 1 : openSync(path, 'w')
+    this.#path = path
+    this.#fd = path === '-' ? 1 : named(path, () => openSync(path, 'w'))
   }
 
   write(octets: Uint8Array): void {
     if (this.#end + octets.length > this.#batch.length) this.flush()
-    if (octets.length > this.#batch.length) this.gone = !put(this.#fd, octets) || this.gone
+    if (octets.length > this.#batch.length) this.#put(octets, octets.length)
     else {
       this.#batch.set(octets, this.#end)
       this.#end += octets.length
@@ -79,11 +81,24 @@ class CaptureFile {
   }
 
   flush(): void {
-    if (!this.gone) this.gone = !put(this.#fd, this.#batch, 0, this.#end)
+    this.#put(this.#batch, this.#end)
     this.#end = 0
   }
 
   close(): void {
     if (this.#fd !== 1) closeSync(this.#fd)
+  }
+
+  #put(octets: Uint8Array, end: number): void {
+    if (!this.gone) this.gone = !named(this.#path, () => put(this.#fd, octets, 0, end))
+  }
+}
+
+/** What the system refuses, with the file that it is about. */
+function named<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (e) {
+    throw new Error(`${path}: ${(e as Error).message}`, { cause: e })
   }
 }

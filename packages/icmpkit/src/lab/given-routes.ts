@@ -11,10 +11,11 @@ type Given<A extends Ip> = Pick<Route<A>, 'prefix' | 'prefixLength' | 'kind' | '
 export function givenRoutes(
   node: Pick<NodePlan, 'name' | 'routes'>,
   ports: readonly RoutePort[],
+  place = `lab: nodes.${node.name}.routes`,
 ): { ip4: Given<Ip4>[]; ip6: Given<Ip6>[] } {
   const given: { ip4: Given<Ip4>[]; ip6: Given<Ip6>[] } = { ip4: [], ip6: [] }
   for (const [text, via] of Object.entries(node.routes ?? {})) {
-    const where = `lab: nodes.${node.name}.routes`
+    const where = `${place}.${text}`
     const { address, prefixLength } = parsePrefix(text, where)
     for (const one of typeof via === 'string' ? [via] : via) {
       const rule = { prefix: address, prefixLength, ...hopOf(one, address, ports, where) }
@@ -36,9 +37,15 @@ function hopOf(
   const [text, zone] = via.split('%')
   const nextHop = text === '' ? undefined : parseIp(text!)
   if (text !== '' && (nextHop === undefined || familyOf(nextHop) !== familyOf(to)))
-    throw new TypeError(`${where}: '${via}' is no next hop for that prefix`)
+    throw new TypeError(
+      `${where}: '${via}' is no next hop; expected an IPv${familyOf(to)} address on a link of it, a neighbour's name, ` +
+        'unreachable, prohibit or blackhole',
+    )
   const port = ports.find((p) => (zone === undefined ? nextHop !== undefined && isOn(nextHop, p) : p.name === zone))
-  if (port === undefined) throw new TypeError(`${where}: no port of it leads to '${via}' (say which: ADDRESS%eth0)`)
+  if (port === undefined)
+    throw new TypeError(
+      `${where}: no port of it leads to '${via}'; expected an address on a link of it, or ADDRESS%eth0`,
+    )
   return { kind: 'unicast', nextHop, port: port.index }
 }
 

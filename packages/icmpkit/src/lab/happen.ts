@@ -22,9 +22,9 @@ function turn(net: Lab, what: string | readonly [string, string], up: boolean): 
 
 function reroute(net: Lab, name: string, routes: RoutesNow): void {
   const { ip4, ip6, ports } = net.node(name).node
-  const given = readRoutes(name, routes, [...ports.values()])
+  const given = readRoutes(name, routes, [...ports.values()], 'lab: at')
   for (const prefix of Object.keys(routes)) {
-    const { address, prefixLength } = parsePrefix(prefix, `lab: nodes.${name}.routes`)
+    const { address, prefixLength } = parsePrefix(prefix, 'lab: at')
     if (typeof address === 'bigint') forget<Ip6>(ip6.routes, address, prefixLength)
     else forget<Ip4>(ip4.routes, address, prefixLength)
   }
@@ -37,10 +37,11 @@ export function readRoutes(
   name: string,
   routes: RoutesNow,
   ports: Parameters<typeof givenRoutes>[1],
+  where: string,
 ): ReturnType<typeof givenRoutes> {
-  for (const prefix of Object.keys(routes)) parsePrefix(prefix, `lab: nodes.${name}.routes`)
+  for (const prefix of Object.keys(routes)) parsePrefix(prefix, where)
   const kept = Object.entries(routes).filter(([, via]) => via !== 'none')
-  return givenRoutes({ name, routes: Object.fromEntries(kept) }, ports)
+  return givenRoutes({ name, routes: Object.fromEntries(kept) }, ports, where)
 }
 
 function forget<A extends Ip>(table: RouteTable<A>, address: A, prefixLength: number): void {

@@ -68,9 +68,9 @@ export class Lab {
     }
     this.#shared = shared
     const { ports, ends } = portsOf(plan)
-    for (const c of plan.changes) {
+    for (const [i, c] of plan.changes.entries()) {
       for (const [name, routes] of Object.entries(c.routes ?? {}))
-        readRoutes(name, routes, ports[plan.nodes.findIndex((n) => n.name === name)]!)
+        readRoutes(name, routes, ports[plan.nodes.findIndex((n) => n.name === name)]!, `lab: at[${i}].routes.${name}`)
     }
     this.#tunnels = new Tunnels(plan)
     const options = config.probe === true ? PROBED : AT_ONCE

@@ -1,5 +1,6 @@
 /** What a network has, line by line: links and what they do, addresses, routes. */
 import { linkLocalOf } from '../stack/ip6/addresses.ts'
+import { maskOf } from '../stack/route-index.ts'
 import type { Route, RouteTable } from '../stack/route-table.ts'
 import { familyOf, type Ip, isLinkLocal, showIp } from '../wire/addr.ts'
 import type { Lab } from './lab.ts'
@@ -31,7 +32,7 @@ export function addressList(net: Lab): string {
   return table('addresses', rows)
 }
 
-/** How each node reaches each link: `r1  10.0.2.0/24  via 10.0.1.2 (r2)`. A large network's are left out, and it says so. */
+/** How each node reaches each link, and what it was told: `r1  10.0.2.0/24  via 10.0.1.2 (r2)`. A large network's are left out, and it says so. */
 export function routeList(net: Lab): string {
   const { nodes, links } = net
   if (nodes.length * links.length > MOST)
@@ -47,17 +48,16 @@ export function routeList(net: Lab): string {
 
 function routesOf(n: LabNode, towards: readonly Ip[]): { text: string; route: Route<Ip> }[] {
   const seen = new Map<string, Route<Ip>>()
-  for (const address of towards) {
-    const routes = (familyOf(address) === 4 ? n.node.ip4.routes : n.node.ip6.routes) as unknown as RouteTable<Ip>
-    for (const r of routes.candidates(address) ?? []) {
-      if (r.origin === 'connected') continue
-      const prefix =
-        r.prefixLength === 0
-          ? `default IPv${familyOf(r.prefix)}`
-          : `${showIp(routes.mask(r.prefix, r.prefixLength))}/${r.prefixLength}`
-      const key = `${prefix} ${r.nextHop === undefined ? r.kind : showIp(r.nextHop)}`
-      if (!seen.has(key)) seen.set(key, r)
-    }
+  const tables = [n.node.ip4.routes, n.node.ip6.routes] as unknown as readonly RouteTable<Ip>[]
+  const toLinks = towards.flatMap((a) => tables[familyOf(a) === 4 ? 0 : 1]!.candidates(a) ?? [])
+  for (const r of [...toLinks, ...tables.flatMap((t) => [...t])]) {
+    if (r.origin === 'connected') continue
+    const prefix =
+      r.prefixLength === 0
+        ? `default IPv${familyOf(r.prefix)}`
+        : `${showIp(maskOf(r.prefix, r.prefixLength))}/${r.prefixLength}`
+    const key = `${prefix} ${r.nextHop === undefined ? r.kind : showIp(r.nextHop)}`
+    if (!seen.has(key)) seen.set(key, r)
   }
   const rows = [...seen].map(([key, route]) => ({ text: key.slice(0, key.lastIndexOf(' ')), route }))
   return rows.toSorted((a, b) => familyOf(a.route.prefix) - familyOf(b.route.prefix))

@@ -1,4 +1,5 @@
 /** What a network's data says of behaviours, tunnels and changes, held against what there is. */
+import { someOf } from './names.ts'
 import type { BlackHole, ChangeData, EcmpField, LinkPlan, NodePlan, TunnelData } from './topology.ts'
 
 /** @throws TypeError that names the place of what cannot be used */
@@ -74,8 +75,9 @@ export function checkChanges(
     if (!(c.time >= 0 && c.time < Number.POSITIVE_INFINITY))
       throw new TypeError(`${where}: time is milliseconds, not ${c.time}`)
     for (const what of [c.down, c.up])
-      if (what !== undefined && !(typeof what === 'string' && nodes.has(what))) linkNamed(what, links, where)
-    if (c.change !== undefined) linkNamed(c.change[0], links, where)
+      if (what !== undefined && !(typeof what === 'string' && nodes.has(what)))
+        linkNamed(what, links, `${where}.${c.down === what ? 'down' : 'up'}`)
+    if (c.change !== undefined) linkNamed(c.change[0], links, `${where}.change`)
     for (const n of Object.keys(c.routes ?? {}))
       if (!nodes.has(n)) throw new TypeError(`${where}: routes: there is no node '${n}'`)
   }
@@ -90,8 +92,9 @@ export function linkNamed(
   const has = (l: (typeof links)[number], node: string) => l.ends.some((e) => e.node === node)
   const found = links.find((l) => (typeof what === 'string' ? l.name === what : has(l, what[0]) && has(l, what[1])))
   if (found !== undefined) return found.name
-  if (typeof what === 'string') throw new TypeError(`${where}: there is no link or node '${what}'`)
-  throw new TypeError(`${where}: no link joins '${what[0]}' and '${what[1]}'`)
+  const there = `expected ${someOf(links.map((l) => l.name))}`
+  if (typeof what === 'string') throw new TypeError(`${where}: there is no link or node '${what}'; ${there}, or a node`)
+  throw new TypeError(`${where}: no link joins '${what[0]}' and '${what[1]}'; ${there}`)
 }
 
 const CROSSING = ['ecmp', 'nat', 'blackHole', 'echoFor', 'stuckEcho'] as const

@@ -47,7 +47,7 @@ test('what cannot be used is refused with its place', () => {
   )
   expect(refused([['a', 'b', { addresses: { c: [] } }]])).toBe("lab: links[0]: addresses: 'c' is not on this link")
   expect(refused([], { a: { kind: 'host', routes: { '0.0.0.0/0': '10.9.9.9' } } })).toBe(
-    "lab: nodes.a.routes: no port of it leads to '10.9.9.9' (say which: ADDRESS%eth0)",
+    "lab: nodes.a.routes.0.0.0.0/0: no port of it leads to '10.9.9.9'; expected an address on a link of it, or ADDRESS%eth0",
   )
   expect(refused([], { a: 'switch' as 'host' })).toBe("lab: nodes.a: a node is 'host' or 'gateway', not 'switch'")
 })

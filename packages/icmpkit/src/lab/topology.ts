@@ -6,6 +6,7 @@ import type { NodeConfig } from '../stack/node.ts'
 import type { PortAddress } from '../stack/port.ts'
 import { type Ip, type Ip4, type Ip6, parseIp } from '../wire/addr.ts'
 import { someOf } from './names.ts'
+import { withAddresses } from './neighbour-names.ts'
 import { checkBehaviours, checkBlackHole, checkChanges, checkTunnels } from './plan-check.ts'
 import { checkPrefixes } from './prefix-check.ts'
 
@@ -30,7 +31,10 @@ export interface NodeData extends Pick<NodeConfig, 'ip4' | 'ip6' | 'errorExtensi
   kind: 'host' | 'gateway'
   /** It answers extended echo (RFC 8335): true, everybody about everything; else who may ask what. false. */
   extendedEcho?: boolean | NonNullable<NodeConfig['extendedEcho']>
-  /** `{ '192.0.2.0/24': '10.0.0.2' }`, or `unreachable`, `prohibit`, `blackhole`; more next hops: routes of equal cost. */
+  /**
+   * `{ '192.0.2.0/24': '10.0.0.2' }`, or the name of a neighbour, or `unreachable`, `prohibit`, `blackhole`; more next hops:
+   * routes of equal cost.
+   */
   routes?: Readonly<Record<string, string | readonly string[]>>
   /** Shortest paths to all links (a gateway), a default route to the nearest gateway (a host). true. */
   makeRoutes?: boolean
@@ -208,7 +212,7 @@ export function planOf(config: LabConfig): Plan {
   if (links.some((l) => l.addresses !== undefined)) checkPrefixes(links)
   checkTunnels(config.tunnels ?? [], nodes, links)
   checkChanges(config.at ?? [], known, links)
-  return { nodes, links, tunnels: config.tunnels ?? [], changes: config.at ?? [] }
+  return { ...withAddresses(nodes, links, config.at ?? []), links, tunnels: config.tunnels ?? [] }
 }
 
 function nodePlan(name: string, n: LabConfig['nodes'][string]): NodePlan {
