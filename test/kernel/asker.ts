@@ -46,6 +46,13 @@ export interface Sent {
   clock: ClockSource
 }
 
+export interface RunOptions {
+  limit?: number
+  linger?: number
+  clock?: Clock
+  until?: (m: Asker) => boolean
+}
+
 export class Asker implements Machine<never> {
   readonly heard: Heard[] = []
   readonly sent: Sent[] = []
@@ -56,6 +63,7 @@ export class Asker implements Machine<never> {
   #next = 0
   #due: Instant | undefined
   #end: number | undefined
+  #until: (m: Asker) => boolean = () => true
   #lingerUntil = 0
   #linger = 0
   #now = 0
@@ -67,11 +75,15 @@ export class Asker implements Machine<never> {
     this.#interval = interval
   }
 
-  /** Runs until each ask has an answer of any kind, or for `limit` ms; then `linger` ms longer. */
+  /**
+   * Runs until each ask has an answer of any kind and `until` holds, or for `limit` ms; then `linger` ms longer, for what
+   * is too much. Without a limit of the test's own it waits as long as any machine may take.
+   */
   async run(
     door: Door,
-    { limit = 2000, linger = 0, clock = new RealClock() }: { limit?: number; linger?: number; clock?: Clock } = {},
+    { limit = 60_000, linger = 0, clock = new RealClock(), until = () => true }: RunOptions = {},
   ): Promise<this> {
+    this.#until = until
     this.#due = clock.now()
     this.#end = clock.now() + limit
     this.#linger = linger
@@ -87,6 +99,11 @@ export class Asker implements Machine<never> {
 
   replies(): Heard[] {
     return this.heard.filter((h) => h.message.kind === 'echoReply')
+  }
+
+  /** How many packets have their stamp by that clock. */
+  stamped(clock: ClockSource): number {
+    return new Set(this.sent.filter((s) => s.clock === clock).map((s) => s.tag)).size
   }
 
   /** Sequence numbers of the replies, in order. */
@@ -177,7 +194,12 @@ export class Asker implements Machine<never> {
 
   pollTimeout(): Instant | undefined {
     const answers = this.heard.length + this.unsent.length
-    if (this.#lingerUntil === 0 && this.#next === this.#asks.length && answers >= this.#asks.length)
+    if (
+      this.#lingerUntil === 0 &&
+      this.#next === this.#asks.length &&
+      answers >= this.#asks.length &&
+      this.#until(this)
+    )
       this.#lingerUntil = this.#now + this.#linger
     if (this.#lingerUntil !== 0) return this.#past(this.#lingerUntil)
     if (this.#next < this.#asks.length) return this.#due

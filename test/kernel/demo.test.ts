@@ -10,7 +10,7 @@ const NOBODY = { uid: 65534, gid: 65534 }
 
 function demo(h: Host, args: string[], user: { uid?: number; gid?: number } = {}): SpawnSyncReturns<string> {
   const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: '1' }
-  const options = { encoding: 'utf8', timeout: 10_000, env, ...user } as const
+  const options = { encoding: 'utf8', timeout: 100_000, env, ...user } as const
   return h.inside(() => spawnSync(process.execPath, [ICMP, 'demo', ...args], options))
 }
 

@@ -21,7 +21,9 @@ import * as ip6 from '../../packages/icmpkit/src/wire/ip6.ts'
 import { unhex } from '../../packages/icmpkit/src/wire/octets.ts'
 import { Asker, type Heard } from './asker.ts'
 import { doorPromises, quoted } from './door-promises.ts'
-import { ip, makeHost, needsRoot } from './testnet.ts'
+import { counters } from './notice-network.ts'
+import { until } from './port-machine.ts'
+import { type Host, ip, makeHost, needsRoot } from './testnet.ts'
 import { CLIENT, ROUTER, SERVER, type ThreeHosts, threeHosts } from './three-hosts.ts'
 
 const root = process.getuid?.() === 0
@@ -65,13 +67,16 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
     },
     burst: 400,
     lacks: [],
-    settle: () => new Promise((resolve) => setTimeout(resolve, 100)),
+    settling: () => repliesAt(net.client, family),
   })
 
   it('each tag comes back once by the user clock and once from the kernel, in time order with its reply', async () => {
     await using door = await open()
     const asks = Array.from({ length: 20 }, () => ({ to: SERVER[family] }))
-    const m = await new Asker(asks, idOf(door), 3).run(door, { linger: 20 })
+    const m = await new Asker(asks, idOf(door), 3).run(door, {
+      until: (m) => m.stamped('kernel-txrx') === asks.length,
+      linger: 20,
+    })
     expect(m.answered()).toEqual(asks.map((_, i) => i + 1))
     for (const reply of m.replies()) {
       const tag = (reply.message as icmp4.Echo).seq
@@ -133,15 +138,16 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
     const clock = new RealClock()
     const asks = Array.from({ length: 200 }, () => ({ to: SERVER[family], size: 1200 }))
     const m = new Asker(asks, idOf(door))
+    const settled = repliesAt(net.client, family)
     await m.sendOnly(door)
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await settled(asks.length)
     door.receive(clock.now(), m, 1000)
     expect(m.replies().length).toBeLessThan(200)
     expect(door.loss.queueOverflow).toBe(200 - m.replies().length)
     // Stamps share that queue, and have no counter of the kernel's: those that are still missing after a second are gaps.
-    await new Promise((resolve) => setTimeout(resolve, 1100))
-    const stamps = m.sent.filter((s) => s.clock === 'kernel-txrx').length
+    const stamps = m.stamped('kernel-txrx')
     expect(stamps).toBeLessThan(200)
+    await until(() => door.loss.stampGaps >= 200 - stamps)
     expect(door.loss.stampGaps).toBe(200 - stamps)
   })
 
@@ -150,12 +156,14 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
     await using door = await open()
     const asker = new Asker([{ to: ROUTER[family], size: 100 }], idOf(door))
     await asker.sendOnly(door)
-    await new Promise((resolve) => setTimeout(resolve, 30))
     const onRouter = new Asker([])
-    router.receive(new RealClock().now(), onRouter, 100)
+    await until(() => {
+      router.receive(new RealClock().now(), onRouter, 100)
+      return onRouter.heard.some((h) => h.message.kind === 'echoRequest')
+    })
     const request = onRouter.heard.find((h) => h.message.kind === 'echoRequest')!
     await sendMessage(router, timeExceededWithLabel(family, request), ROUTER[family], CLIENT[family])
-    await asker.run(door, { limit: 300 })
+    await asker.run(door, { until: (m) => m.heard.some((h) => h.message.kind === 'timeExceeded') })
     const errors = asker.heard.filter((h) => h.message.kind === 'timeExceeded')
     expect(errors).toHaveLength(1)
     const { message, checksum } = errors[0]!
@@ -205,7 +213,7 @@ describe.each(DOORS)('$kind, IPv$family', ({ kind, family }) => {
       os.sendmmsg = sendmmsg
       return -22
     }
-    await m.run(door, { linger: 20 })
+    await m.run(door, { until: (m) => m.stamped('kernel-txrx') === asks.length, linger: 20 })
     expect(m.heard).toHaveLength(150)
     expect(m.unsent).toEqual([])
     for (const reply of m.replies()) {
@@ -256,7 +264,10 @@ describe.each([4, 6] as const)('a raw socket, IPv%i', (family) => {
     mine.receive(new RealClock().now(), first, 100)
     expect(first.replies().map((h) => (h.message as icmp4.Echo).id)).toEqual([0x1111])
     const seen = new Asker([])
-    all.receive(new RealClock().now(), seen, 100)
+    await until(() => {
+      all.receive(new RealClock().now(), seen, 100)
+      return seen.replies().length >= 2
+    })
     expect(seen.replies().map((h) => (h.message as icmp4.Echo).id)).toEqual([0x1111, 0x2222])
   })
 
@@ -288,9 +299,15 @@ describe.each([4, 6] as const)('a raw socket, IPv%i', (family) => {
     await sendPacket(door, bytes.subarray(0, end))
     bytes[end - 1] = 0xee
     await sendPacket(door, bytes.subarray(0, end))
-    await new Promise((resolve) => setTimeout(resolve, 30))
     const watching = new Asker([])
-    watcher.receive(new RealClock().now(), watching, 100)
+    const back = new Asker([])
+    const requests = () => watching.heard.filter((h) => h.message.kind === 'echoRequest').length
+    // The good one is answered; the bad one left after it, by the same way.
+    await until(() => {
+      watcher.receive(new RealClock().now(), watching, 100)
+      door.receive(new RealClock().now(), back, 100)
+      return back.replies().length >= 1 && requests() >= (family === 4 ? 2 : 1)
+    })
     const seen = watching.heard.filter((h) => h.message.kind === 'echoRequest')
     expect(seen.map((h) => [h.ttl, h.from])).toEqual(
       // An ICMPv6 message with a bad checksum never reaches a raw socket.
@@ -303,8 +320,6 @@ describe.each([4, 6] as const)('a raw socket, IPv%i', (family) => {
     )
     if (family === 4) expect(seen.map((h) => h.checksum)).toEqual(['ok', 'bad'])
     if (family === 4) expect((seen[0]!.header as ip4.Header).id).toBe(0x4242)
-    const back = new Asker([])
-    door.receive(new RealClock().now(), back, 100)
     expect(back.replies()).toHaveLength(1)
   })
 
@@ -334,6 +349,13 @@ describe.each([4, 6] as const)('a raw socket, IPv%i', (family) => {
     }
   })
 })
+
+/** Counts the echo replies that come to `h` from now on, taken by a door or not. */
+function repliesAt(h: Host, family: 4 | 6): (packets: number) => Promise<void> {
+  const name = family === 4 ? 'Icmp.InEchoReps' : 'Icmp6InEchoReplies'
+  const before = counters(h).get(name)!
+  return (packets) => until(() => counters(h).get(name)! >= before + packets)
+}
 
 /** Answers echo requests in the packet that they came in. */
 class Responder {

@@ -8,7 +8,7 @@ import type { Host } from './testnet.ts'
 export const ICMP: string = fileURLToPath(new URL('../../packages/icmpkit/bin/icmp.js', import.meta.url))
 
 /** Longer than any of these takes; a command that hangs fails its test by the signal it ended with. */
-const LIMIT_MS = 60_000
+const LIMIT_MS = 110_000
 
 export interface Ended {
   code: number | null
@@ -66,7 +66,12 @@ export function startProgram(
     })
   const child = host === undefined ? spawned() : host.inside(spawned)
   const written = { out: '', err: '' }
-  let grown = () => {}
+  // Both outputs may be waited for at once.
+  const waiting: (() => void)[] = []
+  let closed = false
+  const grown = () => {
+    for (const wake of waiting.splice(0)) wake()
+  }
   child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     written.out += text
     grown()
@@ -78,6 +83,7 @@ export function startProgram(
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => {
+      closed = true
       grown()
       resolve({ code, signal, ...written })
     })
@@ -85,10 +91,10 @@ export function startProgram(
   onTestFinished(() => void child.kill('SIGKILL'))
   const wrote = async (stream: 'out' | 'err', pattern: RegExp) => {
     while (!pattern.test(written[stream])) {
-      if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`ended before ${pattern}: ${written.out}${written.err}`)
+      // One that has exited may have written what is not read yet: its pipes close last.
+      if (closed) throw new Error(`ended before ${pattern}: ${written.out}${written.err}`)
       await new Promise<void>((resolve) => {
-        grown = resolve
+        waiting.push(resolve)
       })
     }
   }

@@ -70,7 +70,7 @@ describe.each([4, 6] as const)('a door of a lab, IPv%i', (family) => {
     },
     burst: 200,
     lacks: ['own address in a recorded route', 'IPv6 packets that must not be fragmented'],
-    settle: async (door, packets) => {
+    settling: (door) => async (packets) => {
       while ((door as LabDoor).waiting < packets) net.run(net.next)
     },
   })
