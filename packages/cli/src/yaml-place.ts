@@ -38,7 +38,7 @@ export class YamlFile {
   #eachKeyOnce(map: YAMLMap): void {
     const seen = new Set<string>()
     for (const { key } of map.items) {
-      if (!isScalar(key)) continue
+      if (!isScalar(key)) throw this.error((key as Node | null)?.range?.[0] ?? 0, 'expected a word before the colon')
       const name = String(key.value)
       if (seen.has(name)) throw this.error(key.range?.[0] ?? 0, `${name}: there already; expected each name once`)
       seen.add(name)
