@@ -170,7 +170,8 @@ function milliseconds(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-const GREETING = new TextEncoder().encode('is there anybody?')
+/** As long as a question often is; who says less than a notice has octets is told without words. */
+const GREETING = new TextEncoder().encode('is there anybody?'.padEnd(240))
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 /** As many greet at a time: what the server's receive queue holds. */
 const TOGETHER = 200

@@ -227,7 +227,7 @@ s.setsockopt(socket.SOL_IP, 11, 1)
 s.setsockopt(socket.SOL_IP, 26, 1)
 s.connect((sys.argv[1], 5353))
 for _ in range(3):
-    s.send(b'x'); s.recv(10)
+    s.send(b'x' * 100); s.recv(100)
 print('ready', flush=True)
 poll = select.poll()
 poll.register(s, 0)

@@ -46,10 +46,12 @@ reason = item(2, b'maintenance')
 ed25519 = item(6, bytes([2, 1, 2, 3, 4]) + b'\xaa' * 64)
 hmac = item(6, bytes([1, 1, 2, 3, 4]) + b'\xbb' * 16)
 
-in4 = bytes(IP(src=WS4, dst=SRV4, id=1) / UDP(sport=40000, dport=5000) / b'hi')
-out4 = bytes(IP(src=SRV4, dst=WS4, id=1) / UDP(sport=5000, dport=40000) / b'hi')
-in6 = bytes(IPv6(src=WS6, dst=SRV6, hlim=64) / UDP(sport=40000, dport=5000) / b'hi')
-out6 = bytes(IPv6(src=SRV6, dst=WS6, hlim=64) / UDP(sport=5000, dport=40000) / b'hi')
+# As long as a notice about it, which may not be longer than what was heard.
+DATA = b'hi' * 150
+in4 = bytes(IP(src=WS4, dst=SRV4, id=1) / UDP(sport=40000, dport=5000) / DATA)
+out4 = bytes(IP(src=SRV4, dst=WS4, id=1) / UDP(sport=5000, dport=40000) / DATA)
+in6 = bytes(IPv6(src=WS6, dst=SRV6, hlim=64) / UDP(sport=40000, dport=5000) / DATA)
+out6 = bytes(IPv6(src=SRV6, dst=WS6, hlim=64) / UDP(sport=5000, dport=40000) / DATA)
 syn = bytes(IP(src=WS4, dst=SRV4, id=1) / TCP(sport=40000, dport=443, flags='S', seq=0x11223344))
 ack = bytes(IP(src=WS4, dst=SRV4, id=2, flags='DF') / TCP(sport=40000, dport=443, flags='A', seq=0x11223355, ack=7))
 ack6 = bytes(IPv6(src=WS6, dst=SRV6, hlim=64) / TCP(sport=40000, dport=443, flags='A', seq=0x11223355, ack=7))
@@ -60,12 +62,12 @@ packets = {
     'out4': out4,
     'in6': in6,
     'out6': out6,
-    'options4': bytes(IP(src=WS4, dst=SRV4, id=1, options=[IPOption_RR()]) / UDP(sport=40000, dport=5000) / b'hi'),
+    'options4': bytes(IP(src=WS4, dst=SRV4, id=1, options=[IPOption_RR()]) / UDP(sport=40000, dport=5000) / DATA),
     'options6': bytes(
         IPv6(src=WS6, dst=SRV6, hlim=64)
         / IPv6ExtHdrDestOpt(options=[PadN(optdata=b'\0\0\0\0')])
         / UDP(sport=40000, dport=5000)
-        / b'hi'
+        / DATA
     ),
     'fragment4': bytes(IP(src=WS4, dst=SRV4, id=1, frag=8, proto=17) / Raw(in4[20:] * 3)),
     'payload': payload(3, [ws4, *about, reason]),

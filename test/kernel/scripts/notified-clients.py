@@ -27,11 +27,13 @@ for address, port, count, first in want["servers"]:
         if want.get("recverr"):
             s.setsockopt(socket.IPPROTO_IPV6 if six else socket.SOL_IP, 25 if six else 11, 1)
         clients.append(s)
+# Long enough for a notice with words: nobody is told more octets than he has sent.
+QUESTION = b"x" * 100
 # A few at a time: more than the server's queue holds would be lost.
 for at in range(0, len(clients), 50):
     for _ in range(want.get("exchanges", 3)):
         for s in clients[at : at + 50]:
-            s.send(b"x")
+            s.send(QUESTION)
         for s in clients[at : at + 50]:
             s.recv(100)
 
@@ -53,7 +55,7 @@ while True:
                 else:
                     for s in clients:
                         try:
-                            s.send(b"x")
+                            s.send(QUESTION)
                         except OSError:
                             pass
                     print("sent", flush=True)

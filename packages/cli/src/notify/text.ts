@@ -20,11 +20,12 @@ export function line(e: NoticeServeEvent): string {
       const passed = Object.values(e.suppressed).reduce((sum, n) => sum + n, 0)
       const why = passed === 0 ? '' : `; not told: ${words(e.suppressed)}`
       const rebuilt = e.rebuilt === 0 ? '' : `, ${e.rebuilt} of them with a rebuilt quote`
+      const bare = e.bare === 0 ? '' : `, ${e.bare} of them without words (they had said too little)`
       const reason = e.reason === null ? '' : ` (${safeText(e.reason)})`
       const back = e.backAt === null ? '' : `, back at ${new Date(e.backAt * 1000).toISOString().slice(0, 19)}Z`
       return (
         `${clock(e.time)} ${safeText(e.program)} is ${e.state}${reason}${back}: ${e.sent} of ${e.workstations} workstations ` +
-        `told in ${milliseconds(e.lastSentNs)}, known after ${milliseconds(e.detectedNs)}${rebuilt}${why}\n`
+        `told in ${milliseconds(e.lastSentNs)}, known after ${milliseconds(e.detectedNs)}${rebuilt}${bare}${why}\n`
       )
     }
     case 'back':

@@ -169,6 +169,8 @@ export class Listener implements Machine<ListenerEvent> {
     // that a forged one does not hide a real one behind it.
     const key = `${showFlow(flow)} ${trust} ${believed ? '' : from} ${said}`
     if (!this.#told.first(now, key)) return 'duplicate'
+    // A server repeats it without words where the workstation had said too little for more: nothing new.
+    this.#told.first(now, errorKey(showFlow(flow), heard))
     if (socket === undefined && !this.#strange.take(now)) return 'no-socket-rate'
     if (believed) this.believed++
     if (socket !== undefined || trust === 'signed') this.programs.note(flow, object, judgement, at)
@@ -176,11 +178,11 @@ export class Listener implements Machine<ListenerEvent> {
   }
 
   #handleError(now: Instant, at: Instant, heard: Heard): Untold | undefined {
-    const { flow, quoted, from, type, code, mtu } = heard
+    const { flow, quoted, type } = heard
     const hard = type === UNREACHABLE[heard.family]
     if (this.#o.notices && (flow === undefined || !hard)) return 'no-live-flow'
     const about = flow === undefined ? `${quoted?.protocol} ${quoted?.src} ${quoted?.dst}` : showFlow(flow)
-    if (!this.#told.first(now, `${about} ${from} ${type}/${code} ${mtu}`)) return 'duplicate'
+    if (!this.#told.first(now, errorKey(about, heard))) return 'duplicate'
     const socket = flow === undefined ? undefined : this.#o.find(now, flow, heard.port)
     if (this.#o.notices && socket === undefined) return 'no-live-flow'
     if (socket === undefined && !this.#strange.take(now)) return 'no-socket-rate'
@@ -225,6 +227,11 @@ export class Listener implements Machine<ListenerEvent> {
   #count(why: Untold | undefined): void {
     if (why !== undefined) this.untold[why] = (this.untold[why] ?? 0) + 1
   }
+}
+
+/** The same error about the same, from the same sender. */
+function errorKey(about: string, { from, type, code, mtu }: Heard): string {
+  return `${about} ${from} ${type}/${code} ${mtu}`
 }
 
 /** Octets as a key of a table. */

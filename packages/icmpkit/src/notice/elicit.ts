@@ -10,7 +10,7 @@ import { finish, pseudo4, pseudo6, sum } from '../wire/checksum.ts'
 import { put16, put32, u16, u32 } from '../wire/octets.ts'
 import * as tcp from '../wire/tcp.ts'
 import type { Connection } from './event.ts'
-import { type FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks } from './flow-table.ts'
+import { type FlowTable, MOST_OCTETS, PAGE, PAGE_BITS, Row, tickOf, ticks } from './flow-table.ts'
 import { type FlowView, TCP } from './flow-view.ts'
 import type { Pace } from './pace.ts'
 
@@ -116,6 +116,8 @@ export function addConnection(table: FlowTable, c: Connection, before: FlowTable
   const page = table.pages[row >>> PAGE_BITS]!
   const old = before.find(quote, four ? 12 : 8, four ? 16 : 24, c.remotePort, zone)
   if (old >= 0) page.told[row & (PAGE - 1)] = before.pages[old >>> PAGE_BITS]!.told[old & (PAGE - 1)]!
+  // The handshake has proved who it is: nobody else can be made to get what is told here.
+  page.octets[row & (PAGE - 1)] = MOST_OCTETS
   page.state[row & (PAGE - 1)] = Row.credit | Row.rebuilt | (c.seq === undefined ? 0 : Row.known)
   return true
 }

@@ -24,7 +24,7 @@ export type Suppressed =
   | 'address-rate'
   /** Told less than `recent` ago. */
   | 'recent'
-  /** It has been told as often as it has sent: one notice a datagram at most. */
+  /** It has been told as often as it has sent, or as many octets: a notice is never more than what was heard. */
   | 'no-credit'
   /** The table was full when it came. */
   | 'table-full'
@@ -61,6 +61,8 @@ export interface OutageEvent {
   suppressed: Partial<Record<Suppressed, number>>
   /** Of those sent: the quote was rebuilt. */
   rebuilt: number
+  /** Of those sent: an error without words, since the workstation had said less than a whole notice has octets. */
+  bare: number
   /** From the sign of the outage to the decision that it is one, and to the last notice. */
   detectedNs: number
   lastSentNs: number

@@ -23,6 +23,8 @@ export interface Page {
   told: Uint32Array
   /** `Row` bits. */
   state: Int32Array
+  /** Octets heard and not yet paid back with notices, up to 65,535: a workstation is never told more than it has said. */
+  octets: Uint16Array
   /** Interface of link-local flows; IPv6 alone. */
   zone: Uint16Array | undefined
 }
@@ -37,6 +39,7 @@ interface RowBits {
   readonly known: number
   readonly answered: number
   readonly stale: number
+  readonly bare: number
 }
 
 /** Bits of a row's state. */
@@ -55,8 +58,10 @@ export const Row: RowBits = {
   /** TCP: a sequence number to rebuild a quote with is known; and the workstation itself has told it. */
   known: 1 << 27,
   answered: 1 << 28,
-  /** In that outage it was passed over since it had been silent for long: if it speaks up, it is told. */
+  /** In that outage it was passed over since it had been silent for long, or had said too little: if it speaks up, it is told. */
   stale: 1 << 29,
+  /** In that outage it got an error without words: it had said too little for more. */
+  bare: 1 << 30,
 }
 
 /** Milliseconds of a tick: 32 bits of them are two years. */
@@ -69,6 +74,11 @@ export function tickOf(now: number): number {
 
 export function ticks(ms: number): number {
   return Math.ceil(ms / ticksToMs)
+}
+
+/** So many octets more were heard of the row. */
+export function credit(page: Page, i: number, octets: number): void {
+  page.octets[i] = Math.min(page.octets[i]! + octets, MOST_OCTETS)
 }
 
 /** Flows by workstation, up to `limit`. */
@@ -103,7 +113,7 @@ export class FlowTable {
 
   /** Octets of memory that it takes. */
   get memory(): number {
-    const row = this.quote + 12 + (this.family === 6 ? 2 : 0)
+    const row = this.quote + 14 + (this.family === 6 ? 2 : 0)
     return this.pages.length * PAGE * row + this.#index.byteLength
   }
 
@@ -145,6 +155,7 @@ export class FlowTable {
     page.seen[i] = 0
     page.told[i] = 0
     page.state[i] = 0
+    page.octets[i] = 0
     if (page.zone !== undefined) page.zone[i] = zone
     this.#index[this.#free(this.#home(row))] = row + 1
     return row
@@ -164,6 +175,7 @@ export class FlowTable {
       to.seen[t] = from.seen[f]!
       to.told[t] = from.told[f]!
       to.state[t] = from.state[f]!
+      to.octets[t] = from.octets[f]!
       if (to.zone !== undefined) to.zone[t] = from.zone![f]!
     }
     // One page is kept spare, so that a flow that comes and goes at its border costs nothing.
@@ -253,9 +265,11 @@ function newPage(quote: number, family: Family): Page {
     seen: new Uint32Array(PAGE),
     told: new Uint32Array(PAGE),
     state: new Int32Array(PAGE),
+    octets: new Uint16Array(PAGE),
     zone: family === 6 ? new Uint16Array(PAGE) : undefined,
   }
 }
 
+export const MOST_OCTETS = 0xffff
 /** Places of the first index. */
 const FIRST = 64

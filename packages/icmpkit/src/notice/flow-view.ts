@@ -26,6 +26,8 @@ export class FlowView {
   dstPort = 0
   /** Octets of transport header and data that were sent. */
   length = 0
+  /** Octets of the whole datagram, as its header says and the link has really carried. */
+  whole = 0
   /** Its header is longer than a quote has room for. */
   long = false
 
@@ -34,7 +36,9 @@ export class FlowView {
     const { bytes, at, end } = a
     this.bytes = bytes
     this.ip = at
-    return end > at && (bytes[at]! >>> 4 === 4 ? this.#read4(bytes, at, end) : this.#read6(bytes, at, end))
+    if (end <= at || !(bytes[at]! >>> 4 === 4 ? this.#read4(bytes, at, end) : this.#read6(bytes, at, end))) return false
+    this.whole = Math.min(a.length, this.upper - at + this.length)
+    return true
   }
 
   #read4(bytes: Uint8Array, at: number, end: number): boolean {

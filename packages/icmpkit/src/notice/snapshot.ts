@@ -2,11 +2,11 @@
  * What outlives a restart: for each program whether it is down and why, and its workstations. The octets come back from a
  * file, so they are read as if a stranger had sent them.
  *
- *  'icmpkit notices 1' 0 | seconds since 1970 (6) | programs (2) | each program … | FNV-1a of all before (4)
+ *  'icmpkit notices 2' 0 | seconds since 1970 (6) | programs (2) | each program … | FNV-1a of all before (4)
  *
  * A program: length and name, protocol, port (2), state (0 = not down), and of a down one: milliseconds since the sign (6) and the
  * decision (6), length and reason, back at (6, all ones: none); then for IPv4 and IPv6 rows (4), each: quote, milliseconds
- * since it was seen (4) and told (4, all ones: never), credit, flags, zone (2).
+ * since it was seen (4) and told (4, all ones: never), credit, flags, zone (2), octets (2).
  */
 import type { Instant } from '../clock.ts'
 import type { Arrival } from '../door.ts'
@@ -71,6 +71,7 @@ function writeTable(out: Writer, now: Instant, w: Watch, table: FlowTable, fresh
       bytes[at + 8] = (state & Row.credit) >>> 16
       bytes[at + 9] = (dealt ? DEALT : 0) | ((state & Row.rebuilt) !== 0 ? REBUILT : 0)
       put16(bytes, at + 10, page.zone === undefined ? 0 : page.zone[i]!)
+      put16(bytes, at + 12, page.octets[i]!)
       at += ROW
     }
     return at
@@ -178,6 +179,7 @@ function readRow(
   const flags = bytes[end + 9]!
   page.seen[i] = tickOf(now - age)
   page.told[i] = told === NONE4 ? 0 : tickOf(now - told - away)
+  page.octets[i] = u16(bytes, end + 12)
   page.state[i] =
     (bytes[end + 8]! << 16) |
     ((flags & REBUILT) !== 0 ? Row.rebuilt : 0) |
@@ -281,7 +283,7 @@ function fnv(bytes: Uint8Array, end: number): number {
   return h >>> 0
 }
 
-const MAGIC: Uint8Array = new TextEncoder().encode('icmpkit notices 1\0')
+const MAGIC: Uint8Array = new TextEncoder().encode('icmpkit notices 2\0')
 const STATES: readonly DownState[] = ['gone', 'hung', 'offline', 'draining']
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 const NONE4 = 0xffffffff
@@ -289,7 +291,7 @@ const NONE6 = 0xffffffffffff
 const REBUILT = 1
 const DEALT = 2
 /** Octets of a row behind its quote. */
-const ROW = 12
+const ROW = 14
 /** Seconds: no age is longer. */
 const DECADE = 315_576_000
 const QUOTED: Omit<Arrival, 'bytes' | 'at' | 'end' | 'length' | 'port'> = {

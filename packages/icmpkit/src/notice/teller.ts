@@ -7,10 +7,10 @@
 import type { Instant } from '../clock.ts'
 import type { Slot } from '../door.ts'
 import type { Suppressed } from './event.ts'
-import { type FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks, ticksToMs } from './flow-table.ts'
-import type { NoticeTemplate } from './notice-template.ts'
+import { type FlowTable, PAGE, PAGE_BITS, type Page, Row, tickOf, ticks, ticksToMs } from './flow-table.ts'
 import type { Pace } from './pace.ts'
 import { RowQueue } from './row-queue.ts'
+import type { Form, Words } from './words.ts'
 
 export interface Manners {
   /** A workstation that was last seen longer ago is not told, milliseconds. */
@@ -47,9 +47,10 @@ export class Teller {
   readonly outage: number
   sent = 0
   rebuilt = 0
+  bare = 0
   readonly suppressed: Partial<Record<Suppressed, number>> = {}
   readonly #shared: Shared
-  readonly #template: (rebuilt: boolean) => NoticeTemplate
+  readonly #words: Words
   readonly #began: Instant
   #phase: 'first' | 'repeat' | 'done' = 'first'
   #row = 0
@@ -62,20 +63,13 @@ export class Teller {
   readonly #late: RowQueue
   readonly #questions: Questions | undefined
 
-  constructor(
-    table: FlowTable,
-    outage: number,
-    began: Instant,
-    shared: Shared,
-    template: (rebuilt: boolean) => NoticeTemplate,
-    questions?: Questions,
-  ) {
+  constructor(table: FlowTable, outage: number, began: Instant, shared: Shared, words: Words, questions?: Questions) {
     this.table = table
     this.outage = outage
     this.#began = began
     this.#roundAt = began
     this.#shared = shared
-    this.#template = template
+    this.#words = words
     this.#questions = questions
     this.#late = new RowQueue(questions === undefined ? LATE : table.size)
     if (table.size === 0) this.#phase = 'done'
@@ -102,7 +96,7 @@ export class Teller {
     return Math.max(this.#repeatAt(), paced)
   }
 
-  /** The row has spoken, and was not told of this outage yet: it is, out of turn. */
+  /** The row has spoken, and was not told of this outage yet, or not in words: it is, out of turn. */
   speaks(row: number): void {
     this.#late.push(row)
   }
@@ -127,7 +121,7 @@ export class Teller {
     if (this.#late.size > 0 && pace.next(now) <= now) {
       while (this.#late.size > 0) {
         const row = this.#late.shift()!
-        if (!this.#isDone(row) && this.#first(now, row, slot)) return true
+        if (this.#isDone(row) ? this.#rest(now, row, slot) : this.#first(now, row, slot)) return true
       }
     }
     if (this.#phase === 'first' && this.#round(now, slot)) return true
@@ -173,7 +167,8 @@ export class Teller {
     const state = page.state[i]!
     if (((tick - page.seen[i]!) | 0) > ticks(manners.freshness)) return this.#suppress(row, 'stale')
     if (page.told[i] !== 0 && ((tick - page.told[i]!) | 0) < ticks(manners.recent)) return this.#suppress(row, 'recent')
-    if ((state & Row.credit) === 0) return this.#suppress(row, 'no-credit')
+    const form = this.#formOf(now, page.octets[i]!, state)
+    if (form === undefined) return this.#suppress(row, 'no-credit')
     if (!this.#mayAddress(now, row)) {
       if (now >= this.#deadline) return this.#suppress(row, 'address-rate')
       this.#held++
@@ -181,13 +176,25 @@ export class Teller {
     }
     pace.take()
     page.told[i] = tick
-    page.state[i] = ((state - Row.creditOne) & ~(Row.outage | Row.spoke | Row.stale)) | this.outage | Row.sent
+    const bare = form === 'bare' ? Row.bare : 0
+    page.state[i] =
+      ((state - Row.creditOne) & ~(Row.outage | Row.spoke | Row.stale | Row.bare)) | this.outage | Row.sent | bare
     this.sent++
-    if ((state & Row.rebuilt) !== 0) this.rebuilt++
-    this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
+    if (bare !== 0) this.bare++
+    else if (form === 'rebuilt') this.rebuilt++
+    this.#put(now, page, i, form, slot)
     this.#shared.wrote('notice')
     this.#dealWith(row)
     return true
+  }
+
+  /** The most that it may be told; undefined: nothing. */
+  #formOf(now: Instant, octets: number, state: number): Form | undefined {
+    if ((state & Row.credit) === 0) return undefined
+    const { family } = this.table
+    const whole: Form = (state & Row.rebuilt) !== 0 ? 'rebuilt' : 'whole'
+    if (this.#words.template(now, family, whole).length <= octets) return whole
+    return this.#words.template(now, family, 'bare').length <= octets ? 'bare' : undefined
   }
 
   #dealWith(row: number): void {
@@ -202,6 +209,22 @@ export class Teller {
     this.#phase = this.#shared.manners.repeatAfter > 0 && this.sent > 0 ? 'repeat' : 'done'
   }
 
+  /** The words, where there was room for a bare error alone. True where they were written. */
+  #rest(now: Instant, row: number, slot: Slot): boolean {
+    const page = this.table.pages[row >>> PAGE_BITS]!
+    const i = row & (PAGE - 1)
+    const state = page.state[i]!
+    if ((state & Row.bare) === 0) return false
+    const form = this.#formOf(now, page.octets[i]!, state)
+    if (form === undefined || form === 'bare' || !this.#mayAddress(now, row)) return false
+    this.#shared.pace.take()
+    page.told[i] = tickOf(now)
+    page.state[i] = (state - Row.creditOne) & ~Row.bare
+    this.#put(now, page, i, form, slot)
+    this.#shared.wrote('repetition')
+    return true
+  }
+
   /** Once more to those that were told and are silent since. */
   #repeat(now: Instant, slot: Slot): boolean {
     const { pace, manners } = this.#shared
@@ -213,14 +236,15 @@ export class Teller {
       const state = page.state[i]!
       if ((state & (Row.outage | Row.sent)) !== (this.outage | Row.sent) || (state & Row.spoke) !== 0) continue
       if (((tick - page.told[i]!) | 0) < after || pace.next(now) > now) return false
-      if ((state & Row.credit) === 0) continue
+      const form = this.#formOf(now, page.octets[i]!, state)
+      if (form === undefined) continue
       // The second word is a courtesy: a limit ends it.
       if (!this.#mayAddress(now, this.#row)) continue
       pace.take()
       page.told[i] = tick
       page.state[i] = state - Row.creditOne
       this.#row++
-      this.#put(page.quotes, i, (state & Row.rebuilt) !== 0, page.zone === undefined ? 0 : page.zone[i]!, slot)
+      this.#put(now, page, i, form, slot)
       this.#shared.wrote('repetition')
       return true
     }
@@ -245,10 +269,12 @@ export class Teller {
     return this.#shared.pace.takeAddress(now, pages[row >>> PAGE_BITS]!.quotes, at, four ? 4 : 16)
   }
 
-  #put(quotes: Uint8Array, i: number, rebuilt: boolean, zone: number, slot: Slot): void {
-    const template = this.#template(rebuilt)
-    slot.end = template.write(quotes, i * this.table.quote, this.#shared.nextId(), slot.bytes, slot.at)
-    slot.port = zone
+  #put(now: Instant, page: Page, i: number, form: Form, slot: Slot): void {
+    const { family, quote } = this.table
+    const template = this.#words.template(now, family, form)
+    page.octets[i]! -= template.length
+    slot.end = template.write(page.quotes, i * quote, this.#shared.nextId(), slot.bytes, slot.at)
+    slot.port = page.zone === undefined ? 0 : page.zone[i]!
     slot.tag = TAG
   }
 
@@ -259,7 +285,7 @@ export class Teller {
   #suppress(row: number, why: Suppressed): false {
     const page = this.table.pages[row >>> PAGE_BITS]!
     const i = row & (PAGE - 1)
-    const stale = why === 'stale' ? Row.stale : 0
+    const stale = why === 'stale' || why === 'no-credit' ? Row.stale : 0
     page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke | Row.stale)) | this.outage | stale
     this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
     // Of a program that is back no connection is ended.

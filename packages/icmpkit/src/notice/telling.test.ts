@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { packet } from '../../../../test/notice/notice-packets.ts'
 import { datagram, Scene, SHOP, target } from '../../../../test/notice/scene.ts'
+import { usable } from '../wire/extension.ts'
+import * as icmp4 from '../wire/icmp4.ts'
+import * as icmp6 from '../wire/icmp6.ts'
 import { put16, put32 } from '../wire/octets.ts'
+import * as outageObject from '../wire/outage-object.ts'
 import type { NotifierOptions } from './notifier.ts'
 
 const [IN, OUT] = [packet('in4'), packet('out4')]
@@ -23,6 +27,17 @@ function crowd(s: Scene, count: number, nat = false): void {
     }
     s.confirm(into, out)
   }
+}
+
+/** What a notice says; undefined of an error without words. */
+function outageOf(p: Uint8Array, family: 4 | 6): outageObject.Outage | undefined {
+  const m = family === 4 ? icmp4.parse(p, 20) : icmp6.parse(p, 40)
+  if (m.kind !== 'unreachable') throw new Error(m.kind)
+  for (const o of usable(m.extensions)) {
+    const read = o.kind === 'unknown' ? outageObject.parse(o.payload) : undefined
+    if (read?.kind === 'outage') return read
+  }
+  return undefined
 }
 
 describe('whom it tells', () => {
@@ -80,6 +95,7 @@ describe('whom it tells', () => {
       sent: 5,
       suppressed: { stale: 1 },
       rebuilt: 0,
+      bare: 0,
       detectedNs: 0,
       lastSentNs: 0,
       reason: 'maintenance',
@@ -152,6 +168,78 @@ describe('whom it tells', () => {
     }
     expect(sent).toBe(2)
     expect(s.last('outage').suppressed).toEqual({ 'no-credit': 1 })
+  })
+
+  test('it never sends a workstation more octets than that has sent: who said little gets an error without words', () => {
+    for (const [family, ws, server, floor] of [
+      [4, '198.51.100.7', SERVER, 28],
+      [6, '2001:db8:7::7', '2001:db8::1', 48],
+    ] as const) {
+      const s = new Scene({ recent: 0 })
+      const into = datagram(ws, 7, server, 5000, 0)
+      s.confirm(into, datagram(server, 5000, ws, 7, 0))
+      s.notifier.offline(s.now, 'shop', { reason: 'maintenance' })
+      const [bare, ...more] = s.run(3000)
+      expect([into.length, bare!.length, more]).toEqual([floor, 2 * floor, []])
+      expect(outageOf(bare!, family)).toBeUndefined()
+      expect(s.last('outage')).toMatchObject({ workstations: 1, sent: 1, bare: 1, suppressed: {} })
+      s.notifier.back(s.now, 'shop')
+      // As many datagrams are owed as notices now, but not as many octets.
+      s.give(into)
+      s.notifier.offline(s.now, 'shop', { reason: 'maintenance' })
+      expect(s.run(6000)).toEqual([])
+      expect(s.last('outage')).toMatchObject({ workstations: 1, sent: 0, suppressed: { 'no-credit': 1 } })
+    }
+  })
+
+  test('whoever got an error without words gets them, once, as soon as he has said enough', () => {
+    const s = new Scene()
+    const into = datagram('198.51.100.7', 7, SERVER, 5000, 4)
+    s.confirm(into, datagram(SERVER, 5000, '198.51.100.7', 7, 4))
+    s.notifier.drain(s.now, 'shop', { reason: 'maintenance' })
+    const told = s.run(500)
+    let heard = 2 * into.length
+    for (let n = 1; n <= 40; n++) {
+      s.give(into)
+      heard += into.length
+      told.push(...s.run(500 + n * 100))
+      expect(told.reduce((sum, p) => sum + p.length, 0)).toBeLessThanOrEqual(heard)
+    }
+    expect(told.map((p) => outageOf(p, 4)?.reason)).toEqual([undefined, 'maintenance'])
+  })
+
+  test('what a datagram says of its own length counts only as far as the link has carried it', () => {
+    const s = new Scene()
+    const into = datagram('198.51.100.7', 7, SERVER, 5000, 0)
+    s.confirm(into, datagram(SERVER, 5000, '198.51.100.7', 7, 0))
+    put16(into, 2, 0xffff)
+    s.give(into)
+    s.notifier.offline(s.now, 'shop')
+    expect(s.collect().map((p) => p.length)).toEqual([56])
+  })
+
+  test('whoever is told late is told what holds then: the time, and the operator’s last words', () => {
+    const s = new Scene()
+    s.confirm(IN, OUT)
+    s.run(200_000)
+    s.confirm(datagram('198.51.100.9', 7, SERVER, 5000, 200), datagram(SERVER, 5000, '198.51.100.9', 7, 200))
+    s.notifier.offline(s.now, 'shop', { reason: 'a new disk', backAt: 1_800_001_000 })
+    expect(s.collect().map((p) => outageOf(p, 4))).toMatchObject([{ seconds: 1_800_000_200, reason: 'a new disk' }])
+    // A signature is believed for a minute: an old time would make it a replay.
+    s.run(300_000)
+    s.give(IN)
+    expect(s.collect().map((p) => outageOf(p, 4))).toMatchObject([{ seconds: 1_800_000_300, reason: 'a new disk' }])
+    s.notifier.offline(s.now, 'shop', { reason: 'and a new fan', backAt: 1_800_002_000 })
+    const [into, out] = [datagram('198.51.100.8', 7, SERVER, 5000, 200), datagram(SERVER, 5000, '198.51.100.8', 7, 200)]
+    s.confirm(into, out)
+    expect(s.collect().map((p) => outageOf(p, 4))).toMatchObject([{ reason: 'and a new fan', backAt: 1_800_002_000 }])
+    s.notifier.drain(s.now, 'shop')
+    const late = [
+      datagram('198.51.100.6', 7, SERVER, 5000, 200),
+      datagram(SERVER, 5000, '198.51.100.6', 7, 200),
+    ] as const
+    s.confirm(...late)
+    expect(s.collect().map((p) => outageOf(p, 4)?.state)).toEqual([outageObject.State.draining])
   })
 
   test('when the program is back in the middle of it, the rest is not told', () => {

@@ -5,20 +5,20 @@
 import type { Instant } from '../clock.ts'
 import type { Arrival, Slot } from '../door.ts'
 import { type Family, familyOf } from '../wire/addr.ts'
-import { State } from '../wire/outage-object.ts'
 import * as tcp from '../wire/tcp.ts'
 import type { Candidates } from './candidates.ts'
 import { Connecting } from './connecting.ts'
 import { addConnection, connectionOf, Elicitor } from './elicit.ts'
 import type { Connection, NoticeEvent, OutageEvent, Request, Suppressed } from './event.ts'
 import type { FlowHash } from './flow-key.ts'
-import { FlowTable, PAGE, PAGE_BITS, Row, tickOf, ticks } from './flow-table.ts'
+import { credit, FlowTable, PAGE, PAGE_BITS, QUOTE, Row, tickOf, ticks } from './flow-table.ts'
 import { type FlowView, TCP, UDP } from './flow-view.ts'
-import { NoticeTemplate, type Signer } from './notice-template.ts'
+import type { Signer } from './notice-template.ts'
 import type { Pace } from './pace.ts'
 import { type Down, Program, type ProgramSpec, type Sign } from './program.ts'
 import type { Sources } from './sources.ts'
 import { type Manners, type Questions, Teller } from './teller.ts'
+import { Words } from './words.ts'
 
 /** What all programs of a notifier share. */
 export interface Common {
@@ -58,6 +58,7 @@ export class Watch {
   /** Number of the last outage, 0 before the first; and what it was. */
   #outage = 0
   #last: Down | undefined
+  readonly #words: Words
   #sinceSweep = 0
   readonly #common: Common
   readonly #quote = new Uint8Array(48)
@@ -65,7 +66,16 @@ export class Watch {
   /** @throws RangeError on a program that cannot be */
   constructor(spec: ProgramSpec, common: Common) {
     this.#common = common
-    this.program = new Program(spec, common)
+    const program = new Program(spec, common)
+    this.program = program
+    this.#words = new Words({
+      get spec() {
+        return program.spec
+      },
+      down: () => program.down ?? this.#last!,
+      signer: common.signer,
+      wall: common.wall,
+    })
     this.tables = this.#newTables()
   }
 
@@ -182,7 +192,8 @@ export class Watch {
     const page = table.pages[added >>> PAGE_BITS]!
     const i = added & (PAGE - 1)
     page.seen[i] = tick
-    // Two were heard until now.
+    // Two were heard until now; of the first nothing is known but that it was a datagram.
+    credit(page, i, QUOTE[v.family] + v.whole)
     page.state[i] = (2 * Row.creditOne) | (v.long || a.origin === 'rebuilt' ? Row.rebuilt : 0)
     this.#spoke(table, added, page.state[i]!)
   }
@@ -236,6 +247,7 @@ export class Watch {
     }
     page.seen[i] = tick
     page.state[i] = state
+    credit(page, i, v.whole)
     this.#spoke(table, row, state)
   }
 
@@ -243,10 +255,11 @@ export class Watch {
   #spoke(table: FlowTable, row: number, state: number): void {
     if (this.program.down === undefined) return
     const known = (state & Row.outage) === this.#outage
-    if (known && (state & Row.stale) === 0) return
+    if (known && (state & (Row.stale | Row.bare)) === 0) return
     const teller = this.#tellers.find((t) => t.table === table)
     if (teller?.toldAll !== true) return
-    if (known) table.pages[row >>> PAGE_BITS]!.state[row & (PAGE - 1)] = state & ~(Row.outage | Row.stale)
+    if (known && (state & Row.stale) !== 0)
+      table.pages[row >>> PAGE_BITS]!.state[row & (PAGE - 1)] = state & ~(Row.outage | Row.stale)
     teller.speaks(row)
   }
 
@@ -270,10 +283,9 @@ export class Watch {
   }
 
   #startTellers(now: Instant): void {
-    this.#tellers = FAMILIES.map((family, i) => {
-      const template = this.#templates(now, family)
-      return new Teller(this.tables[family], this.#outage, now, this.#common, template, this.#questions(i))
-    })
+    this.#tellers = FAMILIES.map(
+      (family, i) => new Teller(this.tables[family], this.#outage, now, this.#common, this.#words, this.#questions(i)),
+    )
   }
 
   #questions(place: number): Questions | undefined {
@@ -289,39 +301,9 @@ export class Watch {
     )
   }
 
-  /** Made when the first notice of its kind is written. */
-  #templates(now: Instant, family: Family): (rebuilt: boolean) => NoticeTemplate {
-    const { spec } = this.program
-    const { signer } = this.#common
-    const down = this.#last!
-    const made: NoticeTemplate[] = []
-    return (rebuilt) => {
-      made[Number(rebuilt)] ??= new NoticeTemplate({
-        family,
-        code: this.#code,
-        outage: {
-          state: State[down.state],
-          rebuilt,
-          seconds: Math.floor(this.#common.wall(now)),
-          program: spec.name,
-          reason: down.reason,
-          backAt: down.backAt,
-          server: { protocol: spec.protocol === 'udp' ? UDP : TCP, port: spec.port },
-        },
-        signer,
-      })
-      return made[Number(rebuilt)]!
-    }
-  }
-
-  /** What its errors say: prohibited, where newcomers really are; else a closed port. */
-  get #code(): 'port' | 'admin' {
-    return this.program.spec.code ?? (this.#last?.state === 'draining' ? 'admin' : 'port')
-  }
-
   #writeConnecting(now: Instant, family: Family, slot: Slot): boolean {
     const { pace, nextId, wrote, count } = this.#common
-    const bare = () => new NoticeTemplate({ family, code: this.#code, outage: undefined, signer: undefined })
+    const bare = () => this.#words.template(now, family, 'bare')
     for (;;) {
       const written = this.#connecting[family].write(now, pace, bare, nextId, slot)
       if (written === undefined) return false
@@ -366,6 +348,7 @@ export class Watch {
       sent: 0,
       suppressed: {},
       rebuilt: 0,
+      bare: 0,
       detectedNs: Math.round((down.decided - down.since) * 1e6),
       lastSentNs: Math.round((now - down.since) * 1e6),
       reason: down.reason ?? null,
@@ -374,6 +357,7 @@ export class Watch {
     for (const t of this.#tellers) {
       e.sent += t.sent
       e.rebuilt += t.rebuilt
+      e.bare += t.bare
       e.workstations += t.sent
       for (const [why, n] of Object.entries(t.suppressed) as [Suppressed, number][]) {
         e.suppressed[why] = (e.suppressed[why] ?? 0) + n

@@ -34,8 +34,11 @@ export interface OutageRehearsal {
   workstations: readonly string[]
   /** 4. */
   family?: Family
-  /** Datagrams that each sends, and gets answered, before it only waits; and milliseconds between them. 3, 200. */
-  talk?: { count?: number; interval?: number }
+  /**
+   * Datagrams that each sends, and gets answered, before it only waits; milliseconds between them; octets of data in each.
+   * 3, 200, 128. Who has said less than a notice is long gets an error without words.
+   */
+  talk?: { count?: number; interval?: number; octets?: number }
   /** What happens to the program, and when: the operator takes it offline or drains it, or it is killed. */
   outage: { at: number; how: 'offline' | 'draining' | 'killed'; reason?: string; backAt?: number }
   /** false: nobody tells, as in a network without notices. */
@@ -230,10 +233,11 @@ export class Rehearsal implements Iterable<RehearsalEvent> {
 
   /** It sends its next datagram. */
   #talk(w: Workstation): void {
-    const { count = 3, interval = 200 } = this.#o.talk ?? {}
+    const { count = 3, interval = 200, octets = 128 } = this.#o.talk ?? {}
     const { now } = this.lab
     w.sentAt = now
-    w.socket.send(now, new Uint8Array([++w.sent]))
+    w.sent++
+    w.socket.send(now, new Uint8Array(octets))
     this.lab.node(w.node).settle(now)
     if (w.sent < count) this.lab.at(now + interval, () => this.#talk(w))
   }

@@ -47,15 +47,18 @@ function datagram(bytes: Uint8Array, family: 4 | 6, i: number, into: boolean): n
   const ports = into ? { srcPort: FIRST + i, dstPort: SERVER } : { srcPort: SERVER, dstPort: FIRST + i }
   const [a, b] = into ? [1, 2] : [2, 1]
   if (family === 4) {
-    const at = ip4.write({ src: (TEST4 + a) as Ip4, dst: (TEST4 + b) as Ip4, protocol: 17 }, bytes, 0, udp.HEADER)
-    udp.write(ports, bytes, at, at + udp.HEADER, checksum.pseudo4(bytes, 0, 17, udp.HEADER))
-    return at + udp.HEADER
+    const at = ip4.write({ src: (TEST4 + a) as Ip4, dst: (TEST4 + b) as Ip4, protocol: 17 }, bytes, 0, OCTETS)
+    udp.write(ports, bytes, at, at + OCTETS, checksum.pseudo4(bytes, 0, 17, OCTETS))
+    return at + OCTETS
   }
   const ends = { src: (TEST6 + BigInt(a)) as Ip6, dst: (TEST6 + BigInt(b)) as Ip6 }
-  const at = ip6.write({ ...ends, protocol: 17 }, bytes, 0, udp.HEADER)
-  udp.write(ports, bytes, at, at + udp.HEADER, checksum.pseudo6(bytes, 0, 17, udp.HEADER))
-  return at + udp.HEADER
+  const at = ip6.write({ ...ends, protocol: 17 }, bytes, 0, OCTETS)
+  udp.write(ports, bytes, at, at + OCTETS, checksum.pseudo6(bytes, 0, 17, OCTETS))
+  return at + OCTETS
 }
+
+/** Of UDP: as much as a notice, so that it is told in words. */
+const OCTETS = udp.HEADER + 400
 
 const WORKSTATIONS = 1500
 const SERVER = 7
