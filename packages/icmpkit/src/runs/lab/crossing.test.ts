@@ -58,6 +58,35 @@ test('a packet enters at the moment of its stamp, and the answer leaves when the
   expect(it.in).toEqual({ packets: 1, octets: ECHO.length })
 })
 
+test('a packet that comes while the lab is behind enters at its moment all the same: no answer is sooner than the delays', () => {
+  const { net, it } = crossing(40)
+  pass(it, 61_000)
+  while (sent(it, 61_000) !== undefined);
+  const seen: number[] = []
+  net.tap('me-srv', (p) => seen.push(Math.round(p.time * 100) / 100))
+  // Due at 60,010 of the lab and every ms, and nobody has looked for a tenth of a second.
+  for (let t = 0; t < 100; t++) net.at(60_010 + t, () => {})
+  it.handlePacket(61_100 as Instant, arrival(61_100))
+  it.handlePacket(61_100 as Instant, arrival(61_050))
+  expect(seen).toEqual([])
+  let left = 0
+  for (let now = 61_100; left < 2; now++) {
+    while (it.pollTimeout() <= now) it.handleTimeout(now as Instant)
+    while (sent(it, now) !== undefined) expect(now).toBeGreaterThanOrEqual([61_130, 61_180][left++]!)
+  }
+  expect(seen).toEqual([60_050, 60_090, 60_100, 60_140])
+  expect(it.in.packets).toBe(2)
+})
+
+test('packets that come to a lab that is far behind are bounded, and all of them enter', () => {
+  const { net, it } = crossing(1)
+  pass(it, 61_000)
+  for (let t = 0; t < 400; t++) net.at(60_001 + t, () => {})
+  for (let i = 0; i < 10_000; i++) it.handlePacket(61_400 as Instant, arrival(61_400))
+  it.catchUp(61_500 as Instant)
+  expect(it.in.packets).toBe(10_000)
+})
+
 test('a lab in which nothing is due waits for the world alone', () => {
   const { it } = crossing()
   pass(it, BEGAN + 60_000)

@@ -25,6 +25,14 @@ export interface Pace {
   run(until: number): void
 }
 
+/** A packet from the kernel whose moment the lab has not come to yet. */
+interface Early {
+  /** Of the lab's time. */
+  moment: number
+  port: number
+  bytes: Uint8Array
+}
+
 export class Crossing<E> implements Machine<E>, Stand {
   readonly in: { packets: number; octets: number } = { packets: 0, octets: 0 }
   readonly out: { packets: number; octets: number; dropped: number } = { packets: 0, octets: 0, dropped: 0 }
@@ -39,6 +47,8 @@ export class Crossing<E> implements Machine<E>, Stand {
   readonly #ports: readonly CrossingPort[]
   /** By door index: packets that wait to leave. */
   readonly #queues: Map<number, Uint8Array[]>
+  /** In the order of their moments. */
+  readonly #early: Early[] = []
   readonly #events: E[] = []
   #running = false
   readonly #onPort: (port: CrossingPort, change: { up?: boolean; mtu?: number }) => void
@@ -78,14 +88,28 @@ export class Crossing<E> implements Machine<E>, Stand {
 
   /** From the kernel. */
   handlePacket(now: Instant, a: Arrival): boolean {
-    this.#run(Math.min(a.stamp, now))
+    const stamp = Math.min(a.stamp, now)
+    this.#run(stamp)
     const port = this.#ports.find((p) => p.door === a.port)
-    // A node that is down sends nothing, whoever it is.
-    if (port === undefined || !this.#node.up) return false
-    this.in.packets++
-    this.in.octets += a.end - a.at
-    this.#node.inject(this.#lab.now, port.lab, a.bytes, a.at, a.end)
+    if (port === undefined) return false
+    const moment = stamp - this.#began
+    if (moment <= this.#lab.now) {
+      this.#enter(port.lab, a.bytes, a.at, a.end)
+      return false
+    }
+    // The lab is behind. To enter now would be before it was sent: its answer would come sooner than the delays allow.
+    while (this.#early.length >= QUEUE) this.#run(now)
+    const after = this.#early.findLastIndex((e) => e.moment <= moment)
+    this.#early.splice(after + 1, 0, { moment, port: port.lab, bytes: a.bytes.slice(a.at, a.end) })
     return false
+  }
+
+  /** A node that is down sends nothing, whoever it is. */
+  #enter(port: number, bytes: Uint8Array, at: number, end: number): void {
+    if (!this.#node.up) return
+    this.in.packets++
+    this.in.octets += end - at
+    this.#node.inject(this.#lab.now, port, bytes, at, end)
   }
 
   handleSent(): void {}
@@ -115,15 +139,20 @@ export class Crossing<E> implements Machine<E>, Stand {
 
   /** Never undefined: a network without anything to do waits for the world. */
   pollTimeout(): Instant {
-    return (this.#began + this.#lab.next) as Instant
+    return (this.#began + this.#next) as Instant
   }
 
   /** Everything that is due has happened. */
   catchUp(now: Instant): void {
     // Asked as `#run` does: a sum of the two moments may be rounded to what their difference is not.
     do this.#run(now)
-    while (!this.#running && this.#lab.next <= now - this.#began)
+    while (!this.#running && this.#next <= now - this.#began)
     this.#run(now)
+  }
+
+  /** When something is due: in the lab, or from the kernel. */
+  get #next(): number {
+    return Math.min(this.#lab.next, this.#early[0]?.moment ?? Number.POSITIVE_INFINITY)
   }
 
   /** A slice of it where much is due, so that signals and doors have their turn however busy the lab is. */
@@ -132,7 +161,7 @@ export class Crossing<E> implements Machine<E>, Stand {
     let virtual = until - this.#began
     // Something that happens in the lab asks for it: it is now there.
     if (this.#running || virtual < lab.now) return
-    const due = Math.max(lab.next, lab.now)
+    const due = Math.max(this.#next, lab.now)
     const behind = virtual - due
     if (behind > 0) this.late = Math.max(this.late, behind)
     if (behind > BEHIND) {
@@ -140,10 +169,17 @@ export class Crossing<E> implements Machine<E>, Stand {
       this.slipped += slip
       this.#began = (this.#began + slip) as Instant
       virtual -= slip
+      for (const e of this.#early) e.moment = Math.max(e.moment - slip, lab.now)
     }
+    const end = behind > 0 ? Math.min(virtual, due + SLICE) : virtual
     this.#running = true
     try {
-      lab.run(behind > 0 ? Math.min(virtual, due + SLICE) : virtual)
+      while ((this.#early[0]?.moment ?? Number.POSITIVE_INFINITY) <= end) {
+        const { moment, port, bytes } = this.#early.shift()!
+        lab.run(moment)
+        this.#enter(port, bytes, 0, bytes.length)
+      }
+      lab.run(end)
     } finally {
       this.#running = false
     }
