@@ -1,9 +1,57 @@
 /**
  * The stack's switches as people write them, in flags, YAML and options: addresses and prefixes as text, ports by name.
- * Checked against the defaults, so that a misspelt switch is a sentence and not silence.
+ * Each switch has its reader here, so that a misspelt word or a number beyond all sense is a sentence and not silence.
  */
-import { parseIp } from '../wire/addr.ts'
-import { parseMac } from '../wire/ethernet.ts'
+
+import type { Ip4 } from '../wire/addr.ts'
+import type { ErrorExtensionSettings, InterfaceItem } from './error-extension.ts'
+import { EXTENDED_ECHO_DEFAULTS, type ExtendedEchoSettings } from './extended-echo-responder.ts'
+import type { FilterRule } from './filter.ts'
+import type { ArpProbeSettings, ArpSettings } from './ip4/arp-settings.ts'
+import type {
+  AddressMaskSettings,
+  AdvertisedAddress,
+  AdvertisingPort,
+  PathMtuSettings as PathMtu4Settings,
+  RouterAdvertisementSettings,
+  RouterDiscoverySettings,
+} from './ip4/control-settings.ts'
+import type { Gateway4Settings } from './ip4/gateway-settings.ts'
+import { IP4_DEFAULTS, type Ip4Settings } from './ip4/settings.ts'
+import type { HeaderLimits } from './ip6/header-limits.ts'
+import type { AdvertisedPrefix, AdvertiseSettings, NodeInformationSettings } from './ip6/nd-settings.ts'
+import {
+  IP6_DEFAULTS,
+  type Ip6Options,
+  type Ip6Settings,
+  type PathMtuSettings as PathMtu6Settings,
+  type ReassemblySettings,
+} from './ip6/settings.ts'
+import type { PolicyRow, SourceSettings } from './ip6/source-select.ts'
+import type { BucketSettings } from './token-bucket.ts'
+import {
+  aboutPrefix6,
+  address4,
+  address6,
+  byPort,
+  callback,
+  entry,
+  filled,
+  group,
+  list,
+  mac,
+  number,
+  orWord,
+  port,
+  prefix,
+  type Reader,
+  type Readers,
+  range,
+  text,
+  truth,
+  whole,
+  word,
+} from './written-value.ts'
 
 /** The same switches, every one optional, with text where an address, a prefix or a port stands. */
 export type Written<T> = T extends number | bigint
@@ -14,110 +62,253 @@ export type Written<T> = T extends number | bigint
       ? readonly Written<U>[]
       : T extends { prefix: unknown; prefixLength: number }
         ? string | { readonly [K in keyof T]?: Written<T[K]> }
-        : T extends object
-          ? { readonly [K in keyof T]?: Written<T[K]> }
-          : T
+        : number extends keyof T
+          ? Readonly<Record<string, T[keyof T]>>
+          : T extends object
+            ? { readonly [K in keyof T]?: Written<T[K]> }
+            : T
 
-/**
- * @param path what to call it in messages, `ip4`
- * @param defaults which switches there are, and of what kind
- * @param index of the port of a name; -1 where there is none
- * @throws TypeError, says which switch and what was expected
- */
-export function valuesOf<T extends object>(
-  path: string,
-  written: Written<T> | undefined,
-  defaults: T,
-  index: (port: string) => number,
-): Partial<T> {
-  if (written === undefined) return {}
-  return switches(path, written as Record<string, unknown>, defaults as Record<string, unknown>, index) as Partial<T>
+/** Routes are no switches: they are written apart. */
+export type Switches4 = Omit<Ip4Settings, 'routes'>
+export type Switches6 = Omit<Ip6Options, 'routes'>
+
+const bucket = (defaults: BucketSettings): Reader<BucketSettings> =>
+  filled(defaults, { rate: number(), burst: number() })
+
+const filters: Reader<readonly FilterRule[]> = list(
+  entry<FilterRule>(['action'], {
+    action: word('accept', 'reject', 'drop'),
+    source: prefix,
+    destination: prefix,
+    protocol: whole(0, 255),
+    sourcePorts: range(0xffff),
+    destinationPorts: range(0xffff),
+    types: range(255),
+    codes: range(255),
+    inPort: port,
+    outPort: port,
+    precedences: range(7),
+  }),
+)
+
+const arp = group<ArpSettings>({
+  timeoutMs: number(1),
+  entries: whole(1),
+  incomplete: whole(1),
+  queue: whole(),
+  queueOctets: whole(),
+})
+
+const arpProbe = group<ArpProbeSettings>({
+  count: whole(),
+  waitMs: number(),
+  minMs: number(),
+  maxMs: number(),
+  announceWaitMs: number(),
+  announcements: whole(),
+  announceIntervalMs: number(),
+  defendIntervalMs: number(),
+  onConflict: word('give-up', 'keep'),
+})
+
+const addressMask = group<AddressMaskSettings>({
+  agent: truth,
+  agentExcept: list(address4),
+  agentAnnounces: truth,
+  client: truth,
+})
+
+const routerDiscovery = group<RouterDiscoverySettings>({
+  perform: truth,
+  ports: orWord('all', list(port)),
+  solicitationAddress: address4,
+})
+
+const preferenceLevel = whole(-(2 ** 31), 2 ** 31 - 1)
+const advertisingPort: Readers<AdvertisingPort> = {
+  advertisementAddress: address4,
+  maxAdvertisementIntervalSeconds: number(4, 1800),
+  minAdvertisementIntervalSeconds: number(3, 1800),
+  advertisementLifetimeSeconds: number(4, 9000),
 }
+const advertisedAddress: Readers<AdvertisedAddress> = { advertise: truth, preferenceLevel }
 
-function switches(
-  path: string,
-  written: Record<string, unknown>,
-  defaults: Record<string, unknown>,
-  index: (port: string) => number,
-): Record<string, unknown> {
-  const out: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(written)) {
-    const where = `${path}.${name}`
-    if (!Object.hasOwn(defaults, name))
-      throw new TypeError(`${where}: there is no such switch; there are ${Object.keys(defaults).sort().join(', ')}`)
-    out[name] = one(where, name, value, defaults[name], index)
-  }
-  return out
-}
+const routerAdvertisements = group<RouterAdvertisementSettings>({
+  ...advertisingPort,
+  ...advertisedAddress,
+  ports: list(entry<{ port: number } & AdvertisingPort>(['port'], { port, ...advertisingPort })),
+  addresses: list(
+    entry<{ address: Ip4 } & AdvertisedAddress>(['address'], { address: address4, ...advertisedAddress }),
+  ),
+})
 
-function one(where: string, name: string, value: unknown, known: unknown, index: (port: string) => number): unknown {
-  if (isPlain(value)) {
-    // Optional settings have no default to compare with: their owner checks them.
-    const checked = isPlain(known) && Object.keys(known).length > 0
-    return checked ? switches(where, value, known, index) : loose(where, value, index)
-  }
-  const found = leaf(where, name, value, index)
-  const same = known === undefined || found === known || typeof found === typeof known || Array.isArray(known)
-  const limit = known === Number.POSITIVE_INFINITY && typeof found === 'number'
-  if (!same && !limit && !(typeof known === 'string' && Array.isArray(found)))
-    throw new TypeError(`${where}: ${JSON.stringify(value)} is not ${nameOf(known)}`)
-  if (Array.isArray(known) && !Array.isArray(found) && typeof found !== 'string')
-    throw new TypeError(`${where}: a list is expected`)
-  return found
-}
+const gateway4 = group<Gateway4Settings>({
+  forwarding: truth,
+  noForwarding: list(port),
+  directedBroadcasts: truth,
+  sourceValidation: word('off', 'strict', 'loose'),
+  redirects: truth,
+  filters,
+  precedenceCutoff: whole(0, 7),
+  precedenceAnswer: word('reject', 'drop'),
+})
 
-function loose(where: string, value: Record<string, unknown>, index: (port: string) => number): object {
-  const out: Record<string, unknown> = {}
-  for (const [name, v] of Object.entries(value)) out[name] = leaf(`${where}.${name}`, name, v, index)
-  return 'prefix' in out && isPrefix(out.prefix) ? { ...out, ...(out.prefix as object) } : out
-}
+export const ip4Switches: Reader<Partial<Switches4>> = group<Switches4>({
+  ttl: whole(1, 255),
+  routerId: address4,
+  errorLimit: bucket(IP4_DEFAULTS.errorLimit),
+  errorLimitPerSource: bucket(IP4_DEFAULTS.errorLimitPerSource),
+  extensionQuote: word('compatible', 'long'),
+  errorPrecedence: whole(0, 7),
+  errorSource: word('outgoing', 'incoming'),
+  noTimeExceeded: list(port),
+  echo: truth,
+  echoBroadcast: truth,
+  fragment: truth,
+  sourceRoutes: word('drop', 'reject', 'forward'),
+  requiredOption: whole(0, 255),
+  reassemblyTimeout: number(1),
+  reassemblyDatagrams: whole(),
+  reassemblyOctets: whole(),
+  gateway: gateway4,
+  arp,
+  arpProbe,
+  acceptRedirects: truth,
+  timestamp: truth,
+  timestampClock: word('ut', 'unsynchronised'),
+  addressMask,
+  routerDiscovery,
+  routerAdvertisements,
+  pathMtu: group<PathMtu4Settings>({ entries: whole(1), ageMs: number(), floor: whole(68, 65_535) }),
+})
 
-function leaf(where: string, name: string, value: unknown, index: (port: string) => number): unknown {
-  if (Array.isArray(value)) return value.map((v, i) => leaf(`${where}[${i}]`, name, v, index))
-  if (isPlain(value)) return loose(where, value, index)
-  if (typeof value !== 'string') return value
-  if (PORTS.has(name)) {
-    const i = index(value)
-    if (i < 0 && value !== 'all') throw new TypeError(`${where}: there is no port ${value}`)
-    return i < 0 ? value : i
-  }
-  const address = parseIp(value)
-  if (address !== undefined) return address
-  const [base, length, more] = value.split('/')
-  const prefix = parseIp(base!)
-  if (prefix !== undefined && length !== undefined && more === undefined && /^\d{1,3}$/.test(length))
-    return { prefix, prefixLength: Number(length) }
-  if (name === 'mac') {
-    const mac = parseMac(value)
-    if (mac === undefined) throw new TypeError(`${where}: ${value} is no link-layer address, as 02:00:00:00:00:01 is`)
-    return mac
-  }
-  return value
-}
+/** Advertised lifetimes and intervals have bounds of their own, which depend on each other (`advertised-values.ts`). */
+const seconds = number(0, 0xffff_ffff)
+const preference = whole(-1, 1)
 
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
-}
+const advertise = entry<AdvertiseSettings>(['port'], {
+  port,
+  maxIntervalSeconds: seconds,
+  minIntervalSeconds: seconds,
+  managed: truth,
+  otherConfig: truth,
+  linkMtu: whole(0, 0xffff_ffff),
+  reachableTimeMs: number(),
+  retransTimerMs: number(),
+  curHopLimit: whole(0, 255),
+  lifetimeSeconds: seconds,
+  preference,
+  prefixes: list(
+    aboutPrefix6<AdvertisedPrefix>(['prefix'], {
+      onLink: truth,
+      autonomous: truth,
+      validLifetimeSeconds: seconds,
+      preferredLifetimeSeconds: seconds,
+    }),
+  ),
+  routes: list(
+    aboutPrefix6<NonNullable<AdvertiseSettings['routes']>[number]>(['prefix', 'lifetimeSeconds'], {
+      preference,
+      lifetimeSeconds: seconds,
+    }),
+  ),
+  dnsServers: list(address6),
+  dnsSearch: list(text),
+  dnsLifetimeSeconds: seconds,
+  captivePortal: text,
+  pref64: aboutPrefix6<NonNullable<AdvertiseSettings['pref64']>>(['prefix', 'lifetimeSeconds'], {
+    lifetimeSeconds: seconds,
+  }),
+})
 
-function isPrefix(value: unknown): boolean {
-  return isPlain(value) && 'prefixLength' in value
-}
+const limits = group<HeaderLimits>({
+  headerOctets: number(),
+  chainOctets: number(),
+  headers: number(),
+  options: number(),
+  optionOctets: number(),
+  paddingOctets: number(),
+  aggregateOctets: number(),
+})
 
-function nameOf(known: unknown): string {
-  if (Array.isArray(known)) return 'a list'
-  switch (typeof known) {
-    case 'number':
-      return 'a number'
-    case 'boolean':
-      return 'true or false'
-    case 'bigint':
-      return 'an address'
-    case 'string':
-      return `a word, as ${known}`
-    default:
-      return 'what is expected there'
-  }
-}
+const transit = group<NonNullable<Ip6Options['transit']>>({
+  hopByHop: word('skip', 'process'),
+  firstFragments: word('forward', 'refuse'),
+  unknownNextHeader: word('forward', 'refuse'),
+  limits,
+  reversePath: word('off', 'strict', 'loose'),
+  reversePathCode: word(1, 5),
+  filters,
+  firewall: word('off', 'rfc4890'),
+})
 
-/** Switches that name ports. */
-const PORTS = new Set(['port', 'inPort', 'outPort', 'ports', 'noForwarding', 'noTimeExceeded', 'noUnreachables'])
+export const ip6Switches: Reader<Partial<Switches6>> = group<Switches6>({
+  enabled: truth,
+  hopLimit: whole(1, 255),
+  errorLimit: bucket(IP6_DEFAULTS.errorLimit),
+  noUnreachables: orWord('all', list(port)),
+  errorSource: word('route', 'ingress'),
+  anycast: list(address6),
+  extensionQuote: word('compatible', 'long'),
+  source: filled<SourceSettings>(IP6_DEFAULTS.source, {
+    policy: list(aboutPrefix6<PolicyRow>(['prefix', 'label'], { label: whole() })),
+    preferTemporary: truth,
+  }),
+  echoMulticast: truth,
+  limits,
+  reassembly: group<ReassemblySettings>({ datagrams: whole(), octets: whole() }),
+  pathMtu: group<PathMtu6Settings>({ discover: truth, age: number(), entries: whole(1) }),
+  segmentRouting: truth,
+  transit,
+  dadTransmits: whole(),
+  reachableTimeMs: number(1),
+  retransTimerMs: number(1),
+  neighbourLimit: whole(1),
+  unresolvedLimit: whole(1),
+  unresolvedQueue: whole(),
+  staticNeighbours: list(
+    entry<Ip6Settings['staticNeighbours'][number]>(['port', 'address', 'mac'], {
+      port,
+      address: address6,
+      mac,
+      router: truth,
+    }),
+  ),
+  proxied: list(entry<Ip6Settings['proxied'][number]>(['port', 'address'], { port, address: address6 })),
+  acceptAdvertisements: truth,
+  autoconfigure: truth,
+  acceptRedirects: truth,
+  routing: truth,
+  sendRedirects: truth,
+  redirectLimit: bucket(IP6_DEFAULTS.redirectLimit),
+  advertise: list(advertise),
+  nodeInformation: entry<NodeInformationSettings>(['name'], { name: text, global: truth }),
+})
+
+const items = list(word<InterfaceItem>('index', 'address', 'name', 'mtu'))
+
+export const errorExtensionSwitches: Reader<Partial<ErrorExtensionSettings>> = group<ErrorExtensionSettings>({
+  mpls: truth,
+  unnumbered: items,
+  incoming: items,
+  outgoing: items,
+  nextHop: truth,
+  identification: word('name', 'index', 'address'),
+  recipients: list(prefix),
+  permits: callback(),
+})
+
+const askers = orWord('any', list(prefix))
+
+export const extendedEchoSwitches: Reader<Partial<ExtendedEchoSettings>> = group<ExtendedEchoSettings>({
+  enabled: truth,
+  local: askers,
+  neighbours: askers,
+  byName: askers,
+  byIndex: askers,
+  byAddress: askers,
+  ports: orWord('all', list(port)),
+  vpns: byPort(text),
+  copy: truth,
+  limit: bucket(EXTENDED_ECHO_DEFAULTS.limit),
+})

@@ -98,12 +98,68 @@ describe('switches', () => {
     ])
   })
 
+  test('of a limit one number alone may be given: the other is as it was', () => {
+    const { ip4, ip6, extendedEcho } = config({
+      ip4: { errorLimit: { rate: 5 } },
+      ip6: { errorLimit: { burst: 1 }, source: { preferTemporary: false } },
+      extendedEcho: { limit: { rate: 1 }, vpns: { eth2: 'red' } },
+    })
+    expect(ip4?.errorLimit).toEqual({ rate: 5, burst: 50 })
+    expect(ip6?.errorLimit).toEqual({ rate: 10, burst: 1 })
+    expect(ip6?.source?.policy).toHaveLength(9)
+    expect(extendedEcho).toMatchObject({ limit: { rate: 1, burst: 50 }, vpns: { 8: 'red' } })
+  })
+
+  test('a rule may name one port alone for first and last', () => {
+    const filters = [{ action: 'drop', protocol: 17, destinationPorts: 53, sourcePorts: [1024, 65_535] }]
+    expect(config({ ip4: { gateway: { filters } } } as unknown as NodeOptions).ip4?.gateway?.filters).toEqual([
+      { action: 'drop', protocol: 17, destinationPorts: [53, 53], sourcePorts: [1024, 65_535] },
+    ])
+  })
+
   test.each([
     [{ ip4: { ttll: 3 } }, 'ip4.ttll: there is no such switch; there are'],
     [{ ip4: { ttl: 'many' } }, 'ip4.ttl: "many" is not a number'],
     [{ ip4: { echo: 1 } }, 'ip4.echo: 1 is not true or false'],
     [{ ip4: { errorLimit: { rat: 1 } } }, 'ip4.errorLimit.rat: there is no such switch; there are burst, rate'],
     [{ ip6: { advertise: [{ port: 'eth9' }] } }, 'there is no port eth9'],
+    [{ ip4: { ttl: 300 } }, 'ip4.ttl: 300; it must be from 1 to 255'],
+    [{ ip4: { ttl: 1.5 } }, 'ip4.ttl: 1.5; it must be a whole number'],
+    [{ ip6: { hopLimit: 0 } }, 'ip6.hopLimit: 0; it must be from 1 to 255'],
+    [{ ip4: { errorLimit: { rate: -5 } } }, 'ip4.errorLimit.rate: -5; it must be 0 or more'],
+    [{ ip4: { reassemblyTimeout: Number.NaN } }, 'ip4.reassemblyTimeout: NaN is not a number'],
+    [
+      { ip4: { errorSource: 'incomming' } },
+      'ip4.errorSource: "incomming" is not a word that it knows: outgoing, incoming',
+    ],
+    [{ ip4: { sourceRoutes: 'no' } }, 'ip4.sourceRoutes: "no" is not a word that it knows: drop, reject, forward'],
+    [{ ip4: { routerId: '2001:db8::1' } }, 'ip4.routerId: "2001:db8::1" is not an IPv4 address'],
+    [{ ip4: { constructor: 1 } }, 'ip4.constructor: there is no such switch'],
+    [
+      { ip4: { gateway: { filters: [{ action: 'drop', sorce: '10.0.0.0/8' }] } } },
+      'ip4.gateway.filters[0].sorce: there is no such switch; there are action, codes, destination',
+    ],
+    [{ ip4: { gateway: { filters: [{ source: '10.0.0.0/8' }] } } }, 'ip4.gateway.filters[0]: action is missing'],
+    [
+      { ip6: { transit: { filters: [{ action: 'deny' }] } } },
+      '"deny" is not a word that it knows: accept, reject, drop',
+    ],
+    [
+      { ip6: { transit: { filters: [{ action: 'drop', source: '2001:db8::1' }] } } },
+      'is not a prefix, as 192.0.2.0/24',
+    ],
+    [
+      { ip4: { gateway: { filters: [{ action: 'drop', sourcePorts: [9, 1] }] } } },
+      'sourcePorts: 9 to 1: the first is behind the last',
+    ],
+    [{ ip6: { advertise: [{ port: 'eth1', prefixess: [] }] } }, 'ip6.advertise[0].prefixess: there is no such switch'],
+    [
+      { ip6: { advertise: [{ port: 'eth1', prefixes: [{ prefix: '10.0.0.0/8' }] }] } },
+      'ip6.advertise[0].prefixes[0].prefix: "10.0.0.0/8" is not a prefix of IPv6',
+    ],
+    [{ errorExtensions: { incoming: ['speed'] } }, '"speed" is not a word that it knows: index, address, name, mtu'],
+    [{ extendedEcho: { byName: ['192.0.2.0'] } }, 'extendedEcho.byName[0]: "192.0.2.0" is not a prefix'],
+    [{ extendedEcho: { vpns: { eth9: 'red' } } }, 'extendedEcho.vpns: there is no port eth9'],
     [{ busyPoll: -1 }, 'busy polling for -1 ms; it must be a time from 0 to 3600000 ms'],
     [{ busyPoll: Number.NaN }, 'busy polling for NaN ms'],
   ])('%j is refused: %s', (more, why) => {

@@ -1,12 +1,18 @@
 /** What `host()` and `gateway()` take: plain data with addresses as text. Checked here, made into what the stack takes. */
 
-import { ERROR_EXTENSION_DEFAULTS, type ErrorExtensionSettings } from '../../stack/error-extension.ts'
-import { EXTENDED_ECHO_DEFAULTS, type ExtendedEchoSettings } from '../../stack/extended-echo-responder.ts'
+import type { ErrorExtensionSettings } from '../../stack/error-extension.ts'
+import type { ExtendedEchoSettings } from '../../stack/extended-echo-responder.ts'
 import type { NodeConfig, PortConfig } from '../../stack/index.ts'
-import { IP4_DEFAULTS, type Ip4Settings } from '../../stack/ip4/settings.ts'
-import { IP6_DEFAULTS, type Ip6Settings } from '../../stack/ip6/settings.ts'
 import type { Route, RouteKind } from '../../stack/route-table.ts'
-import { valuesOf, type Written } from '../../stack/written-settings.ts'
+import {
+  errorExtensionSwitches,
+  extendedEchoSwitches,
+  ip4Switches,
+  ip6Switches,
+  type Switches4,
+  type Switches6,
+  type Written,
+} from '../../stack/written-settings.ts'
 import {
   type Family,
   familyOf,
@@ -41,8 +47,8 @@ export interface NodeOptions {
   /** `198.51.100.0/24=192.0.2.254`, `2001:db8:2::/48=fe80::1%eth0`, `10.0.0.0/8=unreachable`, `…=prohibit`, `…=blackhole`. */
   routes?: readonly string[]
   /** Switches of the two layers, by name; addresses as text, ports by name. */
-  ip4?: Written<Omit<Ip4Settings, 'routes'>>
-  ip6?: Written<Omit<Ip6Settings, 'routes'>>
+  ip4?: Written<Switches4>
+  ip6?: Written<Switches6>
   /** What errors tell behind their quote (RFC 4884, 4950, 5837). */
   errorExtensions?: Written<ErrorExtensionSettings>
   /** Extended echo (RFC 8335): off unless `enabled`. */
@@ -124,16 +130,13 @@ export function configOf(
   }
 }
 
-/** @throws TypeError on a switch that is none */
+/** @throws TypeError, RangeError on a switch that is none, or a value that it cannot have */
 function settingsOf(o: NodeOptions, index: (port: string) => number): Settings {
-  const { routes: _4, ...four } = IP4_DEFAULTS
-  const { routes: _6, ...six } = IP6_DEFAULTS
-  const { errorExtensions: tell, extendedEcho: asked } = o
   return {
-    ip4: valuesOf<Switches4>('ip4', o.ip4, four, index),
-    ip6: valuesOf<Switches6>('ip6', o.ip6, six, index),
-    errorExtensions: valuesOf<ErrorExtensionSettings>('errorExtensions', tell, ERROR_EXTENSION_DEFAULTS, index),
-    extendedEcho: valuesOf<ExtendedEchoSettings>('extendedEcho', asked, EXTENDED_ECHO_DEFAULTS, index),
+    ip4: ip4Switches('ip4', o.ip4 ?? {}, index),
+    ip6: ip6Switches('ip6', o.ip6 ?? {}, index),
+    errorExtensions: errorExtensionSwitches('errorExtensions', o.errorExtensions ?? {}, index),
+    extendedEcho: extendedEchoSwitches('extendedEcho', o.extendedEcho ?? {}, index),
   }
 }
 
@@ -144,8 +147,6 @@ interface Settings {
   extendedEcho: Partial<ExtendedEchoSettings>
 }
 
-type Switches4 = Omit<Ip4Settings, 'routes'>
-type Switches6 = Omit<Ip6Settings, 'routes'>
 type StaticRoute<A extends Ip> = Pick<Route<A>, 'prefix' | 'prefixLength' | 'kind' | 'nextHop' | 'port'>
 
 function routesOf(role: string, o: NodeOptions, index: (port: string) => number): StaticRoute<Ip>[] {
