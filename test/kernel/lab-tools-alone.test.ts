@@ -5,6 +5,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { LabConfig } from '../../packages/icmpkit/src/index.ts'
 import type { LinkData, TunnelData } from '../../packages/icmpkit/src/lab/index.ts'
+import { fork } from './lab-fork.ts'
 import { hops, type LabWorld, labWorld, row } from './lab-world.ts'
 import { needsRoot } from './testnet.ts'
 
@@ -139,27 +140,8 @@ test('an opaque tunnel hides its inner nodes, and its end tells the label', asyn
   expect(lines(printed).map((l) => LABEL.test(l))).toEqual([false, true, false, false])
 })
 
-const forked = (ecmp: 'packet' | 'flow'): LabConfig => ({
-  nodes: {
-    me: 'host',
-    r1: { kind: 'gateway', behaviours: { ecmp } },
-    a: 'gateway',
-    b: 'gateway',
-    r2: 'gateway',
-    srv: 'host',
-  },
-  links: [
-    ['me', 'r1'],
-    ['r1', 'a'],
-    ['r1', 'b'],
-    ['a', 'r2'],
-    ['b', 'r2'],
-    ['r2', 'srv'],
-  ],
-})
-
 test('by packet, even echo requests of one identifier go both ways', async () => {
-  const w = await labWorld(forked('packet'))
+  const w = await labWorld(fork('packet'))
   const { text } = await w.run('traceroute', '-n', '-I', '-q10', '-N10', '-f2', '-m2', SRV)
   const ways = text.match(/10\.0\.[12]\.2(?= )/g) ?? []
   expect([...new Set(ways)].sort()).toEqual(['10.0.1.2', '10.0.2.2'])
@@ -167,7 +149,7 @@ test('by packet, even echo requests of one identifier go both ways', async () =>
 
 test('a way that hangs is gone around, a node that hangs alone is silence', async () => {
   const w = await labWorld({
-    ...forked('flow'),
+    ...fork('flow'),
     at: [
       { time: 700, down: 'a' },
       { time: 1500, down: 'srv' },
