@@ -62,11 +62,11 @@ export type Written<T> = T extends number | bigint
       ? readonly Written<U>[]
       : T extends { prefix: unknown; prefixLength: number }
         ? string | { readonly [K in keyof T]?: Written<T[K]> }
-        : number extends keyof T
-          ? Readonly<Record<string, T[keyof T]>>
-          : T extends object
-            ? { readonly [K in keyof T]?: Written<T[K]> }
-            : T
+        : T extends object
+          ? number extends keyof T
+            ? Readonly<Record<string, T[keyof T]>>
+            : { readonly [K in keyof T]?: Written<T[K]> }
+          : T
 
 /** Routes are no switches: they are written apart. */
 export type Switches4 = Omit<Ip4Settings, 'routes'>
