@@ -21,7 +21,8 @@ async function routed(route: string) {
   write(`ports: { eth0: 192.0.2.254/24 }\nroutes: { 203.0.113.0/24: ${route} }\n`)
   const running = start(ours, ['gateway', '--config', file, '--conflict-check', 'fast', '--json'])
   await running.until(/"kind":"ready"/)
-  const ping = async (to: string) => (await startProgram(linux, 'ping', ['-n', '-c', '1', '-W', '1', to]).ended).out
+  const ping = async (to: string, wait = '60') =>
+    (await startProgram(linux, 'ping', ['-n', '-c', '1', '-W', wait, to]).ended).out
   return { write, running, ping }
 }
 
@@ -42,7 +43,7 @@ test('routes, addresses and switches of the new file are in force, the ports sta
   expect(await ping('192.0.2.253')).toContain('1 received')
   write('ports: { eth0: 192.0.2.254/24 }\n')
   await reload(running, /read anew[\s\S]*read anew/)
-  expect(await ping('192.0.2.253')).toContain('0 received')
+  expect(await ping('192.0.2.253', '1')).toContain('0 received')
   expect(await ping('192.0.2.254')).toContain('ttl=64')
 })
 

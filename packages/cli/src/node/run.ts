@@ -1,7 +1,7 @@
 /** Runs `icmp host` and `icmp gateway`: flags and file to the library, events to text or NDJSON, signals, exit code. */
 import { gateway, host, type NodeEvent, type NodeOptions, type NodePort, type NodeRun } from 'icmpkit'
 import { inNamespace, openNetlink } from 'icmpkit/os'
-import { parseIp, safeJson } from 'icmpkit/wire'
+import { type Ip, parseIp, safeJson } from 'icmpkit/wire'
 import { Output, remark } from '../output.ts'
 import { attend } from '../signals.ts'
 import { readConfig } from './config-file.ts'
@@ -31,8 +31,11 @@ export interface Flags {
 export async function run(role: 'host' | 'gateway', flags: Flags): Promise<number> {
   const say = (text: string) => remark(`icmp: ${text}\n`)
   let session: NodeRun
+  let kernel: KernelSide[]
   try {
-    session = role === 'host' ? host(optionsOf(role, flags)) : gateway(optionsOf(role, flags))
+    const options = optionsOf(role, flags)
+    kernel = (flags.kernel ?? []).map((text) => kernelSide(text, options.ports))
+    session = role === 'host' ? host(options) : gateway(options)
   } catch (e) {
     say((e as Error).message)
     return 2
@@ -66,7 +69,7 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
     for await (const e of session) {
       if (e.kind === 'ready') {
         clearTimeout(patience)
-        setKernelSide(flags)
+        setKernelSides(kernel, flags.netns)
         conflicts = e.ports.reduce((sum, p) => sum + p.conflicts.length, 0)
         if (live) board = new (await import('./board.ts')).Board(() => session.snapshot())
       }
@@ -147,8 +150,9 @@ const CONFLICT_CHECK: Record<Flags['conflictCheck'], { arpProbe: object; ip6: ob
 function set(layers: Record<string, Record<string, unknown>>, text: string): void {
   const [path, value, more] = text.split('=')
   const [layer, ...keys] = path!.split('.')
-  const target = layers[layer!]
-  if (target === undefined || keys.length === 0 || value === undefined || more !== undefined)
+  const target = Object.hasOwn(layers, layer!) ? layers[layer!] : undefined
+  const named = keys.length > 0 && keys.every((key) => key !== '' && key !== '__proto__')
+  if (target === undefined || !named || value === undefined || more !== undefined)
     throw new TypeError(`--set ${text}: it must read ip4.SWITCH=VALUE, ip6.…, errorExtensions.… or extendedEcho.…`)
   let at = target
   for (const key of keys.slice(0, -1)) {
@@ -163,23 +167,43 @@ function literal(text: string): unknown {
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text
 }
 
-/** `--kernel ik0=192.0.2.1/24`: the kernel's side of a TUN or TAP that we made. */
-function setKernelSide(flags: Flags): void {
-  for (const text of flags.kernel ?? []) {
-    const [name, addresses] = text.split('=')
-    const work = () => {
-      using netlink = openNetlink()
-      const index = netlink.index(name!)
+/** The kernel's side of a TUN or TAP that we make. */
+interface KernelSide {
+  name: string
+  addresses: readonly { address: Ip; prefixLength: number }[]
+}
+
+/** `--kernel ik0=192.0.2.1/24`. @throws TypeError; an interface that is there before us is not ours to change */
+function kernelSide(text: string, ports: readonly NodePort[]): KernelSide {
+  const [name, list = '', more] = text.split('=')
+  if (more !== undefined || !ports.some((p) => p.name === name && (p.door === 'tun' || p.door === 'tap')))
+    throw new TypeError(
+      `--kernel ${text}: it must read NAME=ADDRESS/LENGTH, and --port tun:NAME=… or tap:NAME=… name it`,
+    )
+  const addresses = list
+    .split(',')
+    .filter((a) => a !== '')
+    .map((a) => {
+      const [ip, length = '', rest] = a.split('/')
+      const address = parseIp(ip!)
+      const longest = typeof address === 'bigint' ? 128 : 32
+      if (address === undefined || rest !== undefined || !/^\d+$/.test(length) || Number(length) > longest)
+        throw new TypeError(`--kernel ${text}: ${a} is not an address with its prefix length`)
+      return { address, prefixLength: Number(length) }
+    })
+  return { name: name!, addresses }
+}
+
+function setKernelSides(sides: readonly KernelSide[], netns: string | undefined): void {
+  const work = () => {
+    using netlink = openNetlink()
+    for (const { name, addresses } of sides) {
+      const index = netlink.index(name)
       netlink.setLink(index, { addrGenMode: 'none', up: true })
-      for (const a of (addresses ?? '').split(',').filter((x) => x !== '')) {
-        const [ip, length] = a.split('/')
-        const address = parseIp(ip!)
-        if (address === undefined || length === undefined)
-          throw new TypeError(`--kernel ${text}: ${a} is not an address with its prefix length`)
-        netlink.addAddress({ index, address, prefixLength: Number(length), noDad: true })
-      }
+      for (const a of addresses) netlink.addAddress({ index, ...a, noDad: true })
     }
-    if (flags.netns === undefined) work()
-    else inNamespace(flags.netns, work)
   }
+  if (sides.length === 0) return
+  if (netns === undefined) work()
+  else inNamespace(netns, work)
 }

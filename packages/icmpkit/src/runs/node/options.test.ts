@@ -54,6 +54,20 @@ describe('ports', () => {
     [[{ name: 'a', addresses: ['192.0.2.1'] }], 'not an address with its prefix length'],
     [[{ name: 'a', addresses: ['224.0.0.1/24'] }], 'not an address that one node can have'],
     [[{ name: 'a', addresses: ['::/64'] }], 'not an address that one node can have'],
+    ...[
+      '127.0.0.1/8',
+      '0.0.0.1/8',
+      '240.0.0.1/4',
+      '255.255.255.255/32',
+      '192.0.2.0/24',
+      '192.0.2.255/24',
+      '10.0.0.3/30',
+    ]
+      .concat('::1/128', '::ffff:192.0.2.1/128', 'ff02::1/64')
+      .map((a): [NodeOptions['ports'], string] => [
+        [{ name: 'a', addresses: [a] }],
+        `${a} is not an address that one node can have`,
+      ]),
     [[{ name: 'a', addresses: [], vlan: 4095 }], 'VLAN 4095'],
     [[{ name: 'a', addresses: [], mtu: 20 }], 'MTU 20'],
     [[{ name: 'a', addresses: [], mac: '02:00' }], '02:00 is no link-layer address'],
@@ -66,6 +80,19 @@ describe('ports', () => {
     ],
   ])('%j is refused: %s', (ports, why) => {
     expect(() => check('host', { ports })).toThrow(why)
+  })
+
+  test.each([
+    '192.0.2.0/31',
+    '192.0.2.1/31',
+    '192.0.2.255/32',
+    '192.0.2.255/23',
+    '10.0.0.1/30',
+    '10.1.1.1/0',
+    '2001:db8::/64',
+    'fe80::1/64',
+  ])('%s is one', (a) => {
+    expect(() => check('host', { ports: [{ name: 'a', addresses: [a] }] })).not.toThrow()
   })
 
   test('what the options say of MTU and link-layer address goes before what the interface has', () => {

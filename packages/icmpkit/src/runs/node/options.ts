@@ -162,9 +162,20 @@ function parseAddress(role: string, port: string, text: string): { address: Ip; 
   const [address, length] = prefixOf(text) ?? []
   if (address === undefined || length === undefined)
     throw new TypeError(`${role}: port ${port}: ${text} is not an address with its prefix length, as 192.0.2.1/24 is`)
-  if (isMulticast(address) || address === 0 || address === 0n || address === -1)
+  if (!isOneNodes(address, length))
     throw new TypeError(`${role}: port ${port}: ${text} is not an address that one node can have`)
   return { address, prefixLength: length }
+}
+
+/** Not a group's, everybody's, nobody's or the machine's own, nor the first or last of its subnet (RFC 1122 §3.2.1.3, RFC 4291 §2.4). */
+function isOneNodes(address: Ip, length: number): boolean {
+  if (isMulticast(address)) return false
+  // ::, ::1, and IPv4 inside (::ffff:0:0/96), which stands for no link's address.
+  if (typeof address === 'bigint') return address > 1n && address >> 32n !== 0xffffn
+  const first = address >>> 24
+  if (first === 0 || first === 127 || first >= 240) return false
+  const hosts = length === 0 ? -1 : 2 ** (32 - length) - 1
+  return length >= 31 || length === 0 || ((address & hosts) !== 0 && (~address & hosts) >>> 0 !== 0)
 }
 
 function parseRoute(

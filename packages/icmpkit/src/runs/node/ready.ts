@@ -2,22 +2,22 @@
 
 import type { StackEvent } from '../../stack/index.ts'
 import { parseIp, showIp } from '../../wire/addr.ts'
-import type { NodeOptions } from './options.ts'
 import type { RunningPort } from './port.ts'
 import { macText, type PortReport } from './report.ts'
 
 export class Settling {
-  readonly #options: NodeOptions
+  readonly #ports: readonly RunningPort[]
   readonly #early: StackEvent[] = []
 
-  constructor(options: NodeOptions) {
-    this.#options = options
+  /** `ports` may still be opened; until then nothing is settled. */
+  constructor(ports: readonly RunningPort[]) {
+    this.#ports = ports
   }
 
-  /** True: every address has had its say. */
+  /** True: every address has had its say, on its port. */
   add(e: StackEvent): boolean {
     this.#early.push(e)
-    return !this.#options.ports.some((p) => p.addresses.map(bare).some((a) => !this.#settled(a)))
+    return this.#ports.every((p) => p.config.addresses.every((a) => this.#settled(p.index, bare(a))))
   }
 
   /** What the first event says of a port. */
@@ -34,19 +34,18 @@ export class Settling {
     return { name: config.name, door: door?.name ?? '', medium, mac: macText(mac), mtu, addresses, conflicts, notes }
   }
 
-  /** What is told after it: everything but that the configured addresses are in use. */
+  /** What is told after it: all that it does not say itself. */
   get rest(): StackEvent[] {
-    return this.#early.filter((e) => e.kind !== 'address-ready' || !this.#configured(showIp(e.address)))
+    return this.#early.filter((e) => e.kind !== 'address-ready' && e.kind !== 'address-conflict')
   }
 
-  #settled(address: string): boolean {
+  #settled(port: number, address: string): boolean {
     return this.#early.some(
-      (e) => (e.kind === 'address-ready' || e.kind === 'address-conflict') && showIp(e.address) === address,
+      (e) =>
+        (e.kind === 'address-ready' || e.kind === 'address-conflict') &&
+        e.port === port &&
+        showIp(e.address) === address,
     )
-  }
-
-  #configured(address: string): boolean {
-    return this.#options.ports.some((p) => p.addresses.map(bare).includes(address))
   }
 }
 

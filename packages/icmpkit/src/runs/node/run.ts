@@ -48,7 +48,7 @@ class Running implements NodeRun {
   readonly #over = new AbortController()
   #node: Node | undefined
   /** Until all addresses are settled. */
-  #settling: Settling | undefined
+  #settling: Settling | undefined = new Settling(this.#ports)
   /** Something about the interfaces was told. */
   #told = Promise.withResolvers<void>()
   #stopping = false
@@ -58,7 +58,6 @@ class Running implements NodeRun {
     this.#options = options
     this.#busy = new os.BusyPoll(options.busyPoll)
     this.#clock = new os.RealClock(this.#busy)
-    this.#settling = new Settling(options)
     options.signal?.addEventListener('abort', () => this.stop(), { once: true })
     this.done = this.#run()
     this.done.catch(() => {})
@@ -199,6 +198,8 @@ class Running implements NodeRun {
   }
 
   #heard(e: StackEvent): void {
+    // That its interface is gone says all of a port.
+    if (e.kind === 'port' && this.#ports.find((p) => p.index === e.port)?.door === undefined) return
     const settling = this.#settling
     if (settling === undefined) this.#queue.push(this.#report(e))
     else if (settling.add(e)) {
