@@ -40,7 +40,7 @@ export interface FilterRule {
   precedences?: readonly [number, number]
 }
 
-/** Where the things stand that rules look at. One a forwarder, filled for each packet. */
+/** Where the things stand that rules look at. */
 export interface Filtered {
   bytes: Uint8Array
   /** Source address; the destination stands right behind it, in both families. */
@@ -53,6 +53,18 @@ export interface Filtered {
   outPort: number
   /** 0 … 7; -1 in IPv6. */
   precedence: number
+}
+
+/** Of the packet that is judged, of whatever node: forwarders fill it for each. */
+export const FILTERED: Filtered = {
+  bytes: new Uint8Array(0),
+  src: 0,
+  protocol: 0,
+  transport: 0,
+  end: 0,
+  inPort: 0,
+  outPort: 0,
+  precedence: -1,
 }
 
 export class Filter {

@@ -11,7 +11,7 @@ import { EtherType, showMac } from '../../wire/ethernet.ts'
 import * as ip4 from '../../wire/ip4.ts'
 import { u16 } from '../../wire/octets.ts'
 import { shared } from '../defaults.ts'
-import { Filter, type Filtered } from '../filter.ts'
+import { FILTERED, Filter } from '../filter.ts'
 import type { Inbound } from '../inbound.ts'
 import { ttlOf } from '../label-stack.ts'
 import type { Node } from '../node.ts'
@@ -318,18 +318,8 @@ function mayBeDestination(dst: Ip4): boolean {
   return first !== 0 && first !== LOOPBACK && first < CLASS_E && dst !== BROADCAST4
 }
 
-/** The datagram that is forwarded, of whatever node: its options, and what filters see of it. */
+/** Those of the datagram that is forwarded, of whatever node. */
 const OPTIONS = new TransitOptions()
-const FILTERED: Filtered = {
-  bytes: new Uint8Array(0),
-  src: 0,
-  protocol: 0,
-  transport: 0,
-  end: 0,
-  inPort: 0,
-  outPort: 0,
-  precedence: 0,
-}
 /** Martians told of. */
 const LOGGED = { rate: 1, burst: 10 } as const
 /** First octet of a header of version 4 without options. */

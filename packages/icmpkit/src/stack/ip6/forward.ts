@@ -8,7 +8,7 @@
 import type { Instant } from '../../clock.ts'
 import { type Ip6, readIp6 } from '../../wire/addr.ts'
 import * as ip6 from '../../wire/ip6.ts'
-import { Filter, type Filtered } from '../filter.ts'
+import { FILTERED, Filter } from '../filter.ts'
 import type { Inbound } from '../inbound.ts'
 import { ttlOf } from '../label-stack.ts'
 import type { Node } from '../node.ts'
@@ -128,6 +128,7 @@ export class Forwarder6 {
     f.end = end
     f.inPort = d.port.index
     f.outPort = out.index
+    f.precedence = -1
     const rule = filter.judge(f)
     if (rule === undefined || rule.action === 'accept') return true
     if (rule.action === 'drop') return this.#node.counters.drop('filtered')
@@ -144,17 +145,6 @@ function unreachable(code: number): Fault6 {
   return { kind: 'unreachable', code }
 }
 
-/** What filters see of the packet that is forwarded, of whatever node. */
-const FILTERED: Filtered = {
-  bytes: new Uint8Array(0),
-  src: 0,
-  protocol: 0,
-  transport: 0,
-  end: 0,
-  inPort: 0,
-  outPort: 0,
-  precedence: -1,
-}
 const HOP_LIMIT = 7
 const SRC = 8
 const DST = 24
