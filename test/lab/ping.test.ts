@@ -67,6 +67,15 @@ for (const family of [4, 6] as const) {
     expect(await error(SRV[family], big)).toMatchObject({ from: r1, type: family === 4 ? 3 : 2, mtu: 1400 })
   })
 
+  test(`IPv${family}: what is too long for the first link and is not to be cut does not leave, says the host itself`, async () => {
+    const told = async (o: PingOptions) =>
+      (await asked(line(), SRV[family], { size: 2000, ...o })).flatMap((e) =>
+        e.kind === 'error' ? [[e.origin, e.mtu]] : [],
+      )
+    expect(await told({ dontFragment: 'do' })).toEqual([['local', 1500]])
+    expect((await told({ dontFragment: 'dont' })).filter(([origin]) => origin === 'local')).toEqual([])
+  })
+
   test(`IPv${family}: a neighbour that does not answer is unreachable, says the host itself`, async () => {
     const events = await asked(line(), family === 4 ? '10.0.0.77' : '2001:db8::77', { timeout: 10_000 })
     const e = events.find((x) => x.kind === 'error')

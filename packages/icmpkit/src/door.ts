@@ -21,8 +21,11 @@ export interface Arrival {
   /** End of what was captured; `length` octets were on the wire. */
   end: number
   length: number
-  /** 'rebuilt': made from control messages or the error queue; what the kernel did not tell is zero (see `Door.cannot`). */
-  origin: 'wire' | 'rebuilt'
+  /**
+   * 'rebuilt': its IP header is made from control messages; 'error-queue': the error, and the IP header that it quotes, as
+   * well. What the kernel did not tell is zero (see `Door.cannot`).
+   */
+  origin: 'wire' | 'rebuilt' | 'error-queue'
   /** How the link delivered it: RFC 1122 §3.2.2 and RFC 4443 §2.4(e) forbid errors about link broadcasts. */
   link: 'host' | 'broadcast' | 'multicast' | 'other'
   /** What the kernel knows of the transport checksum; 'partial' = not finished yet (offload). */
@@ -105,6 +108,8 @@ export interface Door extends AsyncDisposable {
     m: Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>,
     limit: number,
   ): number
+  /** From now on nothing is cut in two on its way out, of IPv6 either: what is too long is told. Absent where the door was opened so. */
+  keepWhole?(): void
   /** Takes a new identifier (a fresh kernel socket): a firewall stuck on the old one lets go. Absent where echoId is ours. */
   rotateId?(): void
 }

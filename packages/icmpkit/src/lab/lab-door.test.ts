@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Instant } from '../clock.ts'
 import type { Arrival, Slot } from '../door.ts'
-import { hex, unhex } from '../wire/octets.ts'
+import { hex, u16, unhex } from '../wire/octets.ts'
 import { type Lab, lab } from './lab.ts'
 import type { LabDoor } from './lab-door.ts'
 
@@ -110,6 +110,36 @@ test('what may be fragmented is, and its reply comes as a whole', () => {
   door.receive(net.now, m, 10)
   expect(m.told).toEqual(['sent 7 0 virtual'])
   expect(m.got.map((g) => [g.bytes[20], g.bytes.length])).toEqual([[0, 1428]])
+})
+
+test('IPv6 is cut in two at its source unless it is to stay whole: then the host says that it is too long, and how long it may be', () => {
+  const net = line()
+  const door = net.node('a').door()
+  const long = `6000 0000 0580 3a40 ${'00'.repeat(16)} 20010db8000000010000000000000002 8000000000010001 ${'00'.repeat(1400)}`
+  const m = new Scribe().send(net, door, long)
+  door.keepWhole()
+  m.send(net, door, long)
+  expect(m.told).toEqual(['sent 7 0 virtual', 'unsent 7 too-big 1280'])
+})
+
+test('the sender has the first place in a route and in timestamps that are recorded, as Linux gives it, and no second one', () => {
+  const net = line()
+  const door = net.node('a').door()
+  const seen: string[] = []
+  net.tap('a-r', (p) => {
+    if (p.from === 'a' && u16(p.bytes, p.at + 12) === 0x0800) seen.push(hex(p.bytes, p.at + 14 + 20, p.end - 8))
+  })
+  const echo = (octets: string, options: string) =>
+    `4${octets} 0000 0001 4000 4001 0000 00000000 0a000102 ${options} 0800f7fd00010001`
+  const m = new Scribe()
+  m.send(net, door, echo('800', `01 070b04 ${'00'.repeat(8)}`))
+  m.send(net, door, echo('900', `440c 05 01 ${'00'.repeat(8)} ${'00'.repeat(4)}`))
+  // Somebody else was here before: a datagram that is only handed on.
+  m.send(net, door, echo('800', '01 070b08 c0000201 00000000'))
+  net.run(100)
+  // Epoch of the lab: midnight, and nothing has gone by.
+  expect(seen).toEqual(['01070b080a00000100000000', '440c0d010a0000010000000000000000', '01070b08c000020100000000'])
+  expect(m.told).toEqual(Array.from({ length: 3 }, () => 'sent 7 0 virtual'))
 })
 
 test('a neighbour that does not answer is told by the host itself, in an error that was on no wire', () => {

@@ -3,7 +3,7 @@
  * every ICMP message for the node comes in, errors about what was sent among them.
  *
  * A source, an identification and checksums that are zero or stand for "yours to choose" are filled in, as Linux does for
- * raw sockets with a header of their own; all else leaves as it is.
+ * raw sockets with a header of their own, and the sender's place in options that record; all else leaves as it is.
  */
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival, Door, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
@@ -30,7 +30,9 @@ export class LabDoor implements Door, RawListener {
   readonly family = undefined
   readonly mtu = 65_535
   readonly echoId = undefined
-  readonly cannot: readonly string[] = []
+  readonly cannot: readonly string[] = [
+    'the path MTU that the host has learnt: who is too long hears it from the router each time',
+  ]
   readonly loss: DoorLoss = { queueOverflow: 0, stampGaps: 0, shortWrites: 0 }
   #open = true
   readonly #lab: LabNode
@@ -113,6 +115,10 @@ export class LabDoor implements Door, RawListener {
     }
     if (batch.length > 0) this.#lab.settle(now)
     return batch.length
+  }
+
+  keepWhole(): void {
+    this.#outlet.whole = true
   }
 
   message(now: Instant, d: Delivery): void {

@@ -1,9 +1,11 @@
 /**
  * Whole IP packets out of a node by its own routes, as through a raw socket that brings its header (IP_HDRINCL): what is
- * zero and not the sender's to know is filled in, the rest leaves as it is.
+ * zero and not the sender's to know is filled in, the rest leaves as it is. In a record route and a timestamp option the
+ * sender has the first place, as Linux gives it to those whose options it writes.
  */
 import type { Instant } from '../clock.ts'
 import type { LocalDrop } from '../door.ts'
+import { TransitOptions } from '../stack/ip4/transit-options.ts'
 import type { Node } from '../stack/node.ts'
 import type { Port } from '../stack/port.ts'
 import { ANY4, ANY6, type Ip6, readIp4, readIp6, writeIp } from '../wire/addr.ts'
@@ -18,6 +20,8 @@ export type Left = 'sent' | Extract<LocalDrop, 'too-big' | 'no-route' | 'not-per
 export class Outlet {
   /** Of the link that the last packet was too big for. */
   mtu = 0
+  /** Packets of IPv6 are not cut in two either; those of IPv4 say so themselves. */
+  whole = false
   readonly #node: Node
   #id = 0
 
@@ -48,6 +52,7 @@ export class Outlet {
       this.#id = (this.#id + 1) & 0xffff
       put16(bytes, at + 4, this.#id || 1)
     }
+    if (bytes[at]! > NO_OPTIONS) this.#record(now, bytes, at, end)
     ip4.seal(bytes, at)
     if (end - at <= hop.port.mtu) {
       layer.arp.transmit(now, hop.port, hop.nextHop, bytes, at, end)
@@ -73,11 +78,24 @@ export class Outlet {
       return 'sent'
     }
     const h = ip6.parse(bytes, at, end)
-    if (h.kind === 'malformed') {
+    if (h.kind === 'malformed' || this.whole) {
       this.mtu = hop.port.mtu
       return 'too-big'
     }
     return leftOf(layer.send(now, { ...h, payload: bytes.subarray(h.payload, h.end), port: hop.port }))
+  }
+
+  /** This node's own entry, where nobody has made one yet. */
+  #record(now: Instant, bytes: Uint8Array, at: number, end: number): void {
+    const payload = ip4.payloadAt(bytes, at, end)
+    if (payload < 0) return
+    const o = OPTIONS
+    o.scan(bytes, at, payload)
+    if (o.fault >= 0) return
+    if (bytes[at + o.recordRoute + POINTER] !== ROUTE_BEGINS) o.recordRoute = 0
+    if (bytes[at + o.timestamp + POINTER] !== TIMESTAMP_BEGINS) o.timestamp = 0
+    const { ip4: layer, wall } = this.#node
+    o.record(bytes, at, readIp4(bytes, at + 12), wall(now), (address) => layer.isMine(address))
   }
 
   /** Neighbour discovery speaks from the unspecified address on purpose; all else wants the node's choice. */
@@ -110,6 +128,15 @@ function leftOf(sent: ReturnType<Node['ip4']['send']>): Left {
       return 'other'
   }
 }
+
+/** Of one packet at a time, as long as it is written. */
+const OPTIONS = new TransitOptions()
+/** First octet of a header of 20 octets. */
+const NO_OPTIONS = 0x45
+/** Of an option; and what it is while nothing is recorded (RFC 791 §3.1). */
+const POINTER = 2
+const ROUTE_BEGINS = 4
+const TIMESTAMP_BEGINS = 5
 
 /** Where an ICMP message with an identifier stands in the packet; -1 where there is none. */
 export function icmpAt(bytes: Uint8Array, at: number, end: number): number {

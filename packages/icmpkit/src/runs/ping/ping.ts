@@ -231,9 +231,11 @@ class Pinging implements PingRun {
 
   async #resolve(target: string): Promise<Resolved[] | Unresolved> {
     const o = this.#o
+    const only = onlyFamily(o)
     const found = await this.#unlessStopped(
       resolve(target, {
-        family: onlyFamily(o),
+        family: only?.family,
+        because: only?.because,
         all: o.allAddresses === true,
         zoneIndex: (zone) => this.#zoneIndex(zone),
         port: this.#exit(),
@@ -278,6 +280,7 @@ class Pinging implements PingRun {
     const o = this.#o
     if (o.over !== undefined) {
       this.#open = [...o.over.doors]
+      if (o.dontFragment === 'do' || o.dontFragment === 'probe') for (const d of this.#open) d.keepWhole?.()
       if (o.interface !== undefined && this.#exit() === 0)
         throw new TypeError(`there is no interface ${o.interface} here`)
       return this.#open.map((door) => ({ door, why: ['given instead of one of the system'] }))
