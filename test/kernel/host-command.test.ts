@@ -234,6 +234,22 @@ describe('the command', () => {
     expect(out).toMatch(/^[3-6] {2}answered$/m)
   })
 
+  test('started by npx, it ends when that is told to, though npx tells the shell in between and nobody else; the interface is as it was', async () => {
+    const linux = host('hl')
+    const ours = host('ho')
+    cable(linux, ours)
+    ours.netlink.setLink(ours.netlink.index('eth0'), { up: false })
+    const npx = startProgram(ours, 'npx', ['icmp', 'host', '--port', 'eth0=192.0.2.9/24', ...FAST])
+    await npx.until(/"kind":"ready"/)
+    expect(ours.netlink.link('eth0')).toMatchObject({ up: true })
+    npx.signal('SIGTERM')
+    // The pipes are those of the host as well: they close when it has ended.
+    const ended = await npx.ended
+    expect(events(ended).at(-1)).toMatchObject({ kind: 'summary' })
+    expect(ended.err).toContain('icmp: npm, which started this, has gone\n')
+    expect(ours.netlink.link('eth0')).toMatchObject({ up: false })
+  })
+
   test.each([
     [['host'], 'no port'],
     [['host', '--port', 'nosuch0=192.0.2.9/24'], 'There is no interface nosuch0'],
