@@ -1,4 +1,5 @@
 /** What the door of the flows lets up, and what its filter in the kernel does not. */
+import { readFileSync } from 'node:fs'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Arrival } from '../../packages/icmpkit/src/door.ts'
 import { type FlowDoor, type FlowPort, flowFilter, openFlowDoor } from '../../packages/icmpkit/src/os/flow-door.ts'
@@ -196,11 +197,19 @@ s.bind(('192.0.2.2', 7003))
 for i in range(80000):
     s.sendto(b'x' * 100, ('192.0.2.1', 7001))`,
   ).ended
-  // The kernel's own errors about the closed port are none of these.
-  // All that passed the filter, and a few listener reports of the kernel's own.
-  await take(() => seen.length > 1000 && seen.length + door.loss.queueOverflow >= 80_000)
+  // The kernel's own errors about the closed port are none of these. A cable whose other end is too busy drops some.
+  const onTheWay = () => {
+    const [, counts] = /eth0:(.*)/.exec(b.inside(() => readFileSync('/proc/thread-self/net/dev', 'utf8')))!
+    return Number(counts!.trim().split(/ +/)[11])
+  }
+  // All that passed the filter, and a few listener reports of the kernel's own: one of them may come at any time.
+  await take(
+    () =>
+      seen.length > 1000 &&
+      seen.length + door.loss.queueOverflow + onTheWay() >= 80_000 &&
+      handed() + door.loss.queueOverflow === door.seen,
+  )
   expect(door.loss.queueOverflow).toBeGreaterThan(0)
-  expect(handed() + door.loss.queueOverflow).toBe(door.seen)
 })
 
 test('more ports than a filter holds are refused, 900 are not', () => {

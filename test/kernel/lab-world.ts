@@ -146,6 +146,14 @@ export const unsaid = (rules: string): string =>
 export const uncrossed = (rules: string): string =>
   `table inet t { chain f { type filter hook forward priority 0; ${rules} }\n}\n`
 
+/**
+ * For traceroute where all is answered: without `-w` it waits, once it has an answer of this hop or of the next one, a few
+ * milliseconds for the others.
+ */
+export const LONG = '-w30'
+/** For nmap: otherwise it waits a tenth of a second once it knows how soon the first answer came. */
+export const PATIENT: readonly string[] = ['--initial-rtt-timeout', '5s', '--min-rtt-timeout', '5s']
+
 /** Lines of traceroute: by TTL who answered, a `*` for each that nobody did. */
 export function hops(printed: Printed): string[][] {
   return printed.text
@@ -161,7 +169,7 @@ function namesOf(gateways: number): string[] {
 function execute([program, ...args]: string[]): Promise<Printed> {
   return new Promise((resolve) => {
     const env = { PATH: process.env.PATH, LC_ALL: 'C' }
-    execFile(program!, args, { env, timeout: 60_000 }, (e, out, err) => {
+    execFile(program!, args, { env, timeout: 110_000 }, (e, out, err) => {
       const code = e === null ? 0 : typeof e.code === 'number' ? e.code : -1
       resolve({ text: out + err, code })
     })

@@ -53,6 +53,8 @@ test('a Linux neighbour that wants our address finds by its own duplicate addres
   cable(a, b)
   const { events } = await node(b, 'eth0', ['2001:db8::2/64'])
   await until(() => isReady(events, '2001:db8::2'))
+  // So long Linux waits for an objection: the node answers on this thread, which runs programs in between.
+  a.sysctl('ipv6.neigh.eth0.retrans_time_ms', 5000)
   run(a, 'ip', 'address', 'add', '2001:db8::2/64', 'dev', 'eth0')
   const state = () => run(a, 'ip', '-6', 'address', 'show', 'dev', 'eth0', 'to', '2001:db8::2')
   await until(() => state().includes('dadfailed'))
@@ -125,7 +127,7 @@ test('Linux probes us and is confirmed, we probe Linux and are confirmed (RFC 48
   const { node: n, port, events } = await node(b, 'eth0', ['2001:db8::2/64'])
   await until(() => isReady(events, '2001:db8::2'))
   // Not `run`: the node answers on this thread.
-  const ping = ['netns', 'exec', a.name, 'ping', '-n', '-c', '40', '-i', '0.2', '2001:db8::2']
+  const ping = ['netns', 'exec', a.name, 'ping', '-n', '-c', '40', '-i', '0.2', '-w', '100', '2001:db8::2']
   expect((await promisify(execFile)('ip', ping)).stdout).toContain('40 received')
   // Eight seconds of traffic: each has probed the other and been answered.
   expect(run(a, 'ip', '-6', 'neighbour', 'show', 'to', '2001:db8::2')).toMatch(/REACHABLE|DELAY|STALE|PROBE/)

@@ -205,7 +205,7 @@ test('a link that shall make no link-local address makes none, though it is brou
   a.netlink.setLink('x1', { up: true })
   const own = (name: string) => a.netlink.addresses(a.netlink.index(name), 6).map((x) => x.scope)
   // The other one makes its own when the carrier is noticed: then this one would have made one as well.
-  for (let i = 0; i < 500 && own('x1').length === 0; i++) await delay(10)
+  while (own('x1').length === 0) await delay(10)
   expect(own('x0')).toEqual([])
   expect(own('x1')).toEqual(['link'])
 })
@@ -354,12 +354,11 @@ test('a reader that falls behind is told that changes are lost, and goes on', as
   reading.then(() => {
     found = true
   })
-  for (let i = 0; i < 100 && !found; i++) {
+  while (!found) {
     a.netlink.addRoute(marker)
     a.netlink.removeRoute(marker)
     await delay(10)
   }
-  expect(found).toBe(true)
   expect((await reading).length).toBeLessThan(9000)
 })
 
