@@ -22,7 +22,7 @@ export type Suppressed =
   | 'rate'
   /** The limit on notices to one address left no room within `tellWithin`. */
   | 'address-rate'
-  /** Told less than `recent` ago. */
+  /** Told of another outage less than `recent` ago; it is told of this one when that is over, if it lasts so long. */
   | 'recent'
   /** It has been told as often as it has sent, or as many octets: a notice is never more than what was heard. */
   | 'no-credit'

@@ -40,6 +40,7 @@ interface RowBits {
   readonly answered: number
   readonly stale: number
   readonly bare: number
+  readonly recent: number
 }
 
 /** Bits of a row's state. */
@@ -62,6 +63,8 @@ export const Row: RowBits = {
   stale: 1 << 29,
   /** In that outage it got an error without words: it had said too little for more. */
   bare: 1 << 30,
+  /** In that outage it was passed over since it had been told of another a moment ago: it is told when that is over. */
+  recent: 1 << 31,
 }
 
 /** Milliseconds of a tick: 32 bits of them are two years. */

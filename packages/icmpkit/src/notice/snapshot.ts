@@ -67,7 +67,7 @@ function writeTable(out: Writer, now: Instant, w: Watch, table: FlowTable, fresh
       put32(bytes, at, Math.max(0, age) * ticksToMs)
       put32(bytes, at + 4, page.told[i] === 0 ? NONE4 : Math.max(0, (tick - page.told[i]!) | 0) * ticksToMs)
       const state = page.state[i]!
-      const dealt = w.program.down !== undefined && (state & Row.outage) === w.outage
+      const dealt = w.program.down !== undefined && (state & (Row.outage | Row.recent)) === w.outage
       bytes[at + 8] = (state & Row.credit) >>> 16
       bytes[at + 9] = (dealt ? DEALT : 0) | ((state & Row.rebuilt) !== 0 ? REBUILT : 0)
       put16(bytes, at + 10, page.zone === undefined ? 0 : page.zone[i]!)

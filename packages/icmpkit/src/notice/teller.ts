@@ -1,6 +1,7 @@
 /**
  * One outage told to the workstations of one table: who is due next. It goes through the rows in order, leaves those that
- * a limit holds up for another round, and once more through those that stayed silent, a second later.
+ * a limit holds up for another round, and once more through those that stayed silent, a second later; last come those that
+ * had been told of another outage a moment before.
  *
  * No row is an object, and no list is made: what became of a workstation stands in its row.
  */
@@ -52,7 +53,7 @@ export class Teller {
   readonly #shared: Shared
   readonly #words: Words
   readonly #began: Instant
-  #phase: 'first' | 'repeat' | 'done' = 'first'
+  #phase: 'first' | 'repeat' | 'recent' | 'done' = 'first'
   #row = 0
   /** Rows that have been told once or passed over. */
   #dealt = 0
@@ -93,7 +94,9 @@ export class Teller {
     const paced = this.#shared.pace.next(now, left)
     if (this.#late.size > 0) return paced
     if (this.#phase === 'first') return Math.max(this.#roundAt, Math.min(paced, Math.max(now, this.#deadline)))
-    return Math.max(this.#repeatAt(), paced)
+    return this.#phase === 'recent'
+      ? Math.max(this.#recentAt(), this.#roundAt, paced)
+      : Math.max(this.#repeatAt(), paced)
   }
 
   /** The row has spoken, and was not told of this outage yet, or not in words: it is, out of turn. */
@@ -125,11 +128,12 @@ export class Teller {
       }
     }
     if (this.#phase === 'first' && this.#round(now, slot)) return true
-    return this.#phase === 'repeat' && this.#repeat(now, slot)
+    if (this.#phase === 'repeat' && this.#repeat(now, slot)) return true
+    return this.#phase === 'recent' && this.#afterwards(now, slot)
   }
 
   get #deadline(): number {
-    return this.#began + this.#shared.manners.tellWithin
+    return this.#phase === 'recent' ? Number.POSITIVE_INFINITY : this.#began + this.#shared.manners.tellWithin
   }
 
   /** Goes on through the rows that have not been told. */
@@ -178,7 +182,10 @@ export class Teller {
     page.told[i] = tick
     const bare = form === 'bare' ? Row.bare : 0
     page.state[i] =
-      ((state - Row.creditOne) & ~(Row.outage | Row.spoke | Row.stale | Row.bare)) | this.outage | Row.sent | bare
+      ((state - Row.creditOne) & ~(Row.outage | Row.spoke | Row.stale | Row.bare | Row.recent)) |
+      this.outage |
+      Row.sent |
+      bare
     this.sent++
     if (bare !== 0) this.bare++
     else if (form === 'rebuilt') this.rebuilt++
@@ -206,7 +213,7 @@ export class Teller {
 
   #endFirst(): void {
     this.#row = 0
-    this.#phase = this.#shared.manners.repeatAfter > 0 && this.sent > 0 ? 'repeat' : 'done'
+    this.#phase = this.#shared.manners.repeatAfter > 0 && this.sent > 0 ? 'repeat' : 'recent'
   }
 
   /** The words, where there was room for a bare error alone. True where they were written. */
@@ -248,8 +255,42 @@ export class Teller {
       this.#shared.wrote('repetition')
       return true
     }
+    this.#row = 0
+    this.#phase = 'recent'
+    return false
+  }
+
+  /** Those that were told of another outage too short a time ago. */
+  #afterwards(now: Instant, slot: Slot): boolean {
+    const { pace, manners } = this.#shared
+    const tick = tickOf(now)
+    for (; this.suppressed.recent !== undefined && this.#row < this.table.size; this.#row++) {
+      if (!this.#isRecent(this.#row)) continue
+      const told = this.table.pages[this.#row >>> PAGE_BITS]!.told[this.#row & (PAGE - 1)]!
+      if (((tick - told) | 0) < ticks(manners.recent) || now < this.#roundAt || pace.next(now) > now) return false
+      if (this.#first(now, this.#row, slot)) {
+        this.#row++
+        return true
+      }
+      // Its address has had its share for now.
+      if (this.#isRecent(this.#row)) {
+        this.#roundAt = now + ROUND_EVERY
+        return false
+      }
+    }
     this.#phase = 'done'
     return false
+  }
+
+  #isRecent(row: number): boolean {
+    const state = this.table.pages[row >>> PAGE_BITS]!.state[row & (PAGE - 1)]!
+    return (state & Row.recent) !== 0 && (state & Row.outage) === this.outage
+  }
+
+  #recentAt(): number {
+    if (this.suppressed.recent === undefined || this.#row >= this.table.size || !this.#isRecent(this.#row)) return 0
+    const told = this.table.pages[this.#row >>> PAGE_BITS]!.told[this.#row & (PAGE - 1)]!
+    return momentOf(told + ticks(this.#shared.manners.recent), this.#began)
   }
 
   #repeatAt(): number {
@@ -285,8 +326,9 @@ export class Teller {
   #suppress(row: number, why: Suppressed): false {
     const page = this.table.pages[row >>> PAGE_BITS]!
     const i = row & (PAGE - 1)
-    const stale = why === 'stale' || why === 'no-credit' ? Row.stale : 0
-    page.state[i] = (page.state[i]! & ~(Row.outage | Row.sent | Row.spoke | Row.stale)) | this.outage | stale
+    const later = why === 'stale' || why === 'no-credit' ? Row.stale : why === 'recent' ? Row.recent : 0
+    const other = ~(Row.outage | Row.sent | Row.spoke | Row.stale | Row.recent)
+    page.state[i] = (page.state[i]! & other) | this.outage | later
     this.suppressed[why] = (this.suppressed[why] ?? 0) + 1
     // Of a program that is back no connection is ended.
     if (why !== 'back') this.#dealWith(row)

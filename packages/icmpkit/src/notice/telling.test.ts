@@ -157,6 +157,35 @@ describe('whom it tells', () => {
     expect(outage()).toBe(1)
   })
 
+  test('of a second outage within half a minute they are told when that is over, if it lasts so long', () => {
+    const s = new Scene({ repeatAfter: 0 })
+    crowd(s, 3)
+    s.notifier.offline(s.now, 'shop', { reason: 'a restart' })
+    expect(s.collect().map((p) => outageOf(p, 4)?.reason)).toEqual(['a restart', 'a restart', 'a restart'])
+    s.run(4000)
+    s.notifier.back(s.now, 'shop')
+    const [into, out] = [datagram('198.51.100.8', 7, SERVER, 5000, 200), datagram(SERVER, 5000, '198.51.100.8', 7, 200)]
+    s.confirm(into, out)
+    crowd(s, 3)
+    s.run(5000)
+    s.notifier.offline(s.now, 'shop', { reason: 'a new disk' })
+    expect(s.run(29_900).map(target)).toEqual(['198.51.100.8 7'])
+    expect(s.last('outage')).toMatchObject({ workstations: 4, sent: 1, suppressed: { recent: 3 } })
+    // Who is still there is told of what lasts; and nobody twice.
+    expect(s.run(600_000).map((p) => outageOf(p, 4)?.reason)).toEqual(['a new disk', 'a new disk', 'a new disk'])
+    expect(s.notifier.pollTimeout()).toBe(Number.POSITIVE_INFINITY)
+    // A fourth, over before the half minute after the third is: nobody hears of it.
+    s.notifier.back(s.now, 'shop')
+    for (const wait of [0, 10_000]) {
+      crowd(s, 3)
+      s.notifier.offline(s.now, 'shop')
+      s.run(s.now + 10)
+      s.notifier.back(s.now, 'shop')
+      s.run(s.now + wait)
+    }
+    expect(s.run(s.now + 60_000)).toEqual([])
+  })
+
   test('it never sends a workstation more notices than that has sent datagrams', () => {
     const s = new Scene({ recent: 0 })
     s.confirm(IN, OUT)
