@@ -1,5 +1,6 @@
 /** Packets on the way, each in a buffer that is used again: a hop makes no garbage. */
 import type { Instant } from '../clock.ts'
+import type { Way } from '../stack/ip4/ways.ts'
 import type { Happening } from './event-heap.ts'
 import type { LinkEnd } from './link-end.ts'
 
@@ -9,6 +10,9 @@ export class Flight implements Happening {
   end = 0
   to: LinkEnd | undefined
   bytes: Uint8Array
+  /** The way that it took last, and a guess which it takes next: where the one before it went on from there. */
+  took: Way | undefined = undefined
+  guess: Way | undefined = undefined
   readonly #pool: FlightPool
 
   constructor(pool: FlightPool, bytes: Uint8Array) {
@@ -26,6 +30,7 @@ export class Flight implements Happening {
   happen(now: Instant): void {
     const to = this.to!
     to.flying--
+    if (to.relays(now, this)) return
     to.owner.receive(now, this, to)
     this.#pool.give(this)
   }
@@ -46,6 +51,8 @@ export class FlightPool {
 
   give(flight: Flight): void {
     flight.to = undefined
+    flight.took = undefined
+    flight.guess = undefined
     const list = flight.bytes.length === SMALL ? this.#small : flight.bytes.length === LARGE ? this.#large : undefined
     if (list !== undefined && list.length < KEPT) list.push(flight)
   }

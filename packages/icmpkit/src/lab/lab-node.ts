@@ -73,11 +73,13 @@ export class LabNode implements Happening, Owner {
   /** Its port is joined to a link. */
   plug(end: LinkEnd): void {
     this.#ends[end.port.index - 1] = end
+    end.port.line = end
   }
 
   /** What it does beside what a node of the stack does, in that order for what comes in; the other way round for what leaves. */
   behave(behaviours: readonly Behaviour[]): void {
     this.#behaviours = behaviours.length === 0 ? undefined : behaviours
+    this.#shorten()
   }
 
   /** Where the port leads. */
@@ -93,6 +95,7 @@ export class LabNode implements Happening, Owner {
   turn(now: Instant, up: boolean): void {
     if (up === this.#up) return
     this.#up = up
+    this.#shorten()
     this.#wakes(now)
   }
 
@@ -110,12 +113,14 @@ export class LabNode implements Happening, Owner {
   flowDoor(): LabFlowDoor {
     const door = new LabFlowDoor(this, this.#shared.clock, this.#shared.pool)
     this.#behaviours = [door, ...(this.#behaviours ?? [])]
+    this.#shorten()
     return door
   }
 
   /** From now on somebody else is this node: its own stack neither hears nor says anything any more. */
   replace(now: Instant, stand: Stand): void {
     this.#stand = stand
+    this.#shorten()
     this.#wakes(now)
   }
 
@@ -146,8 +151,8 @@ export class LabNode implements Happening, Owner {
       else this.#sendAsItBehaves(now, port)
     }
     if (this.#up) for (let e = node.pollEvent(); e !== undefined; e = node.pollEvent()) this.#shared.event(this.name, e)
-    if (!node.timers.changed) return
-    node.timers.changed = false
+    if (!node.changes.toSettle) return
+    node.changes.toSettle = false
     const { heap } = this.#shared
     const sleeps = !this.#up || this.#stand !== undefined
     const next = (sleeps ? undefined : node.pollTimeout()) ?? Number.POSITIVE_INFINITY
@@ -157,8 +162,15 @@ export class LabNode implements Happening, Owner {
 
   /** Settles, and notes when it is to be woken whether or not that is another moment. */
   #wakes(now: Instant): void {
-    this.node.timers.changed = true
+    this.node.changes.toSettle = true
     this.settle(now)
+  }
+
+  /** Frames go past it where it forwards them, and nothing else is done with them. */
+  #shorten(): void {
+    const isShort = this.#up && this.#stand === undefined && this.#behaviours === undefined
+    const forwarder = isShort ? this.node.ip4.forwarder : undefined
+    for (const end of this.#ends) if (end !== undefined) end.forwarder = forwarder
   }
 
   #send(now: Instant, { index, queue }: Port): void {
@@ -193,6 +205,7 @@ export class LabNode implements Happening, Owner {
     a.port = port.index
     if (this.#behaviours === undefined) {
       if (this.node.handleAt(now, a, port)) end.send(now, a.bytes, a.at, a.end)
+      end.forwarder ??= this.node.ip4.forwarder
     } else if (this.#mayCome(now, a, port) && this.node.handleAt(now, a, port)) this.#answer(now, a, port)
     this.settle(now)
   }

@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../clock.ts'
 import type { Arrival } from '../door.ts'
+import type { Forwarder4 } from '../stack/ip4/forward.ts'
 import { isMacAt } from '../stack/mac.ts'
 import type { Waiting } from '../stack/packet-queue.ts'
 import type { Port } from '../stack/port.ts'
@@ -23,21 +24,24 @@ export interface Owner {
 
 /** One end of a link of the network under way. */
 export class LinkEnd {
-  /** Longest frame that goes the short way to the peer, in octets; -1: none does. */
-  room = -1
+  // In the order in which packets ask for it: those that come, then those that leave.
   /** Packets on the way to it. */
   flying = 0
-  /** Packets that it sent and that do arrive, as they were and once. */
-  carried = 0
-  readonly owner: Owner
+  /** Of a node that does nothing else with what comes by it: frames may go past the node. */
+  forwarder: Forwarder4 | undefined = undefined
   readonly port: Port
+  /** Longest frame that goes the short way to the peer, in octets; -1: none does. */
+  room = -1
   /** The other end, where there are two. */
   peer: LinkEnd | undefined = undefined
-  /** What happens to packets that leave by it. */
-  does: Direction
+  /** Packets that it sent and that do arrive, as they were and once. */
+  carried = 0
   /** Among the ends of all links. */
   readonly number: number
+  /** What happens to packets that leave by it. */
+  does: Direction
   readonly #shared: LinkShared
+  readonly owner: Owner
   readonly link: Link
   /** What waits to leave by it, where there is a rate. */
   lane: Lane | undefined = undefined
@@ -88,6 +92,27 @@ export class LinkEnd {
       w.bytes = bytes
     } else flight.fill(w.bytes, 0, w.end)
     this.#fly(now, flight)
+  }
+
+  /** The node sends it on as it stands. False: it is the node's to receive. */
+  relays(now: Instant, flight: Flight): boolean {
+    const { forwarder, port } = this
+    if (forwarder === undefined) return false
+    let way = flight.guess
+    if (way === undefined || !way.isOf(flight, port) || !way.relay(now, flight)) {
+      way = forwarder.wayOf(now, flight, port)
+      if (way === undefined || !way.relay(now, flight)) return false
+      if (flight.took !== undefined) flight.took.next = way
+    }
+    flight.took = way
+    flight.guess = way.next
+    const out = way.line as LinkEnd
+    if (out.#isShort(flight.end)) out.#fly(now, flight)
+    else {
+      out.link.send(now, out, flight.bytes, 0, flight.end)
+      this.#shared.pool.give(flight)
+    }
+    return true
   }
 
   #isShort(octets: number): boolean {

@@ -9,6 +9,7 @@ import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
 import { HEADER as ETHERNET, EtherType, isTag, TAG } from '../wire/ethernet.ts'
 import { TableKeys } from '../wire/ip-table.ts'
 import { u16 } from '../wire/octets.ts'
+import { Changes } from './changes.ts'
 import { Counters } from './counters.ts'
 import { ErrorExtension, type ErrorExtensionSettings } from './error-extension.ts'
 import type { StackEvent } from './event.ts'
@@ -19,7 +20,7 @@ import type { Ip4Settings } from './ip4/settings.ts'
 import { Ip6Layer } from './ip6/layer.ts'
 import type { Ip6Options } from './ip6/settings.ts'
 import { unlabel } from './label-stack.ts'
-import { Port, type PortConfig, type WaitingPorts } from './port.ts'
+import { Port, type PortConfig } from './port.ts'
 import { Ports } from './ports.ts'
 import { Timers } from './timers.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -47,7 +48,8 @@ export class Node implements Machine<StackEvent> {
   /** Of its tables of addresses. */
   readonly tableKeys: TableKeys
   readonly counters: Counters = new Counters()
-  readonly timers: Timers = new Timers()
+  readonly changes: Changes = new Changes()
+  readonly timers: Timers = new Timers(this.changes)
   /** By index. */
   readonly ports: Ports = new Ports()
   readonly transport: Transport
@@ -56,8 +58,6 @@ export class Node implements Machine<StackEvent> {
   /** Oldest first; `NOTHING` where there is none, and most of the time there is none. */
   #events: StackEvent[] = NOTHING
   #telling: TokenBucket | undefined
-  /** Ports that have queued something since they were last taken. */
-  readonly #waiting: WaitingPorts = { first: undefined, last: undefined }
   #extensions: Partial<ErrorExtensionSettings> | undefined
   #errorExtension: ErrorExtension | undefined
   #answers: Partial<ExtendedEchoSettings> | undefined
@@ -74,7 +74,7 @@ export class Node implements Machine<StackEvent> {
     this.ip6 = new Ip6Layer(this, config.ip6 ?? {})
     this.#extensions = config.errorExtensions
     this.#answers = config.extendedEcho
-    for (const p of config.ports) this.ports.add(new Port(p, this.counters, this.#waiting))
+    for (const p of config.ports) this.ports.add(new Port(p, this.counters, this.changes))
   }
 
   /** Made at its first use, as every part that most nodes never need (docs/decisions/what-a-node-weighs.md). */
@@ -100,7 +100,7 @@ export class Node implements Machine<StackEvent> {
   close(now: Instant): void {
     if (this.#closed) return
     this.#closed = true
-    this.timers.changed = true
+    this.changes.toSettle = true
     this.ip4.close(now)
     this.ip6.close(now)
   }
@@ -133,7 +133,7 @@ export class Node implements Machine<StackEvent> {
 
   /** A whole port comes while it runs. */
   addPort(now: Instant, config: PortConfig): Port {
-    const port = new Port(config, this.counters, this.#waiting)
+    const port = new Port(config, this.counters, this.changes)
     this.ports.add(port)
     this.ip4.attach(now, port)
     this.ip6.attach(now, port)
@@ -235,7 +235,7 @@ export class Node implements Machine<StackEvent> {
 
   /** A port that may have packets to send, once; undefined where none is left. For who would else look at many ports. */
   takeWaiting(): Port | undefined {
-    const port = this.#waiting.first
+    const port = this.changes.first
     port?.unlist()
     return port
   }
@@ -259,6 +259,7 @@ export class Node implements Machine<StackEvent> {
   emit(e: StackEvent): void {
     const own = e.kind.startsWith('address') || e.kind === 'port'
     if (this.#events.length < MAX_EVENTS && (own || this.#mayTell(e.at))) {
+      this.changes.toSettle = true
       if (this.#events === NOTHING) this.#events = [e]
       else this.#events.push(e)
     } else this.counters.untold++

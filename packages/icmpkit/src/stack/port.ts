@@ -4,6 +4,7 @@
  */
 import { HEADER as ETHERNET, EtherType, TAG } from '../wire/ethernet.ts'
 import { put16, put24 } from '../wire/octets.ts'
+import type { Changes } from './changes.ts'
 import type { Counters } from './counters.ts'
 import { Link4 } from './ip4/link.ts'
 import type { Link6 } from './ip6/link.ts'
@@ -42,12 +43,6 @@ export interface PortChange {
   moved: boolean
 }
 
-/** Ports of a node that have queued something since they were last taken, in a row. */
-export interface WaitingPorts {
-  first: Port | undefined
-  last: Port | undefined
-}
-
 export class Port implements Mac {
   // What each packet needs stands together, in front.
   up: boolean
@@ -63,7 +58,9 @@ export class Port implements Mac {
   /** The halves of `mac`, which sets them. */
   macHigh = 0
   macLow = 0
-  readonly #waiting: WaitingPorts
+  /** What stands at its other side, for who drives the node; a node knows nothing of it. */
+  line: object | undefined = undefined
+  readonly #changes: Changes
   #listed = false
   /** The next in that row. */
   #next: Port | undefined = undefined
@@ -75,8 +72,8 @@ export class Port implements Mac {
   readonly addresses: readonly PortAddress[]
   #mac: Uint8Array
 
-  /** `waiting`: where it puts itself when it has a packet to send. */
-  constructor(config: PortConfig, counters: Counters, waiting: WaitingPorts) {
+  /** `changes`: where it puts itself when it has a packet to send. */
+  constructor(config: PortConfig, counters: Counters, changes: Changes) {
     this.index = config.index
     this.name = config.name
     this.medium = config.medium
@@ -91,7 +88,7 @@ export class Port implements Mac {
     this.queue = new PacketQueue(config.queue ?? 256)
     this.header = config.medium === 'ip' ? 0 : ETHERNET + (config.vlan === undefined ? 0 : TAG)
     this.#counters = counters
-    this.#waiting = waiting
+    this.#changes = changes
   }
 
   /** Six octets; empty on `ip`. */
@@ -121,17 +118,17 @@ export class Port implements Mac {
 
   /** Takes it, the first, out of the row of those that wait; whoever does that empties its queue. */
   unlist(): void {
-    this.#waiting.first = this.#next
-    if (this.#next === undefined) this.#waiting.last = undefined
+    this.#changes.first = this.#next
+    if (this.#next === undefined) this.#changes.last = undefined
     this.#next = undefined
     this.#listed = false
   }
 
   #list(): void {
-    const { last } = this.#waiting
-    if (last === undefined) this.#waiting.first = this
+    const { last } = this.#changes
+    if (last === undefined) this.#changes.first = this
     else last.#next = this
-    this.#waiting.last = this
+    this.#changes.last = this
     this.#listed = true
   }
 

@@ -38,19 +38,29 @@ export class RouteTable<A extends Ip> {
    * Whoever answers otherwise from now on raises `version`.
    */
   made: ((dst: A) => readonly Route<A>[] | undefined) | undefined
-  /** Rises with each route that comes or goes: what was decided by an older one is decided anew. */
-  version = 0
   /** How many there are. */
   size = 0
+  readonly #changes: { version: number }
   readonly #keys: TableKeys
   readonly #limit: number
   /** The longest prefixes first, of one prefix the best. No more than `FEW`: undefined from then on. */
   #few: readonly Route<A>[] | undefined = NONE
   #many: RouteIndex<A> | undefined
 
-  constructor(keys: TableKeys, limit = 65536) {
+  /** `changes`: of what else is decided by as well. */
+  constructor(keys: TableKeys, changes: { version: number } = { version: 0 }, limit = 65536) {
     this.#keys = keys
+    this.#changes = changes
     this.#limit = limit
+  }
+
+  /** Rises with each route that comes or goes: what was decided by an older one is decided anew. */
+  get version(): number {
+    return this.#changes.version
+  }
+
+  set version(version: number) {
+    this.#changes.version = version
   }
 
   /** The best route to `dst`; undefined where none matches, not even a default. */

@@ -3,6 +3,7 @@
  * `pollTimeout` tells, so nothing can be left running elsewhere.
  */
 import type { Instant } from '../clock.ts'
+import type { Changes } from './changes.ts'
 
 /** A deadline that knows what is to be done: `run` is called once each time it comes. */
 export abstract class Deadline {
@@ -47,9 +48,13 @@ export class Timer extends Deadline {
 }
 
 export class Timers {
-  /** Something was set or stopped since somebody who asks for `next` made it false: it may be another. */
-  changed = true
+  readonly #changes: Changes
   #heap: Deadline[] = NONE
+
+  /** `changes` is told when `next` may be another. */
+  constructor(changes: Changes) {
+    this.#changes = changes
+  }
 
   /** When the earliest is due; Infinity where none is set. */
   get next(): number {
@@ -62,7 +67,7 @@ export class Timers {
 
   set(timer: Deadline, at: number): void {
     timer.at = at
-    this.changed = true
+    this.#changes.toSettle = true
     if (timer.slot < 0) {
       timer.slot = this.#heap.length
       // An array that is pushed to has room for sixteen more, and most nodes have few timers.
@@ -77,7 +82,7 @@ export class Timers {
 
   stop(timer: Deadline): void {
     if (timer.slot < 0) return
-    this.changed = true
+    this.#changes.toSettle = true
     const last = this.#heap.pop()!
     if (last !== timer) {
       last.slot = timer.slot

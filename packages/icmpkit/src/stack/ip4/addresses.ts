@@ -4,6 +4,7 @@
  */
 import { type Ip4, isMulticast } from '../../wire/addr.ts'
 import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
+import type { Changes } from '../changes.ts'
 import type { Port } from '../port.ts'
 
 export interface Address4 {
@@ -15,17 +16,18 @@ export interface Address4 {
 }
 
 export class Addresses4 {
-  /** Rises with each change: what was decided by older ones is decided anew. */
-  version = 0
   readonly #keys: TableKeys
+  /** What was decided by older ones is decided anew. */
+  readonly #changes: Changes
   #all: readonly Address4[] = NONE
   /** Ready ones, where there are more than `FEW`: where they stand in `#all`. */
   #ready: IpTable | undefined
   /** Their broadcast and network addresses. */
   #broadcasts: IpTable | undefined
 
-  constructor(keys: TableKeys) {
+  constructor(keys: TableKeys, changes: Changes) {
     this.#keys = keys
+    this.#changes = changes
   }
 
   [Symbol.iterator](): IterableIterator<Address4> {
@@ -91,7 +93,7 @@ export class Addresses4 {
   }
 
   #index(): void {
-    this.version++
+    this.#changes.version++
     this.#ready = undefined
     this.#broadcasts = undefined
     if (this.#all.length <= FEW) return

@@ -8,6 +8,7 @@
 import type { Ip4 } from '../../wire/addr.ts'
 import { IpTable, type TableKeys } from '../../wire/ip-table.ts'
 import { i32, u16 } from '../../wire/octets.ts'
+import type { Changes } from '../changes.ts'
 import { SparseMap } from '../sparse-map.ts'
 
 /** `incomplete`: asked for; `polling`: known, out of date, asked again by unicast. Numbers, since they stand in a row. */
@@ -34,6 +35,7 @@ export class ArpCache {
   waiting = 0
   readonly #keys: TableKeys
   readonly #bounds: CacheBounds
+  readonly #changes: Changes
   /** Slot by address, where there are more than `FEW`: so many are compared one by one. */
   #table: IpTable | undefined = undefined
   #queues: SparseMap<number, Uint8Array[]> | undefined = undefined
@@ -45,9 +47,11 @@ export class ArpCache {
   readonly #ends: number[] = [-1, -1, -1, -1]
   #hand = 0
 
-  constructor(keys: TableKeys, bounds: CacheBounds) {
+  /** `changes` is told when a neighbour that was known is known no more, or is another. */
+  constructor(keys: TableKeys, bounds: CacheBounds, changes: Changes) {
     this.#keys = keys
     this.#bounds = bounds
+    this.#changes = changes
   }
 
   get size(): number {
@@ -129,6 +133,7 @@ export class ArpCache {
   /** It is known, until then. */
   know(slot: number, mac: Uint8Array, until: number): void {
     const row = slot * ROW
+    if (this.#rows[row + STATE] === State.known && !this.isAt(slot, mac, 0)) this.#changes.neighbours++
     this.#rows[row + HIGH] = u16(mac, 0)
     this.#rows[row + LOW] = i32(mac, 2)
     this.#rows[row + UNTIL] = until
@@ -149,6 +154,7 @@ export class ArpCache {
     if (slot < 0) {
       slot = this.#victim(now - idle, needed)
       if (slot < 0) return -1
+      this.#changes.neighbours++
       this.#table?.delete(this.address(slot))
     }
     this.#table?.set(address, slot)
@@ -228,6 +234,7 @@ export class ArpCache {
     const rows = this.#rows
     const was = this.state(slot)
     rows[slot * ROW + STATE] = state
+    if (was === State.known && state !== State.known) this.#changes.neighbours++
     if (was !== State.incomplete && was !== State.polling) return
     if (was === State.incomplete) this.incomplete--
     const next = rows[slot * ROW + NEXT]!

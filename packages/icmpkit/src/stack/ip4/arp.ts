@@ -76,6 +76,20 @@ export class Arp {
     return true
   }
 
+  /**
+   * Whose link-layer address is known and not out of date: its six octets into `to`, and until when that holds. Something
+   * is sent there. -Infinity where that is not so.
+   */
+  lookUp(now: Instant, port: Port, nextHop: Ip4, to: Uint8Array): number {
+    const cache = port.ip4.arp?.cache
+    const slot = cache === undefined ? -1 : cache.find(nextHop)
+    if (cache === undefined || slot < 0 || cache.state(slot) !== State.known || cache.until(slot) <= now)
+      return Number.NEGATIVE_INFINITY
+    cache.use(slot, now)
+    cache.writeMac(slot, to)
+    return cache.until(slot)
+  }
+
   /** An ARP message came in, at `d.at`. */
   input(now: Instant, d: Inbound): void {
     const { counters } = this.#node
@@ -295,7 +309,7 @@ export class Arp {
     if (port.ip4.arp !== undefined) return port.ip4.arp
     const p: PortArp = {
       port,
-      cache: new ArpCache(this.#node.tableKeys, this.#settings),
+      cache: new ArpCache(this.#node.tableKeys, this.#settings, this.#node.changes),
       timer: new Timer(this.#node.timers, (now) => this.#due(now, p)),
     }
     port.ip4.arp = p

@@ -17,8 +17,7 @@ export class EchoInPlace {
   readonly #node: Node
   /** From the asker's address to its next hop. */
   readonly #askers: FlowCache
-  #routes = -1
-  #addresses = -1
+  #version = -1
 
   constructor(node: Node) {
     this.#node = node
@@ -31,8 +30,8 @@ export class EchoInPlace {
     if (d.end - at < SHORTEST || bytes[at] !== PLAIN || d.link !== 'host' || d.labels !== -1) return false
     const payload = at + ip4.HEADER
     if (bytes[payload] !== icmp4.Type.echoRequest || bytes[at + PROTOCOL] !== icmp4.PROTOCOL) return false
-    const { ip4: layer, transport, counters } = this.#node
-    if (this.#routes !== layer.routes.version || this.#addresses !== layer.addresses.version) return false
+    const { changes, ip4: layer, transport, counters } = this.#node
+    if (this.#version !== changes.version) return false
     const row = this.#askers.find(bytes, at + SRC, port.index)
     if (row < 0 || (u16(bytes, at + FLAGS) & FRAGMENT) !== 0) return false
     const length = u16(bytes, at + LENGTH)
@@ -61,14 +60,13 @@ export class EchoInPlace {
 
   /** The request `h` was answered the long way: the next one of its kind need not be. */
   learn(now: Instant, d: Inbound, h: ip4.Header): void {
-    const { ip4: layer } = this.#node
+    const { changes, ip4: layer } = this.#node
     if (layer.control.nextHop(now, h.src, undefined) !== undefined) return
     const hop = layer.hop(now, h.src)
     if (typeof hop === 'string' || hop.port !== d.port) return
-    if (this.#routes !== layer.routes.version || this.#addresses !== layer.addresses.version) {
+    if (this.#version !== changes.version) {
       this.#askers.clear()
-      this.#routes = layer.routes.version
-      this.#addresses = layer.addresses.version
+      this.#version = changes.version
     }
     this.#askers.set(h.src, h.dst, d.port.index, d.port.index, hop.nextHop)
   }

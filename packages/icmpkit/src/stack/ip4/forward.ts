@@ -7,7 +7,7 @@
 import type { Instant } from '../../clock.ts'
 import { BROADCAST4, type Ip4, isMulticast, showIp } from '../../wire/addr.ts'
 import { holds, sum } from '../../wire/checksum.ts'
-import { EtherType, showMac } from '../../wire/ethernet.ts'
+import { HEADER as ETHERNET, EtherType, showMac } from '../../wire/ethernet.ts'
 import * as ip4 from '../../wire/ip4.ts'
 import { u16 } from '../../wire/octets.ts'
 import { shared } from '../defaults.ts'
@@ -18,9 +18,9 @@ import type { Node } from '../node.ts'
 import type { Port } from '../port.ts'
 import type { Route } from '../route-table.ts'
 import { TokenBucket } from '../token-bucket.ts'
-import { FlowCache } from './flow-cache.ts'
 import { GATEWAY4_DEFAULTS, type Gateway4Settings } from './gateway-settings.ts'
 import { TransitOptions } from './transit-options.ts'
+import { type Frame, type Way, Ways } from './ways.ts'
 
 export class Forwarder4 {
   /** Of routes that cost the same as the best, the one for this packet; decisions are then not remembered. None: the best. */
@@ -29,28 +29,44 @@ export class Forwarder4 {
   #settings: Gateway4Settings
   /** None where nothing is filtered. */
   #filter: Filter | undefined
-  readonly #flows: FlowCache
+  readonly #ways: Ways
   #log: TokenBucket | undefined
-  /** Of the routes and addresses that the flows were decided by. */
-  #version = -1
 
   constructor(node: Node) {
     this.#node = node
     this.#settings = shared(GATEWAY4_DEFAULTS, node.ip4.settings.gateway)
     this.#filter = filterOf(this.#settings)
-    this.#flows = new FlowCache(node.tableKeys)
+    this.#ways = new Ways(node.tableKeys, node.changes, node.counters)
   }
 
   /** Flows whose decision is remembered: 4096 at most. */
   get flows(): number {
-    return this.#flows.size
+    return this.#ways.size
   }
 
   /** Decisions are made anew: the settings or a port of this node changed. New routes and addresses are noticed. */
   forget(): void {
     this.#settings = shared(GATEWAY4_DEFAULTS, this.#node.ip4.settings.gateway)
     this.#filter = filterOf(this.#settings)
-    this.#flows.clear()
+    this.#node.changes.version++
+  }
+
+  /**
+   * The way of a frame that came in by the port, fit to `relay` it: for who moves whole frames. undefined: there is none,
+   * and `Node.handleAt` decides.
+   */
+  wayOf(now: Instant, { bytes, end }: Frame, port: Port): Way | undefined {
+    if (end < ETHERNET + ip4.HEADER || this.#filter !== undefined || this.#settings.precedenceCutoff > 0)
+      return undefined
+    const way = this.#ways.find(bytes, ETHERNET + SRC, port)
+    if (way === undefined) return undefined
+    const { out, nextHop } = way
+    // Frames with a tag, and packets without a frame, take the other way.
+    if (port.header !== ETHERNET || out.header !== ETHERNET || !port.up || !out.up) return undefined
+    const until = this.#node.ip4.arp.lookUp(now, out, nextHop as Ip4, MAC)
+    if (until <= now) return undefined
+    way.address(now, until, MAC)
+    return way
   }
 
   /**
@@ -60,12 +76,11 @@ export class Forwarder4 {
   forwardPlain(now: Instant, d: Inbound): boolean {
     const { bytes, at } = d
     if (d.end - at < ip4.HEADER || bytes[at] !== PLAIN || d.link !== 'host' || d.labels !== -1) return false
-    if (this.#version !== this.#current) return false
-    const flow = this.#flows.find(bytes, at + SRC, d.port.index)
-    if (flow < 0) return false
+    const way = this.#ways.find(bytes, at + SRC, d.port)
+    if (way === undefined) return false
     const length = u16(bytes, at + LENGTH)
-    const port = this.#node.ports.get(this.#flows.outPort(flow))
-    if (port === undefined || !port.up || bytes[at + TTL]! <= 1) return false
+    const port = way.out
+    if (!port.up || bytes[at + TTL]! <= 1) return false
     if (length < ip4.HEADER || length > d.end - at || !holds(sum(bytes, at, at + ip4.HEADER))) return false
     if (this.#isTooBig(length, port)) return false
     if (bytes[at + TOS]! >>> 5 < this.#settings.precedenceCutoff) return false
@@ -73,7 +88,7 @@ export class Forwarder4 {
       return false
     ip4.setTtl(bytes, at, bytes[at + TTL]! - 1)
     this.#node.counters.forwarded++
-    this.#node.ip4.arp.transmit(now, port, this.#flows.nextHop(flow) as Ip4, bytes, at, at + length)
+    this.#node.ip4.arp.transmit(now, port, way.nextHop as Ip4, bytes, at, at + length)
     return true
   }
 
@@ -193,17 +208,9 @@ export class Forwarder4 {
     if (broadcast) out.transmit(bytes, at, at + h.length, EtherType.ip4, LINK_BROADCAST)
     else if (this.#isTooBig(h.length, out)) layer.transmit(now, out, nextHop, bytes, at, at + h.length)
     else {
-      if (!o.any && out !== d.port && this.choose === undefined) this.#learn(h, d.port, out, nextHop)
+      if (!o.any && out !== d.port && this.choose === undefined) this.#ways.set(h.src, h.dst, d.port, out, nextHop)
       layer.arp.transmit(now, out, nextHop, bytes, at, at + h.length)
     }
-  }
-
-  #learn(h: ip4.Header, from: Port, out: Port, nextHop: Ip4): void {
-    if (this.#version !== this.#current) {
-      this.#flows.clear()
-      this.#version = this.#current
-    }
-    this.#flows.set(h.src, h.dst, from.index, out.index, nextHop)
   }
 
   #noRoute(now: Instant, d: Inbound, route: Route<Ip4> | undefined, routed: boolean): boolean {
@@ -252,11 +259,6 @@ export class Forwarder4 {
     f.outPort = out.index
     f.precedence = bytes[at + TOS]! >>> 5
     return filter.judge(f)
-  }
-
-  get #current(): number {
-    const { addresses, routes } = this.#node.ip4
-    return addresses.version + routes.version
   }
 
   #isTooBig(length: number, out: Port): boolean {
@@ -320,6 +322,8 @@ function mayBeDestination(dst: Ip4): boolean {
 
 /** Those of the datagram that is forwarded, of whatever node. */
 const OPTIONS = new TransitOptions()
+/** A neighbour's link-layer address on its way into a way. */
+const MAC = new Uint8Array(6)
 /** Martians told of. */
 const LOGGED = { rate: 1, burst: 10 } as const
 /** First octet of a header of version 4 without options. */

@@ -74,9 +74,9 @@ export class Ip4Layer {
   constructor(node: Node, settings: Partial<Ip4Settings>) {
     this.#node = node
     this.settings = withDefaults(settings)
-    this.addresses = new Addresses4(node.tableKeys)
+    this.addresses = new Addresses4(node.tableKeys, node.changes)
     this.arp = new Arp(node)
-    this.routes = new RouteTable<Ip4>(node.tableKeys)
+    this.routes = new RouteTable<Ip4>(node.tableKeys, node.changes)
     for (const r of this.settings.routes) this.routes.add({ ...r, origin: 'static', metric: 0 })
     this.icmp = new Icmp4(node)
     this.#in = new Input4(node)
@@ -90,6 +90,11 @@ export class Ip4Layer {
 
   get forward(): Forwarder4 {
     this.#forward ??= new Forwarder4(this.#node)
+    return this.#forward
+  }
+
+  /** The same, where something was ever to be forwarded. */
+  get forwarder(): Forwarder4 | undefined {
     return this.#forward
   }
 
