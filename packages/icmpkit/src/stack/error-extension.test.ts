@@ -282,7 +282,7 @@ function shown(name: string): { types: number[]; dropped: object; octets: Uint8A
   return { types, dropped: n.node.counters.dropped, octets }
 }
 
-test('an error that tells of two interfaces in one role is dropped as a whole, before anybody sees it (RFC 5837 §4.5) [v4-iface-dup-discard]', () => {
+test('an error that tells of two interfaces in one role is dropped as a whole, before anybody sees it (RFC 5837 §4.5) [v4-iface-dup-discard] [v6-iface-unique]', () => {
   // Of a structure whose checksum is bad no object counts, and the error stands (RFC 4884 §9).
   expect(shown('heard4TwiceBad')).toMatchObject({ types: [11], dropped: {} })
   for (const [family, type] of [

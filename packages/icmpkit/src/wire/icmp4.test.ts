@@ -603,7 +603,7 @@ describe('extended echo', () => {
 })
 
 describe('every type', () => {
-  test('is named by its octet and writes back to the same octets, unassigned ones too [v4-registry-types] [v4-registry-raw-only]', () => {
+  test('is named by its octet and writes back to the same octets, unassigned ones too [v4-registry-types]', () => {
     for (let type = 0; type < 256; type++) {
       for (const code of [0, 1, 77, 255]) {
         const bytes = Uint8Array.of(type, code, 0, 0, ...Array<number>(28).fill(0))
@@ -615,8 +615,9 @@ describe('every type', () => {
     }
   })
 
-  test('without a layout keeps its body raw', () => {
-    for (const type of [1, 2, 6, 7, 19, 20, 29, 31, 32, 33, 34, 35, 36, 37, 38, 39, 44, 252, 255]) {
+  test('without a layout keeps its body raw [v4-registry-raw-only]', () => {
+    const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
+    for (const type of [1, 2, 6, 7, ...range(19, 29), ...range(31, 39), 44, 252, 255]) {
       const bytes = Uint8Array.of(type, 3, 0, 0, 1, 2, 3, 4, 5)
       expect(icmp4.parse(bytes)).toEqual({ kind: 'other', type, code: 3, rest: Uint8Array.of(1, 2, 3, 4, 5) })
     }

@@ -43,7 +43,8 @@ export function printIcmp4(pen: Pen, bytes: Uint8Array, at: number, end: number,
       pen.text(code === 0 ? PROBLEM_OCTET : PROBLEM_CODE)
       pen.decimal(code === 0 ? bytes[at + 4]! : code)
       if (code !== 0) {
-        pen.text(OCTET)
+        // The type of the option that is missing, and no place in the header (RFC 1108 §2.8.1).
+        pen.text(code === MISSING_OPTION ? OPTION : OCTET)
         pen.decimal(bytes[at + 4]!)
       }
       pen.text(LENGTH)
@@ -321,6 +322,8 @@ const QUENCH = literal('ICMP source quench')
 const PROBLEM_OCTET = literal('ICMP parameter problem - octet ')
 const PROBLEM_CODE = literal('ICMP parameter problem - code ')
 const OCTET = literal(', octet ')
+const OPTION = literal(', without option ')
+const MISSING_OPTION = 1
 const REDIRECT = literal('ICMP redirect ')
 const REDIRECT_TOS = literal('ICMP redirect-tos ')
 const REDIRECT_CODE = literal('ICMP redirect-#')

@@ -67,6 +67,19 @@ describe('lines', () => {
     )
   })
 
+  test('a missing option is told by its type, not as a place in the header (RFC 1108 §2.8.1) [v4-pp-code1-missing]', () => {
+    const problem = (message: string) => raw(`4500001c0001000040010000c0000201c6336407${message}`)
+    expect(problem('0c01f1fe82000000').split('ICMP ')[1]).toBe(
+      'parameter problem - code 1, without option 130, length 8, nothing quoted',
+    )
+    expect(problem('0c02f1fd82000000').split('ICMP ')[1]).toBe(
+      'parameter problem - code 2, octet 130, length 8, nothing quoted',
+    )
+    expect(problem('0c00f1ff82000000').split('ICMP ')[1]).toBe(
+      'parameter problem - octet 130, length 8, nothing quoted',
+    )
+  })
+
   test('ICMPv6 reads as tcpdump writes it, with options behind', () => {
     expect(raw(named('ip6', 'port unreachable quoting udp'))).toBe(
       'IP6 2001:db8::1 > 2001:db8:1::7: ICMP6, destination unreachable, unreachable port, 2001:db8:1::7 udp port 33434, length 68, about udp 2001:db8::1.40000 > 2001:db8:1::7.33434',

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { datagram, echo, fragment, icmp, pattern, quad, read, udp } from '../../../../../test/stack/packet4.ts'
-import { DEFAULT_ROUTE, node, one, ROLES } from '../../../../../test/stack/two-ports4.ts'
+import {
+  datagram,
+  echo,
+  type Fields,
+  fragment,
+  icmp,
+  pattern,
+  quad,
+  read,
+  udp,
+} from '../../../../../test/stack/packet4.ts'
+import { DEFAULT_ROUTE, node, one, PORTS, ROLES } from '../../../../../test/stack/two-ports4.ts'
 import type { Arrival } from '../../door.ts'
 import { hex } from '../../wire/octets.ts'
 import type { Ip4Settings } from './settings.ts'
@@ -156,20 +166,6 @@ describe.each(ROLES)('a %s', (role) => {
       expect(n.give(datagram({ src, options: '07010000' })), src).toEqual([])
     }
   })
-
-  test.each<[string, Uint8Array, Partial<Arrival>]>([
-    ['an error inside', datagram({ protocol: 1, options: '07010000' }, icmp(11, 0, '00000000', udp({}))), {}],
-    ['a broadcast', udp({ dst: '192.0.2.255', options: '07010000' }), {}],
-    ['a multicast', udp({ dst: '224.0.0.1', options: '07010000' }), {}],
-    ['a link broadcast', udp({ options: '07010000' }), { link: 'broadcast' }],
-    ['a later fragment', datagram({ options: '07010000', offset: 8 }, pattern(8)), {}],
-    ['a source of class E', udp({ src: '240.1.1.1', options: '07010000' }), {}],
-  ])(
-    'with a parameter problem at hand and %s lets the prohibition win (RFC 1122 §3.2.2) [v4-err-precedence-of-rules]',
-    (_, bytes, how) => {
-      expect(node(role).give(bytes, how)).toEqual([])
-    },
-  )
 
   test('says nothing about a header that is not one (RFC 1812 §5.2.2) [v4-err-not-invalid-header]', () => {
     const n = node(role)
@@ -339,4 +335,50 @@ test('no stimulus yields the codes 6, 8, 9, 10 or a parameter problem of code 2 
     }
   }
   expect([...seen].sort()).toEqual(['11/0', '12/0', '3/0', '3/1', '3/13', '3/3', '3/5'])
+})
+
+describe('the prohibitions win over every rule that asks for an error (RFC 1122 §3.2.2)', () => {
+  const FAR = '203.0.113.9'
+  const UDP = udp({}, 8).subarray(20)
+  const NARROW = PORTS.map((p) => ({ ...p, mtu: p.index === 1 ? 576 : 1500 }))
+  const REJECT = { gateway: { filters: [{ action: 'reject' }] } } as const
+  /** What asks for an error: who is asked, and by which datagram from 198.51.100.7. */
+  const CAUSES: [string, readonly ('host' | 'gateway')[], Parameters<typeof node>[1], Fields, Uint8Array?][] = [
+    ['a closed port', ROLES, {}, {}],
+    ['an unknown protocol', ROLES, {}, { protocol: 253 }],
+    ['a bad option', ROLES, {}, { options: '07010000' }],
+    ['a missing option', ROLES, { requiredOption: 130 }, {}],
+    ['an expired TTL', ['gateway'], {}, { dst: FAR, ttl: 1 }],
+    ['no route', ['gateway'], { routes: [] }, { dst: FAR }],
+    ['a rule that rejects', ['gateway'], REJECT, { dst: FAR }],
+    ['too many octets', ['gateway'], {}, { dst: FAR, df: true }, pattern(1400)],
+  ]
+  /** What forbids one. */
+  const PROHIBITIONS: [string, Fields, Partial<Arrival>?, Uint8Array?][] = [
+    ['an error inside', { protocol: 1 }, {}, icmp(11, 0, '00000000', udp({ src: '198.51.100.1' }, 1372))],
+    ['a broadcast', { dst: '198.51.100.255' }],
+    ['a multicast', { dst: '224.0.0.1' }],
+    ['a link broadcast', {}, { link: 'broadcast' }],
+    ['a link multicast', {}, { link: 'multicast' }],
+    ['a later fragment', { offset: 8 }],
+    ...['0.0.0.0', '127.0.0.1', '224.0.0.5', '240.1.1.1', '255.255.255.255', '198.51.100.255'].map(
+      (src): [string, Fields] => [`the source ${src}`, { src }],
+    ),
+  ]
+  const ask = (
+    role: 'host' | 'gateway',
+    [, , settings, cause, body = UDP]: (typeof CAUSES)[number],
+    [, fields = {}, how = {}, inside]: [string, Fields?, Partial<Arrival>?, Uint8Array?],
+  ) => {
+    const n = node(role, settings, NARROW)
+    const f = { src: '198.51.100.7', dst: '198.51.100.1', ...cause, ...fields }
+    return n.give(datagram(f, inside ?? body), { port: 2, ...how }).filter((b) => [3, 4, 5, 11, 12].includes(b[20]!))
+  }
+
+  test.each(CAUSES)('%s: an error by itself, none with any of them [v4-err-precedence-of-rules]', (...cause) => {
+    for (const role of cause[1]) {
+      expect(ask(role, cause, ['nothing']), role).toHaveLength(1)
+      for (const prohibition of PROHIBITIONS) expect(ask(role, cause, prohibition), prohibition[0]).toEqual([])
+    }
+  })
 })

@@ -203,6 +203,19 @@ test('a host that does not fragment cuts its reply to what goes in one piece (RF
   expect(hex(rest)).toBe(hex(pattern(548)))
 })
 
+test.each(ROLES)(
+  'a %s says nothing to types that are a name and no more (RFC 6918 §2) [v4-registry-raw-only]',
+  (role) => {
+    const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
+    const types = [6, ...range(19, 29), ...range(31, 39), 255]
+    const n = node(role)
+    for (const type of types)
+      for (const octets of [0, 4, 40])
+        expect(n.give(datagram({ protocol: 1 }, icmp(type, 0, '12340001', pattern(octets)))), `${type}`).toEqual([])
+    expect(n.node.counters.dropped).toEqual({ 'unknown-type': 3 * types.length })
+  },
+)
+
 test('ten thousand requests get ten thousand replies: echo has no limit (RFC 1812 §4.3.2.8) [v4-rate-echo]', () => {
   const n = node('host')
   let replies = 0
