@@ -61,6 +61,11 @@ test('errors of this machine stand behind the header where both go to one place'
   expect(out).toMatch(/^PING .*\nicmp: local error: network is unreachable\n/)
 })
 
+test('so do the drops of this machine', async () => {
+  const { out } = await redirected(net.a, ['ping', '-c1', '192.0.2.255'], '2>&1')
+  expect(out).toMatch(/^PING .*\nicmp: local drop: a local rule or a missing right stopped a packet/)
+})
+
 test('-f says once what this machine refuses each time', async () => {
   const { err, out } = await icmp(net.a, ['ping', '-f', '-c20', '192.0.2.255'])
   expect(err.match(/local drop/g)).toHaveLength(1)

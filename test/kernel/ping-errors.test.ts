@@ -42,10 +42,15 @@ describe.each(DOORS)('$door, IPv$family', ({ door, family }) => {
   /** What every quote tells, and what only a door that sees the quoted header does. */
   function checkQuote(e: { quote: unknown }, to: string, ttl: number, octets = 56): void {
     const length = octets + 8
-    const four = { kind: 'ip4', ttl: raw ? ttl : 0, length: raw ? length + 20 : expect.any(Number) }
-    const six = { kind: 'ip6', hopLimit: raw ? ttl : 0, payloadLength: raw ? length : expect.any(Number) }
+    const four = raw
+      ? { ttl, tos: 0, length: length + 20, options: '' }
+      : { ttl: null, tos: null, length: null, id: null, checksum: null, options: null }
+    const six = raw
+      ? { hopLimit: ttl, payloadLength: length, extensions: [] }
+      : { hopLimit: null, payloadLength: null, flowLabel: null, extensions: null }
+    const protocol = family === 4 ? 1 : 58
     expect(e.quote).toMatchObject({
-      ip: { src: CLIENT[family], dst: to, ...(family === 4 ? four : six) },
+      ip: { kind: `ip${family}`, protocol, src: CLIENT[family], dst: to, ...(family === 4 ? four : six) },
       transport: { kind: family === 4 ? 'icmp4' : 'icmp6', type: family === 4 ? 8 : 128, code: 0, seq: 1 },
     })
   }
@@ -110,7 +115,9 @@ describe.each(DOORS)('$door, IPv$family', ({ door, family }) => {
     expect(said).toBe(`From ${ROUTER[family]} icmp_seq=1 ${words}`)
     expect(meaning).toMatch(/^ {4}A router threw/)
     expect(quote).toMatch(
-      new RegExp(`^ {4}It quotes ${CLIENT[family]} > ${SERVER[family]} ICMP echo request id \\d+ seq 1,`),
+      new RegExp(
+        `^ {4}It quotes ${CLIENT[family]} > ${SERVER[family]} ICMP echo request id \\d+ seq 1${raw ? `, ttl 1, ${family === 4 ? 84 : 104} octets` : ''}\\.$`,
+      ),
     )
     expect(/ttl 1,/.test(quote!)).toBe(raw)
   })

@@ -131,7 +131,7 @@ test('there is one summary a target and one total, last', async () => {
   }
 })
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s ends the run with its summaries and total', async (signal) => {
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends the run with its summaries and total', async (signal) => {
   const { a } = net
   const run = start(a, ['ping', '--json', '-i0.05', '192.0.2.2', '192.0.2.9', '2001:db8::2'])
   await run.until(/"seq":3.*\n/)
@@ -170,6 +170,15 @@ test('standard output holds JSON alone, whatever else there is to say', async ()
   expect(all.filter((e) => e.kind === 'reply')).toHaveLength(2)
   expect(done.err).toContain('IPv4 ping socket')
   expect(done.err).toContain('no room for our token')
+})
+
+test('-q leaves of each target its summary, and the total', async () => {
+  const { a } = net
+  const done = await icmp(a, ['ping', '--json', '-q', '-c2', '-i0.05', '-W0.05', '192.0.2.2', '192.0.2.9'])
+  const all = events(done)
+  all.forEach(checkContract)
+  expect(all.map((e) => e.kind)).toEqual(['summary', 'summary', 'total'])
+  expect(all[2]).toMatchObject({ sent: 4, received: 2, lost: 2 })
 })
 
 test('an address that belongs to a zone is shown with it (RFC 4007 §11)', async () => {

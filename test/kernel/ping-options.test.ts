@@ -280,8 +280,20 @@ describe('families and addresses', () => {
   test('a source of one family leaves targets of the other unasked, and does not wait for them', async () => {
     const done = await icmp(net.a, ['ping', '-q', '-c1', '-I', '192.0.2.1', '192.0.2.2', '2001:db8::2'])
     expect(done.code).toBe(2)
-    expect(done.err).toBe('icmp: 2001:db8::2: is not an IPv4 address\n')
+    expect(done.err).toBe('icmp: 2001:db8::2: is not an IPv4 address: the source is IPv4\n')
     expect(done.out).toContain('1 packets transmitted, 1 received')
+  })
+
+  test.each([
+    [['-R'], '2001:db8::2', 'is not an IPv4 address: record route is IPv4'],
+    [['-T', 'tsonly'], '2001:db8::2', 'is not an IPv4 address: the timestamp option is IPv4'],
+    [['--type', 'timestamp'], '2001:db8::2', 'is not an IPv4 address: the question is IPv4'],
+    [['--type', 'nodeinfo'], '192.0.2.2', 'is not an IPv6 address: the question is IPv6'],
+    [['-F', '12345'], '192.0.2.2', 'is not an IPv6 address: the flow label is IPv6'],
+    [['-6'], '192.0.2.2', 'is not an IPv6 address'],
+  ])('%j to %s: refused, with what asks for the other family', async (flags, target, why) => {
+    const done = await icmp(net.a, ['ping', '-c1', ...flags, target])
+    expect(done).toMatchObject({ code: 2, out: '', err: `icmp: ${target}: ${why}\n` })
   })
 })
 

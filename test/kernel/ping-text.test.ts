@@ -21,7 +21,7 @@ async function iputils(ctx: TestContext, h: Host, args: readonly string[]): Prom
 /** As scrapers have them: pingparsing, Globalping, telegraf, Home Assistant. */
 const PACKETS =
   /^(?<sent>\d+) packets transmitted, (?<received>\d+) received,(?: \+(?<duplicates>\d+) duplicates,)?(?: \+(?<errors>\d+) errors,)? (?<loss>[\d.]+)% packet loss, time (?<time>\d+)ms$/m
-const RTT = /^rtt min\/avg\/max\/mdev = (?<min>[\d.]+)\/(?<avg>[\d.]+)\/(?<max>[\d.]+)\/(?<mdev>[\d.]+) ms$/m
+const RTT = /^rtt min\/avg\/max\/mdev = (?<min>[\d.]+)\/(?<avg>[\d.]+)\/(?<max>[\d.]+)\/(?<mdev>[\d.]+) ms(?:, |$)/m
 const HEADER4 = /^PING (\S+) \((\d+\.\d+\.\d+\.\d+)\) (\d+)\((\d+)\) bytes of data\.$/m
 const HEADER6 = /^PING (\S+) ?\(([\da-f:]+)\) (\d+) data bytes$/m
 const LINE =
@@ -49,6 +49,18 @@ describe.each([
       ).toEqual(['1', '2', '3'].map((seq) => ['64', target, seq, '64']))
     }
     expect(ours.out.match(header)?.slice(1)).toEqual(named)
+  })
+
+  test('the last line has the round trips, and the last but one the loss, where scripts take them by `tail`', async (ctx) => {
+    const { a } = net
+    const args = ['-c3', '-i0.05', target]
+    for (const { out } of [await icmp(a, ['ping', ...args]), await iputils(ctx, a, ['-n', ...args])]) {
+      // `tail -1 | awk -F/ '{print $5}'`, `tail -1 | cut -d= -f2 | cut -d/ -f1`, `tail -2 | head -1 | cut -d, -f3`
+      const [packets, trips] = out.trimEnd().split('\n').slice(-2) as [string, string]
+      const { min, avg } = out.match(RTT)!.groups!
+      expect([trips.split('/')[4], trips.split('=')[1]!.split('/')[0]]).toEqual([avg, ` ${min}`])
+      expect(packets.split(',')[2]).toBe(' 0% packet loss')
+    }
   })
 
   test('without an answer the same lines say so, without a round trip', async (ctx) => {

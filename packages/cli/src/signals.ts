@@ -5,10 +5,11 @@
 import { whenNpmEnds } from './npm-parent.ts'
 import { remark } from './output.ts'
 
-/** SIGINT and SIGTERM stop what runs; each of them kills when it comes again. */
+/** SIGINT, SIGTERM and SIGHUP (the terminal has gone) stop what runs; each of them kills when it comes again. */
 export function whenInterrupted(stop: () => void): void {
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
+  process.once('SIGHUP', stop)
 }
 
 /** What a command that runs until it is stopped does at a signal. */

@@ -9,12 +9,12 @@ export function quotedLine(quote: unknown, extensions: unknown): string {
   if (q === null) return 'It quotes nothing.'
   if (q.kind === 'malformed') return `Its quote can't be read: ${q.why}.`
   const { ip, transport: t } = q
-  // A door that does not see the quoted header leaves its TTL zero.
-  const ttl = Number(ip.ttl ?? ip.hopLimit)
-  const length = ip.length ?? Number(ip.payloadLength) + 40
+  // null where the door does not see the quoted header.
+  const ttl = ip.ttl ?? ip.hopLimit ?? null
+  const length = ip.length ?? (typeof ip.payloadLength === 'number' ? ip.payloadLength + 40 : null)
   const missing = q.missing.length > 0 ? `; not quoted: ${q.missing.join(', ')}` : ''
   const objects = Array.isArray(extensions) && extensions.length > 0 ? `; with ${extensions.map(show).join(', ')}` : ''
-  return `It quotes ${ip.src} > ${ip.dst} ${transport(t)}${ttl > 0 ? `, ttl ${ttl}` : ''}, ${length} octets${missing}${objects}.`
+  return `It quotes ${ip.src} > ${ip.dst} ${transport(t)}${ttl === null ? '' : `, ttl ${ttl}`}${length === null ? '' : `, ${length} octets`}${missing}${objects}.`
 }
 
 function transport(t: Json): string {

@@ -131,7 +131,7 @@ export async function run(
       local.count(event)
       if (event.kind === 'total') total = event
       if (flags.json !== true) tell(text.line(event))
-      else if (event.kind !== 'outstanding' || flags.outstanding === true) {
+      else if (flags.quiet !== true || event.kind === 'summary' || event.kind === 'total') {
         out.write(`${safeJson({ schema: 'icmpkit.ping.v1', ...event })}\n`)
       }
     }

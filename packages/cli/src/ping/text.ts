@@ -65,7 +65,7 @@ export class PingText {
           : ''
       case 'local-drop':
         if (this.#f.quiet !== true) this.#say(`local drop: ${DROP[e.why]}`, e.count > 1 ? ` (${e.count})` : '')
-        return ''
+        return this.#header(e)
       case 'summary':
         // Who can't be asked has no statistics: `0% packet loss` would be read as good news.
         return e.address === null ? '' : this.#header(e) + this.#endDots() + summaryLines(e)
@@ -209,11 +209,12 @@ function summaryLines(s: PingSummary): string {
   // As iputils: of nothing sent no share is lost.
   const loss = s.sent === 0 ? '' : `${Number(((100 * Math.max(0, s.lost)) / s.sent).toPrecision(6))}% packet loss, `
   const some = (n: number, what: string) => (n > 0 ? `, +${n} ${what}` : '')
-  let text =
+  const head =
     `\n--- ${safeText(s.target)} ping statistics ---\n` +
     `${s.sent} packets transmitted, ${s.received} received${some(s.duplicates, 'duplicates')}${some(s.corrupt, 'corrupted')}${some(s.errors, 'errors')}, ` +
     `${loss}time ${Math.round(s.elapsedNs / 1e6)}ms\n`
-  const notes = [
+  const last = [
+    ...rtt(s.rttNs),
     s.late > 0 ? `${s.late} late` : '',
     s.reordered > 0 ? `${s.reordered} reordered` : '',
     s.foreign > 0 ? `${s.foreign} foreign` : '',
@@ -222,17 +223,21 @@ function summaryLines(s: PingSummary): string {
       ? `${s.lossBursts} loss burst${s.lossBursts > 1 ? 's' : ''}, the longest ${s.longestLossBurst}`
       : '',
   ].filter((n) => n !== '')
-  if (s.rttNs.min !== null) text += rttLines(s.rttNs)
-  if (notes.length > 0) text += `${notes.join(', ')}\n`
-  return text
+  return last.length === 0 ? head : `${head}${last.join(', ')}\n`
 }
 
-function rttLines(r: PingRtt): string {
+/**
+ * What iputils does not have follows in the same line, as its own `ipg/ewma` does: scripts take the last line for the
+ * round trips, and the last but one for the loss.
+ */
+function rtt(r: PingRtt): string[] {
+  if (r.min === null) return []
   const list = (...ns: (number | null)[]) => ns.map((n) => ms(n ?? 0)).join('/')
-  return (
-    `rtt min/avg/max/mdev = ${list(r.min, r.avg, r.max, r.mdev)} ms\n` +
-    `    p50/p90/p99 = ${list(r.p50, r.p90, r.p99)} ms, jitter ${ms(r.jitter ?? 0)} ms\n`
-  )
+  return [
+    `rtt min/avg/max/mdev = ${list(r.min, r.avg, r.max, r.mdev)} ms`,
+    `p50/p90/p99 ${list(r.p50, r.p90, r.p99)} ms`,
+    `jitter ${ms(r.jitter ?? 0)} ms`,
+  ]
 }
 
 function options(e: PingReply): string {

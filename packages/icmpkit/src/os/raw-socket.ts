@@ -4,7 +4,6 @@
  * what concerns this door: each raw socket would get all of this machine's ICMP otherwise.
  */
 
-import { realpathSync } from 'node:fs'
 import type { Family } from '../wire/addr.ts'
 import { u16 } from '../wire/octets.ts'
 import { bindSource, configure, type DoorSpec } from './door-spec.ts'
@@ -81,8 +80,7 @@ export function openRawSocket(spec: DoorSpec): SocketDoor {
 
 export function rawSocketCure(errno: number): string {
   if (errno === Errno.EPERM || errno === Errno.EACCES) {
-    // What `node` names in the user's shell may be another one.
-    return `A raw socket needs CAP_NET_RAW: run as root (sudo), or give it to this Node: setcap cap_net_raw+ep "${realpathSync(process.execPath)}"`
+    return 'A raw socket needs CAP_NET_RAW: run as root (sudo; rights are dropped as soon as it is open), or a service with AmbientCapabilities=CAP_NET_RAW. Not by setcap on node, which gives it to every script'
   }
   return errno === Errno.EAFNOSUPPORT ? 'This kernel has no such address family' : ''
 }

@@ -514,7 +514,7 @@ export class SocketDoor implements Door, Pollable {
     a.end = quoted + this.#in.moved(i)
     a.at = rebuildError(this.#in, this.family, c, target, quoted, a.end)
     a.length = a.end - a.at
-    a.origin = 'rebuilt'
+    a.origin = 'error-queue'
     a.port = c.port
     a.link = 'host'
     a.checksum = 'ok'

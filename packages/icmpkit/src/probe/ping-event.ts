@@ -85,6 +85,8 @@ export interface ErrorEvent {
   pointer: number | null
   /** The ICMP message from its type octet, own copy; null where local. */
   message: Uint8Array | null
+  /** False: of the IP header that the message quotes the door knows the addresses and the protocol, nothing else. */
+  headerQuoted: boolean
   at: Instant
 }
 

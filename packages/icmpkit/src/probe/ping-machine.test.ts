@@ -40,6 +40,14 @@ describe('outcomes', () => {
     expect(summaryOf(events)).toMatchObject({ sent: 2, received: 1, lost: 1, bursts: 1, longestBurst: 1 })
   })
 
+  it('what is in flight when the deadline ends the run is lost, and a run of losses like any other', () => {
+    const events = one({ deadlineMs: 3500, intervalMs: 1000, timeoutMs: 10_000 }, (p, n) =>
+      n === 0 ? [{ after: 5, bytes: reply(p) }] : [],
+    )
+    expect(kinds(events)).toEqual(['reply', 'summary'])
+    expect(summaryOf(events)).toMatchObject({ sent: 4, received: 1, lost: 3, bursts: 1, longestBurst: 3 })
+  })
+
   it('a reply after its timeout is late, and corrects the loss', () => {
     const events = one({ count: 3, timeoutMs: 300 }, (p, n) => [{ after: n === 0 ? 1500 : 5, bytes: reply(p) }])
     expect(kinds(events)).toEqual(['timeout', 'reply', 'late', 'reply', 'summary'])

@@ -267,6 +267,7 @@ export class PingMachine implements Machine<PingEventOut> {
         mtu: why === 'too-big' && mtu > 0 ? mtu : null,
         pointer: null,
         message: null,
+        headerQuoted: false,
         at: now,
       }
       this.#emit(event)
@@ -758,6 +759,7 @@ export class PingMachine implements Machine<PingEventOut> {
       mtu: mtuOf(family, type, code, a.bytes, at),
       pointer: pointerOf(family, type, a.bytes, at),
       message: a.bytes.slice(at, end),
+      headerQuoted: a.origin !== 'error-queue',
       at: a.stamp,
     })
     // A redirect or a source quench (RFC 6633) says nothing about this probe's fate.
@@ -851,6 +853,9 @@ export class PingMachine implements Machine<PingEventOut> {
   #finish(t: Target, now: Instant): void {
     t.phase = 'done'
     if (t.startedAt === undefined) t.endedAt = now
+    // What is in flight counts as lost from here on.
+    if (t.flying > 0)
+      for (const p of t.probes.values()) if (p.state === 'flying' && !p.responders?.size) t.bursts.lost()
     this.#asking--
     this.#emit(summarize(t, t.flying > 0 ? now : t.endedAt))
     if (t.probes.size === 0) this.#gone(t)

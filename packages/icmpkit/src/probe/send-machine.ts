@@ -144,7 +144,7 @@ export class SendMachine implements Machine<SendMachineEvent> {
       icmp: h.payload - a.at,
       end: h.end - a.at,
       length: a.length,
-      rebuilt: a.origin === 'rebuilt',
+      rebuilt: a.origin !== 'wire',
       port: a.port,
     }
     this.#held.push({ event, stampClock: a.clock, readAt: now, waited: false })

@@ -38,7 +38,7 @@ export class PacketTap implements Machine<PingEventOut> {
       end: a.end,
       length: a.length,
       time: this.#clock.wall(a.stamp),
-      rebuilt: a.origin === 'rebuilt',
+      rebuilt: a.origin !== 'wire',
       port: a.port,
     })
     return this.#m.handlePacket(now, a)

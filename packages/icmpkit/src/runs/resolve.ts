@@ -17,6 +17,8 @@ export interface Unresolved {
 
 export interface ResolveSettings {
   family: Family | undefined
+  /** What else asks for that family, where the caller does not: a source, a question. */
+  because?: string | undefined
   /** Every address of a name, instead of the first. */
   all: boolean
   /** Index of an interface by name, or by number as text; undefined where there is none. */
@@ -33,7 +35,7 @@ export async function resolve(target: string, s: ResolveSettings): Promise<Resol
   const literal = parseIp(host)
   if (literal !== undefined) {
     if (s.family !== undefined && familyOf(literal) !== s.family) {
-      return { target, why: `is not an IPv${s.family} address` }
+      return { target, why: `is not an IPv${s.family} address${s.because ? `: ${s.because}` : ''}` }
     }
     const unfit = standsForAnother(literal)
     return unfit === undefined ? located(target, literal, zone, s) : { target, why: unfit }

@@ -42,10 +42,20 @@ export function explain(e: ErrorEvent, r: PingReporter): PingError {
     code: e.code,
     name: entry.name,
     meaning: isOwn(e, quoted) ? OWN_LINK : entry.meaning,
-    quote: quoted === undefined ? null : toJson(quoted),
+    quote: quoted === undefined ? null : e.headerQuoted ? toJson(quoted) : withoutHeader(quoted),
     extensions: extensions === undefined || extensions.checksum === 'bad' ? null : toJson(usable(extensions)),
     ...heard,
   }
+}
+
+/** Of a header that no door showed only these are known; the rest would look as if a router had quoted it. */
+const KNOWN = new Set(['kind', 'protocol', 'src', 'dst', 'finalDst'])
+
+function withoutHeader(quoted: quote.Quote | Malformed): unknown {
+  if (!('ip' in quoted)) return toJson(quoted)
+  const fields = Object.entries(toJson(quoted.ip) as Record<string, unknown>)
+  const ip = Object.fromEntries(fields.map(([name, value]) => [name, KNOWN.has(name) ? value : null]))
+  return { ...(toJson(quoted) as Record<string, unknown>), ip }
 }
 
 /** The kernel tells itself by such an error that it found no neighbour: no router is to blame. */

@@ -156,7 +156,7 @@ export async function questionOf(o: PingOptions, secret: Uint8Array): Promise<Qu
 }
 
 /** The one family that what is asked for allows, the source's among it. @throws TypeError where no family does */
-export function onlyFamily(o: PingOptions): Family | undefined {
+export function onlyFamily(o: PingOptions): { family: Family; because: string } | undefined {
   const source = o.source === undefined ? undefined : parseIp(o.source)
   const wishes: [string, Family | undefined][] = [
     ['the family asked for', o.family],
@@ -164,11 +164,14 @@ export function onlyFamily(o: PingOptions): Family | undefined {
     ['the question', o.question?.kind === 'timestamp' ? 4 : o.question?.kind === 'nodeinfo' ? 6 : undefined],
     ['record route', o.recordRoute === true ? 4 : undefined],
     ['the timestamp option', o.timestampOption === undefined ? undefined : 4],
+    ['the flow label', o.flowLabel === undefined ? undefined : 6],
   ]
   const [first, ...others] = wishes.filter(([, family]) => family !== undefined)
   const other = others.find(([, family]) => family !== first![1])
   if (other !== undefined) throw new TypeError(`ping: ${first![0]} is IPv${first![1]}, ${other[0]} is IPv${other[1]}`)
-  return first?.[1]
+  if (first === undefined) return undefined
+  const [by, family] = first as [string, Family]
+  return { family, because: o.family === undefined ? `${by} is IPv${family}` : '' }
 }
 
 /** The largest IPv4 datagram less 20 octets of header, the options, and 8 of ICMP. */

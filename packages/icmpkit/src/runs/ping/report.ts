@@ -97,7 +97,10 @@ export interface PingError extends About {
   meaning: string
   mtu: number | null
   pointer: number | null
-  /** The quoted datagram, its fields read as far as it goes; null where there is none. */
+  /**
+   * The quoted datagram, its fields read as far as it goes; null where there is none. A door that does not see the quoted
+   * IP header leaves null what it cannot know of it: all but addresses and protocol.
+   */
   quote: unknown
   /** RFC 4884 objects that came along. */
   extensions: unknown
