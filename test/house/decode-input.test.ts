@@ -44,6 +44,16 @@ async function reads(child: ChildProcess, path: string): Promise<void> {
   }
 }
 
+test.each([
+  [['-r', 'x.pcap'], /^error: icmp decode has no -r: give the file as it is: icmp decode FILE$/m],
+  [['-nn', 'x.pcap'], /^error: icmp decode has no -n: leave it out/m],
+  [['-i', 'lo', '-w', 'x.pcap'], /^error: icmp decode has no -w: tcpdump -w FILE/m],
+  [['--netns', 'here', ECHO], /^icmp decode: --netns says where the interface of -i is/m],
+])('%j is refused with what to do instead', async (args, why) => {
+  const done = await start(undefined, ['decode', ...args]).ended
+  expect(done).toMatchObject({ code: 2, out: '', err: expect.stringMatching(why) })
+})
+
 test('SIGINT ends the reading of a named pipe that nobody writes to', async () => {
   const path = await named()
   const run = start(undefined, ['decode', path])

@@ -2,6 +2,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { types } from './decode/type-name.ts'
 
+/** Letters of tcpdump and tshark that we do not have, and what to use instead. */
+const REFUSED: Record<string, string> = {
+  '-e': '-v shows the frame and all headers',
+  '-n': 'leave it out: no address or port is ever turned into a name',
+  '-r': 'give the file as it is: icmp decode FILE',
+  '-t': 'use --utc for times of day in UTC, --json for seconds since 1970',
+  '-w': "tcpdump -w FILE 'icmp or icmp6' writes captures, icmp ping --pcap FILE that of a ping",
+  '-x': '-v takes each message apart, --json has what it carries as hex',
+  '-X': '-v takes each message apart, --json has what it carries as hex',
+  '-Y': 'use --type, --code and --addr',
+}
+
 export function register(program: Command): void {
   const command = program
     .command('decode')
@@ -22,7 +34,7 @@ Exit code: 0, with --check 1 where a checksum is wrong or a message malformed, 2
   tcpdump -w - icmp | icmp decode -`,
     )
   const add = (o: Option) => command.addOption(o)
-  add(new Option('-i, --interface <name>', 'decode live what passes this interface'))
+  add(new Option('-i, --interface <name>', 'decode live what passes this interface; any = all of them'))
   add(new Option('-v, --verbose', 'a tree a message: headers, fields, quote, extensions, meaning'))
   add(new Option('--json', 'one JSON object a line').conflicts('verbose'))
   add(new Option('--check', 'only what is wrong: bad checksums and malformed messages, with reason and offset'))
@@ -43,6 +55,12 @@ Exit code: 0, with --check 1 where a checksum is wrong or a message malformed, 2
   add(new Option('-#, --number', "each packet's number in front, from 1 as Wireshark counts"))
   add(new Option('--utc', 'times of day in UTC, not in the local zone'))
   add(new Option('--netns <name|pid>', 'with -i: the interface is in that network namespace'))
+  for (const letter of Object.keys(REFUSED)) {
+    command.addOption(new Option(`${letter} [value]`, REFUSED[letter]!).hideHelp())
+    command.on(`option:${letter.slice(1)}`, () =>
+      command.error(`error: icmp decode has no ${letter}: ${REFUSED[letter]}`),
+    )
+  }
   command.action(async (input: string | undefined, options: Record<string, unknown>) => {
     const { run } = await import('./decode/run.ts')
     process.exitCode = await run(input, options as unknown as import('./decode/run.ts').Flags)

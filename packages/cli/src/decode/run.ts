@@ -74,6 +74,8 @@ class Decoder {
       if (input !== undefined) throw new InputError('give a file or -i INTERFACE, not both')
       return this.#live(port)
     }
+    if (this.#flags.netns !== undefined)
+      throw new InputError('--netns says where the interface of -i is; a file is in none')
     if (input === undefined)
       throw new InputError('give a capture file, hex digits, - for standard input, or -i INTERFACE')
     const stop = () => {
