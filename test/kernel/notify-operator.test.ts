@@ -1,5 +1,14 @@
 /** The operator's side of `icmp notify`: commands, counters, files, keys, signals, rights (issue: "On the server"). */
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parseKeys } from '../../packages/icmpkit/src/runs/notices/keys.ts'
@@ -19,7 +28,7 @@ describe('commands', () => {
     await program(server, 'udp', 5353)
     const serve = await serving(server, ['--program', 'dns=udp/5353', '--program', 'web=tcp/8080,grace=0'])
     await workstations(crowd, { servers: [[SERVER4, 5353, 3, null]] })
-    await serve.when((s) => s.programs[0].workstations === 3 && s.programs[1].state === 'gone')
+    await serve.when((s) => s.heard === 9 && s.programs[0].workstations === 3 && s.programs[1].state === 'gone')
     const text = await serve.ask('status')
     expect(text).toMatch(/^dns \(udp\/5353\): up, 3 workstations known\nweb \(tcp\/8080\): gone for \d+\.\d s\n/)
     expect(text).toMatch(/^ *9 {2}datagrams of workstations seen$/m)
@@ -34,10 +43,12 @@ describe('commands', () => {
   })
 
   test.each([
-    [['offline', 'mail'], 1, "icmp: there is no program 'mail'\n"],
+    [['offline', 'mail'], 1, "icmp: there is no program 'mail'; there is dns\n"],
     [['offline', 'dns', '--reason', 'x'.repeat(65)], 1, 'icmp: a reason is at most 64 octets'],
+    [['offline', 'dns', '--reason', '\u001b[31mred'], 1, 'this one has a control character in it'],
     [['offline', 'dns', '--back-at', 'soon'], 2, 'a time is wanted'],
-    [['back', 'mail'], 1, "icmp: there is no program 'mail'\n"],
+    [['drain', 'dns', '--back-at', '2020-01-01'], 1, 'icmp: back at 2020-01-01T00:00:00Z: it is 20'],
+    [['back', 'mail'], 1, "icmp: there is no program 'mail'; there is dns\n"],
   ])('%j is refused with exit code %i', async (words, code, why) => {
     const server = host('srv')
     const serve = await serving(server, ['--program', 'dns=udp/5353'])
@@ -96,7 +107,7 @@ test('counters as Prometheus reads them, from the command and over HTTP', async 
   await program(server, 'udp', 5353)
   const serve = await serving(server, ['--program', 'd"s=udp/5353', '--metrics', '127.0.0.1:9100'])
   await workstations(crowd, { servers: [[SERVER4, 5353, 3, null]] })
-  await serve.when((s) => s.programs[0].workstations === 3)
+  await serve.when((s) => s.heard === 9 && s.programs[0].workstations === 3)
   await serve.ask('offline', 'd"s')
   await serve.event('outage')
   const page = await serve.ask('status', '--prometheus')
@@ -292,6 +303,42 @@ test('without rights it says which are missing, and leaves nothing behind', asyn
   expect(readdirSync(join(at, 'icmpkit'))).toEqual([])
 })
 
+test('files of ours go where systemd or the user says, and into no directory that others may write to', async () => {
+  const server = host('srv')
+  const at = place()
+  chmodSync(at, 0o777)
+  const serve = (env: Record<string, string>) =>
+    start(server, ['notify', 'serve', '--program', 'dns=udp/5353'], { ...NOBODY, env }).ended
+  const theirs = join(at, 'icmpkit')
+  mkdirSync(theirs)
+  expect(await serve({ XDG_RUNTIME_DIR: at })).toMatchObject({ code: 2, err: /^icmp: .*icmpkit belongs to user 0/ })
+  expect(readdirSync(theirs)).toEqual([])
+  chownSync(theirs, NOBODY.uid!, NOBODY.gid!)
+  chmodSync(theirs, 0o777)
+  expect((await serve({ XDG_RUNTIME_DIR: at })).err).toMatch(/others may write to it/)
+  // Where it may work the next thing that is missing is the right to.
+  const runtime = join(at, 'of-service')
+  expect((await serve({ RUNTIME_DIRECTORY: `${runtime}:/other`, XDG_RUNTIME_DIR: at })).err).toMatch(/CAP_NET_RAW/)
+  expect(existsSync(runtime)).toBe(true)
+  expect((await serve({ XDG_RUNTIME_DIR: '/proc' })).err).toMatch(/cannot be made .*RuntimeDirectory=/)
+})
+
+test('the operator hears how many were told, and that nobody is told twice', async () => {
+  const { server, crowd } = office()
+  await program(server, 'udp', 5353)
+  const serve = await serving(server, ['--program', 'dns=udp/5353'])
+  const clients = await workstations(crowd, { servers: [[SERVER4, 5353, 3, null]] })
+  await serve.when((s) => s.programs[0].workstations === 3)
+  expect(await serve.ask('offline', 'dns')).toMatch(/^dns is offline: 3 of 3 workstations told in \d+\.\d ms\n$/)
+  expect(await told(clients)).toEqual({ [ECONNREFUSED]: 3 })
+  const again = JSON.parse(await serve.ask('offline', 'dns', '--reason', 'a new disk', '--json'))
+  expect(again).toMatchObject({ outage: null, programs: [{ reason: 'a new disk' }] })
+  expect(await serve.ask('offline', 'dns')).toContain('nobody is told twice')
+  await serve.ask('back', 'dns')
+  const drained = JSON.parse(await serve.ask('drain', 'dns', '--json'))
+  expect(drained.outage).toMatchObject({ state: 'draining', workstations: 3, sent: 0, suppressed: { recent: 3 } })
+})
+
 test('with --drop-rights it tells as before, as nobody; a drain tells, and says that it refuses nobody', async () => {
   const { server, crowd } = office()
   const dns = await program(server, 'udp', 5353)
@@ -316,7 +363,8 @@ test('its lines are for people, SIGQUIT shows the counters so far, Ctrl-C the la
   const serve = start(server, ['notify', 'serve', '--program', 'dns=udp/5353', '--state', 'none'])
   await serve.until(/^watching; operator: \S+; notices are unsigned\n {2}dns \(udp\/5353\): up\n/)
   const clients = await workstations(crowd, { servers: [[SERVER4, 5353, 3, null]] })
-  while (!/3 workstations known/.test((await icmp(server, ['notify', 'status'])).out));
+  const known = /3 workstations known[\s\S]*^ *9 {2}datagrams of workstations seen$/m
+  while (!known.test((await icmp(server, ['notify', 'status'])).out));
   dns.signal('SIGKILL')
   await told(clients)
   await serve.until(/dns is gone: 3 of 3 workstations told in \d+\.\d ms, known after \d+\.\d ms\n/)

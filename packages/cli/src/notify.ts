@@ -103,9 +103,10 @@ function outage(notify: Command, what: 'offline' | 'drain'): void {
     )
   command.addOption(new Option('--reason <text>', 'told to them: 64 octets at most'))
   command.addOption(
-    new Option('--back-at <when>', 'when it is expected back: 10m, 2026-12-24T18:00Z, or seconds since 1970').argParser(
-      moment,
-    ),
+    new Option(
+      '--back-at <when>',
+      'when it is expected back: 10m, 18:00, 2026-12-24T18:00Z, or seconds since 1970',
+    ).argParser(moment),
   )
   operator(command)
 }
@@ -171,11 +172,23 @@ function number(text: string): number {
 /** Seconds since 1970. */
 function moment(text: string): number {
   if (/^\d{9,}$/.test(text)) return Number(text)
+  const clock = /^(\d{1,2}):(\d{2})$/.exec(text)
+  if (clock !== null && Number(clock[1]) < 24 && Number(clock[2]) < 60)
+    return nextTime(Number(clock[1]), Number(clock[2]))
   const ms = parseDuration(text)
   const at = ms === undefined ? Date.parse(text) : Date.now() + ms
   if (Number.isNaN(at))
-    throw new InvalidArgumentError('a time is wanted: 10m, 2026-12-24T18:00Z, or seconds since 1970.')
+    throw new InvalidArgumentError('a time is wanted: 10m, 18:00, 2026-12-24T18:00Z, or seconds since 1970.')
   return Math.round(at / 1000)
+}
+
+/** Seconds since 1970 of the next time that clocks here show that. */
+function nextTime(hours: number, minutes: number): number {
+  const at = new Date()
+  const now = at.getTime()
+  at.setHours(hours, minutes, 0, 0)
+  if (at.getTime() <= now) at.setDate(at.getDate() + 1)
+  return Math.round(at.getTime() / 1000)
 }
 
 function address(text: string): { host: string; port: number } {

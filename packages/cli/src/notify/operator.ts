@@ -2,7 +2,7 @@
 import { askOperator, type NoticeTotals, type OperatorRequest, operatorSocket } from 'icmpkit'
 import { safeJson, safeText } from 'icmpkit/wire'
 import { Output, remark } from '../output.ts'
-import { totals } from './text.ts'
+import { type Outage, told, totals } from './text.ts'
 
 export interface OperatorFlags {
   reason?: string
@@ -31,18 +31,25 @@ export async function ask(
     if (flags.prometheus === true) out.write(String(answer.text))
     else if (flags.json === true) out.write(`${safeJson({ schema: 'icmpkit.notify.v1', ...status, kind: 'status' })}\n`)
     else if (what === 'status') out.write(totals(status as unknown as NoticeTotals))
-    else {
-      const now = (status as unknown as NoticeTotals).programs.find((p) => p.program === program)
-      out.write(
-        `${safeText(program!)} is ${now?.state}${now?.protocol === 'udp' ? `, ${now.workstations} workstations known` : ''}\n`,
-      )
-    }
+    else out.write(done(what, program!, status as unknown as Answer))
     out.flush()
     return out.failed ? 2 : 0
   } catch (e) {
     remark(`icmp: ${(e as Error).message}\n`)
     return 2
   }
+}
+
+/** `outage` is there where a program was taken offline or drained: null where it was down before, or takes its time. */
+type Answer = NoticeTotals & { outage?: Outage | null }
+
+function done(what: string, program: string, { programs, outage }: Answer): string {
+  const now = programs.find((p) => p.program === program)
+  const is = `${safeText(program)} is ${now?.state}`
+  const known = now?.protocol === 'udp' ? `, ${now.workstations} workstations known` : ''
+  if (what === 'back') return `${is}${known}\n`
+  if (outage) return `${is}: ${told(outage)}\n`
+  return `${is}${known}; who is told of it from now on hears these words, nobody is told twice\n`
 }
 
 function requestOf(

@@ -2,6 +2,8 @@
 import type { NoticeServeEvent, NoticeTotals } from 'icmpkit'
 import { safeText } from 'icmpkit/wire'
 
+export type Outage = Omit<Extract<NoticeServeEvent, { kind: 'outage' }>, 'time'>
+
 export function line(e: NoticeServeEvent): string {
   switch (e.kind) {
     case 'ready': {
@@ -17,16 +19,9 @@ export function line(e: NoticeServeEvent): string {
     case 'suspect':
       return `${clock(e.time)} ${safeText(e.program)} is suspect: ${safeText(e.why)}\n`
     case 'outage': {
-      const passed = Object.values(e.suppressed).reduce((sum, n) => sum + n, 0)
-      const why = passed === 0 ? '' : `; not told: ${words(e.suppressed)}`
-      const rebuilt = e.rebuilt === 0 ? '' : `, ${e.rebuilt} of them with a rebuilt quote`
-      const bare = e.bare === 0 ? '' : `, ${e.bare} of them without words (they had said too little)`
       const reason = e.reason === null ? '' : ` (${safeText(e.reason)})`
       const back = e.backAt === null ? '' : `, back at ${new Date(e.backAt * 1000).toISOString().slice(0, 19)}Z`
-      return (
-        `${clock(e.time)} ${safeText(e.program)} is ${e.state}${reason}${back}: ${e.sent} of ${e.workstations} workstations ` +
-        `told in ${milliseconds(e.lastSentNs)}, known after ${milliseconds(e.detectedNs)}${rebuilt}${bare}${why}\n`
-      )
+      return `${clock(e.time)} ${safeText(e.program)} is ${e.state}${reason}${back}: ${told(e, `, known after ${milliseconds(e.detectedNs)}`)}\n`
     }
     case 'back':
       return `${clock(e.time)} ${safeText(e.program)} is back, it was ${e.state} for ${seconds(e.downNs / 1e9)}\n`
@@ -35,6 +30,15 @@ export function line(e: NoticeServeEvent): string {
     case 'summary':
       return totals(e)
   }
+}
+
+/** How many of the workstations have been told, and why others were not. */
+export function told(e: Outage, known = ''): string {
+  const passed = Object.values(e.suppressed).reduce((sum, n) => sum + n, 0)
+  const why = passed === 0 ? '' : `; not told: ${words(e.suppressed)}`
+  const rebuilt = e.rebuilt === 0 ? '' : `, ${e.rebuilt} of them with a rebuilt quote`
+  const bare = e.bare === 0 ? '' : `, ${e.bare} of them without words (they had said too little)`
+  return `${e.sent} of ${e.workstations} workstations told in ${milliseconds(e.lastSentNs)}${known}${rebuilt}${bare}${why}`
 }
 
 /** Programs and counters: what `status` and Ctrl-C show. */

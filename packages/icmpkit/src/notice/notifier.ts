@@ -330,12 +330,21 @@ export class Notifier implements Machine<NoticeEvent> {
     return this.#of(name)
   }
 
+  /** For whoever has mistyped one. */
+  #names(): string {
+    const names = [...this.#programs.keys()]
+    const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : ''
+    return names.length === 0 ? 'none' : `${names.slice(0, NAMED).join(', ')}${more}`
+  }
+
   #of(name: string): Watch {
     const w = this.#programs.get(name)
-    if (w === undefined) throw new RangeError(`there is no program '${name}'`)
+    if (w === undefined) throw new RangeError(`there is no program '${name}'; there is ${this.#names()}`)
     return w
   }
 }
 
 /** Flows on their way into the tables, all programs together. */
 const CANDIDATES = 1 << 18
+
+const NAMED = 10

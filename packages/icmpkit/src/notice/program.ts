@@ -288,8 +288,9 @@ function check(s: ProgramSpec): void {
 export function checkReason(reason: string | undefined): void {
   if (reason === undefined) return
   const octets = new TextEncoder().encode(reason).length
-  if (octets > 64 || CONTROL.test(reason))
-    throw new RangeError(`a reason is at most 64 octets of UTF-8 without control characters; this one has ${octets}`)
+  const has = CONTROL.test(reason) ? 'a control character in it' : octets > 64 ? `${octets}` : undefined
+  if (has !== undefined)
+    throw new RangeError(`a reason is at most 64 octets of UTF-8 without control characters; this one has ${has}`)
 }
 
 /** @throws RangeError */

@@ -2,7 +2,7 @@
  * One of a kind for each network namespace: a lock on a file, which the kernel lets go of at the moment when its process
  * ends, however it ends. The file says who holds it.
  */
-import { fstatSync, mkdirSync, readFileSync, statSync, unlinkSync } from 'node:fs'
+import { fstatSync, lstatSync, mkdirSync, readFileSync, statSync, unlinkSync } from 'node:fs'
 import { inNamespace, type NamespaceRef } from './namespace.ts'
 import { Errno, OsError } from './os-error.ts'
 import { AF_INET, SOCK_DGRAM, SOL_SOCKET, Socket } from './socket.ts'
@@ -38,10 +38,13 @@ export interface HeldBy {
   readonly heldBy: string
 }
 
-/** Takes the lock at `path` and writes `who` into it; its directory is made for this user alone. @throws OsError */
+/**
+ * Takes the lock at `path` and writes `who` into it; its directory is made for this user alone. @throws OsError, or Error
+ * where the directory cannot be had or others may write to it
+ */
 export function lockInstance(path: string, who: string): InstanceLock | HeldBy {
   const os = sys()
-  mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 })
+  makeOwn(path.slice(0, path.lastIndexOf('/')))
   for (;;) {
     const fd = must(os.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), `open ${path}`, DOOR)
     const locked = os.flock(fd, LOCK_EX | LOCK_NB)
@@ -60,6 +63,23 @@ export function lockInstance(path: string, who: string): InstanceLock | HeldBy {
     os.write(fd, text, text.length)
     return held(path, fd)
   }
+}
+
+/** In a directory that somebody else made in our place (/tmp …) he could put files of his under our names. */
+function makeOwn(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  } catch (e) {
+    throw new Error(
+      `${directory} cannot be made (${(e as NodeJS.ErrnoException).code}): say XDG_RUNTIME_DIR=, or as a service of systemd RuntimeDirectory=icmpkit`,
+    )
+  }
+  const { uid, mode } = lstatSync(directory)
+  const mine = process.geteuid?.()
+  if (mine !== 0 && (uid !== mine || (mode & 0o022) !== 0))
+    throw new Error(
+      `${directory} belongs to user ${uid}, or others may write to it: it would not be safe to work there`,
+    )
 }
 
 function held(path: string, fd: number): InstanceLock {

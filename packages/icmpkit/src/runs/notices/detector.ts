@@ -16,6 +16,8 @@ export interface DetectorOptions {
   stateOf(program: string): ProgramState | undefined
   /** For people: what could not be watched. */
   note(what: string): void
+  /** Where the control groups of units are mounted; a test has some of its own. */
+  cgroups?: string
 }
 
 export class Detector {
@@ -27,6 +29,8 @@ export class Detector {
   #sockets: os.SocketWatch | undefined
   /** Ports of the last probes, oldest first. */
   readonly #asked = new Set<number>()
+  /** Processes whose end is waited for. */
+  following = 0
   /** Of the programs at hand. */
   #round = new AbortController()
 
@@ -50,7 +54,9 @@ export class Detector {
     before?.close()
     void this.#followSockets(sockets, signal)
     for (const p of programs) {
-      for (const pid of pidsOf(p)) this.#followProcess(p, pid, signal)
+      if (p.pid !== undefined && !this.#followProcess(p, p.pid, signal))
+        this.#options.note(`program ${p.name}: there is no process ${p.pid}; its socket is watched all the same`)
+      if (p.unit !== undefined) void this.#followUnit(p, p.unit, signal)
       if (p.probe !== undefined) void this.#probe(p, p.probe, signal)
     }
   }
@@ -111,27 +117,49 @@ export class Detector {
     }
   }
 
-  #followProcess(p: NoticeProgram, pid: number, signal: AbortSignal): void {
+  /** After each restart its processes are others. */
+  async #followUnit(p: NoticeProgram, unit: string, signal: AbortSignal): Promise<void> {
+    const followed = new Set<number>()
+    for (let looked = false; !signal.aborted; looked = true) {
+      const pids = pidsOfUnit(unit, this.#options.cgroups)
+      if (!looked && pids.length === 0)
+        this.#options.note(`program ${p.name}: no unit ${unit} runs here yet; its socket is watched all the same`)
+      for (const pid of followed) if (!pids.includes(pid)) followed.delete(pid)
+      for (const pid of pids) {
+        if (followed.has(pid)) continue
+        followed.add(pid)
+        this.#followProcess(p, pid, signal)
+      }
+      await sleep(UNIT_EVERY, signal)
+    }
+  }
+
+  /** False where there is no such process. */
+  #followProcess(p: NoticeProgram, pid: number, signal: AbortSignal): boolean {
     let process: os.ProcessWatch | undefined
     try {
       process = os.watchProcess(pid)
     } catch (e) {
       this.#options.note(`program ${p.name}: ${(e as Error).message}`)
-      return
+      return true
     }
-    if (process === undefined) {
-      this.#options.note(`program ${p.name}: there is no process ${pid}; its socket is watched all the same`)
-      return
-    }
+    if (process === undefined) return false
     const watch = process
-    signal.addEventListener('abort', () => watch.close(), { once: true })
+    this.following++
+    const over = () => {
+      this.following--
+      watch.close()
+    }
+    signal.addEventListener('abort', over, { once: true })
     const follow = async () => {
       await watch.readable()
       if (signal.aborted) return
-      watch.close()
+      signal.removeEventListener('abort', over)
+      over()
       this.#options.sign(p.name, { kind: 'lost' })
     }
     void follow()
+    return true
   }
 
   /** Asks again and again; at once after a failure, so that the time-outs alone decide how fast a hang is known. */
@@ -184,11 +212,6 @@ export class Detector {
   }
 }
 
-function pidsOf(p: NoticeProgram): readonly number[] {
-  if (p.pid !== undefined) return [p.pid]
-  return p.unit === undefined ? [] : pidsOfUnit(p.unit)
-}
-
 function questionOf(p: NoticeProgram, probe: NoticeProbe): os.HealthQuestion {
   switch (probe.kind) {
     case 'udp':
@@ -223,5 +246,7 @@ const LOOPBACK6 = parseIp('::1')
 const EVERY = 1000
 const TIMEOUT = 500
 const AGAIN = 100
+/** Between two looks which processes a unit has. */
+const UNIT_EVERY = 1000
 /** Ports of probes that are remembered: a stopped program has the last ones in its queue. */
 const MOST_ASKED = 1024

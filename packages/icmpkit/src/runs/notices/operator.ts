@@ -16,8 +16,7 @@ export type OperatorAnswer = { ok: true; [field: string]: unknown } | { ok: fals
 
 /** Where a socket or a file of the namespace with that number is by default. */
 export function defaultPath(inode: number, suffix: 'sock' | 'state' | 'lock'): string {
-  const { runtime } = directory()
-  return `${runtime}/notify-${inode}.${suffix}`
+  return `${directory()}/notify-${inode}.${suffix}`
 }
 
 /** Where `serveNotices` of this network namespace, or of `netns`, listens unless told otherwise. @throws OsError, RangeError */
@@ -25,11 +24,15 @@ export function operatorSocket(netns?: string | number): string {
   return defaultPath(namespaceIdentity(netns).inode, 'sock')
 }
 
-/** Root's, or the one that the system gives each user. */
-function directory(): { runtime: string } {
-  if (process.geteuid?.() === 0) return { runtime: '/run/icmpkit' }
-  const { XDG_RUNTIME_DIR, HOME } = process.env
-  return { runtime: `${XDG_RUNTIME_DIR ?? HOME ?? '/tmp'}/icmpkit` }
+/** Root's, the one that systemd makes for a service (RuntimeDirectory=), or the one that the system gives each user. */
+function directory(): string {
+  const uid = process.geteuid?.()
+  if (uid === 0) return '/run/icmpkit'
+  const { RUNTIME_DIRECTORY, XDG_RUNTIME_DIR, HOME } = process.env
+  const ofService = RUNTIME_DIRECTORY?.split(':')[0]
+  if (ofService) return ofService
+  if (XDG_RUNTIME_DIR) return `${XDG_RUNTIME_DIR}/icmpkit`
+  return HOME ? `${HOME}/icmpkit` : `/tmp/icmpkit-${uid}`
 }
 
 /** @throws Error with one line for people: nobody listens, no right to ask, an answer that is none */

@@ -9,9 +9,9 @@ export interface NoticeProgram {
   name: string
   protocol: 'udp' | 'tcp'
   port: number
-  /** Its process; a stopped one is asked at once whether it answers. Known by its socket alone otherwise. */
+  /** Its process: when it ends, its port is looked at, as it is when a socket of the port is closed. */
   pid?: number
-  /** Its systemd unit instead: the processes of that control group. */
+  /** Its systemd unit instead: whatever processes are in that control group, also after a restart. */
   unit?: string
   probe?: NoticeProbe
   /** Milliseconds that its port may be nobody's before that is an outage. 250: a restart tells nobody. */

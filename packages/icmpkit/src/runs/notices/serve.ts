@@ -4,10 +4,12 @@
  */
 import { type Instant, showTime } from '../../clock.ts'
 import type { Machine } from '../../door.ts'
-import { type NoticeEvent, Notifier, noCounts, type Request, type Sign } from '../../notice/index.ts'
+import type { OutageEvent } from '../../notice/event.ts'
+import { type NoticeEvent, Notifier, noCounts, type Sign } from '../../notice/index.ts'
 import * as os from '../../os/index.ts'
 import { drive, EventQueue, type Run } from '../../run.ts'
 import { hex } from '../../wire/octets.ts'
+import { Asking } from './asking.ts'
 import {
   defaultPath,
   listenToOperator,
@@ -35,7 +37,7 @@ export interface NoticeServing extends Run<NoticeServeEvent, NoticeTotals> {
   metrics(): string
   /**
    * The program is taken offline: its workstations are told now. As all of these from `ready` on.
-   * @throws RangeError on a name that there is not, a text too long
+   * @throws RangeError on a name that there is not, a text too long, a return that is over already
    */
   offline(program: string, words?: OutageWords): void
   /** No new workstations are let in; those that are there are told. @throws RangeError as `offline` */
@@ -71,6 +73,10 @@ class Serving implements NoticeServing {
   #lock: os.InstanceLock | undefined
   #state: StateFile | undefined
   readonly #noted = new Set<string>()
+  /** Operators who wait to hear how many have been told, by program. */
+  readonly #told = new Map<string, (e: OutageEvent) => void>()
+  /** What is to be said with `ready`, which is the first event; undefined afterwards. */
+  #early: string[] | undefined = []
 
   constructor(options: NoticeOptions) {
     this.#options = options
@@ -117,11 +123,13 @@ class Serving implements NoticeServing {
   }
 
   offline(program: string, words: OutageWords = {}): void {
+    this.#ahead(words)
     this.#watching.offline(this.#clock.now(), program, words)
     this.#changed()
   }
 
   drain(program: string, words: OutageWords = {}): void {
+    this.#ahead(words)
     this.#watching.drain(this.#clock.now(), program, words)
     this.#changed()
   }
@@ -177,6 +185,7 @@ class Serving implements NoticeServing {
     await this.#world?.close()
     if (this.#notifier !== undefined) await this.#state?.close(this.#kept())
     this.#lock?.close()
+    os.forgetGoneNamespaces()
     if (failure === undefined) this.#queue.pushLast(summary)
     this.#queue.end(failure)
     if (failure !== undefined) throw failure
@@ -192,7 +201,7 @@ class Serving implements NoticeServing {
     }
     const socket = place('socket', 'sock')
     this.#lock = lock(defaultPath(there.inode, 'lock'), socket)
-    const notes: string[] = []
+    const notes = this.#early!
     const known = this.#recall(place('state', 'state'), there, notes)
     check({ ...this.#options, programs: this.#programs })
     if (this.#programs.length === 0) throw new TypeError(NO_PROGRAM)
@@ -216,6 +225,7 @@ class Serving implements NoticeServing {
     if (this.#options.dropRights === true) notes.push(...os.dropRights().said)
     rehearseNotices(mannersOf(this.#options))
     this.#ready(programs, socket, notes)
+    this.#early = undefined
     this.#save()
     this.#saveNowAndThen()
     return new Asking(n, (at, r) => world.answer(at, n, r))
@@ -225,7 +235,7 @@ class Serving implements NoticeServing {
     return new Notifier({
       ...mannersOf(this.#options),
       programs: this.#programs.map(specOf),
-      wall: (now) => Number(this.#clock.wall(now) / 1_000_000_000n),
+      wall: (now) => this.#seconds(now),
       mine: world.addresses.mine,
       isBroadcast: world.addresses.isBroadcast,
       loopbackPort: world.addresses.loopback,
@@ -279,19 +289,22 @@ class Serving implements NoticeServing {
     this.#queue.push({ ...e, time: this.#time() })
     // A suspicion leaves no time for files: its end does.
     if (e.kind === 'suspect') return
+    if (e.kind === 'outage') this.#told.get(e.program)?.(e)
     this.#world!.changed(e.program, e.kind === 'outage')
     this.#save()
   }
 
   /** What the operator is told, a restart knows as well. */
   async #operated(r: OperatorRequest): Promise<OperatorAnswer> {
+    let outage: OutageEvent | undefined
     switch (r.do) {
       case 'offline':
-        this.offline(r.program, r)
+      case 'drain': {
+        const state = this.#notifier?.stateOf(r.program)
+        this[r.do](r.program, r)
+        if (state === 'up' || state === 'suspect') outage = await this.#outageOf(r.program)
         break
-      case 'drain':
-        this.drain(r.program, r)
-        break
+      }
       case 'back':
         this.back(r.program)
         break
@@ -299,7 +312,25 @@ class Serving implements NoticeServing {
         return { ok: true, text: this.metrics() }
     }
     await this.#state?.settled()
-    return { ok: true, ...this.snapshot(), kind: 'status' }
+    return { ok: true, ...this.snapshot(), kind: 'status', ...(isOutage(r) ? { outage: outage ?? null } : {}) }
+  }
+
+  /** When all have been told once; undefined where that takes longer than an operator waits. */
+  async #outageOf(program: string): Promise<OutageEvent | undefined> {
+    const event = await new Promise<OutageEvent | undefined>((resolve) => {
+      this.#told.set(program, resolve)
+      setTimeout(() => resolve(undefined), OPERATOR_WAITS).unref()
+      this.#over.signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    this.#told.delete(program)
+    return event
+  }
+
+  /** @throws RangeError on a return that is over already: workstations would be told so */
+  #ahead({ backAt }: OutageWords): void {
+    const now = this.#seconds(this.#clock.now())
+    if (backAt !== undefined && backAt <= now)
+      throw new RangeError(`back at ${dayAndTime(backAt)}: it is ${dayAndTime(now)} by now`)
   }
 
   #changed(): void {
@@ -330,7 +361,13 @@ class Serving implements NoticeServing {
   #note(what: string): void {
     if (this.#noted.has(what)) return
     if (this.#noted.size < MOST_NOTES) this.#noted.add(what)
-    this.#queue.push({ kind: 'note', time: this.#time(), what })
+    if (this.#early === undefined) this.#queue.push({ kind: 'note', time: this.#time(), what })
+    else this.#early.push(what)
+  }
+
+  /** Since 1970. */
+  #seconds(now: Instant): number {
+    return Number(this.#clock.wall(now) / 1_000_000_000n)
   }
 
   #time(): string {
@@ -338,30 +375,18 @@ class Serving implements NoticeServing {
   }
 }
 
-/** The notifier, whose questions to the outside are answered as soon as they are there. */
-class Asking implements Machine<NoticeEvent> {
-  readonly #n: Notifier
-  readonly #answer: (now: Instant, r: Request) => void
-
-  constructor(n: Notifier, answer: (now: Instant, r: Request) => void) {
-    this.#n = n
-    this.#answer = answer
-  }
-
-  handlePacket: Notifier['handlePacket'] = (now, a) => this.#n.handlePacket(now, a)
-  handleSent: Notifier['handleSent'] = (...a) => this.#n.handleSent(...a)
-  handleUnsent: Notifier['handleUnsent'] = (...a) => this.#n.handleUnsent(...a)
-  pollTransmit: Notifier['pollTransmit'] = (now, slot) => this.#n.pollTransmit(now, slot)
-  pollEvent: Notifier['pollEvent'] = () => this.#n.pollEvent()
-  pollTimeout: Notifier['pollTimeout'] = () => this.#n.pollTimeout()
-
-  handleTimeout(now: Instant): void {
-    this.#n.handleTimeout(now)
-    for (let r = this.#n.pollRequest(); r !== undefined; r = this.#n.pollRequest()) this.#answer(now, r)
-    this.#n.handleTimeout(now)
-  }
+/** UTC; what is no moment at all the notifier refuses. */
+function dayAndTime(seconds: number): string {
+  const d = new Date(seconds * 1000)
+  return Number.isNaN(d.getTime()) ? `${seconds}` : `${d.toISOString().slice(0, 19)}Z`
 }
 
+function isOutage(r: OperatorRequest): boolean {
+  return r.do === 'offline' || r.do === 'drain'
+}
+
+/** Milliseconds; thousands take a fraction of a second, TCP 0.2 s more. */
+const OPERATOR_WAITS = 3000
 const MOST_NOTES = 1000
 /** A restart loses at most the workstations of so many ms. */
 const SAVE_EVERY = 15_000
