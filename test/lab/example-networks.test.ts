@@ -1,4 +1,4 @@
-/** The ten networks of examples/lab: `icmp lab run` shows in each what its first line promises; pictures are current. */
+/** The networks of examples/lab: `icmp lab run` shows in each what its first line promises; pictures are current. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -51,6 +51,20 @@ test('ecmp-diamond: all pings of a flow take one way, datagrams of many flows ta
   expect([...ways(1)].toSorted()).toEqual([16.4, 26.4])
   const second = of(all, 2, 'hop')[1]
   expect(new Set<string>(second.answers.map((a: Line) => a.by)).size).toBe(1)
+})
+
+test('outage: who asks is told that the port is closed and hears nothing of a host that hangs; who waits learns of neither', () => {
+  const all = told('outage')
+  expect(of(all, 0, 'reply').map((e) => e.seq)).toEqual([1, 2, 3, 4, 7, 8])
+  expect(of(all, 0, 'error')).toMatchObject([5, 6].map((seq) => ({ seq, by: 'shop', type: 3, code: 3 })))
+  expect(of(all, 0, 'timeout').map((e) => e.seq)).toEqual([9, 10])
+  expect(all.filter((e) => e.node === 'pc' && e.ask === 1).map((e) => e.kind)).toEqual(['sent', 'reply'])
+  const changes = all.filter((e) => e.kind === 'change').map((e) => [e.time, e.node, e.what])
+  expect(changes).toEqual([
+    ['3.500000000', 'shop', 'serve'],
+    ['5.500000000', 'shop', 'serve'],
+    ['7.500000000', 'shop', 'down'],
+  ])
 })
 
 test('mpls-tunnels: the explicit one shows s1, s2, s3 and labels, the invisible one shows neither h1 nor h2', () => {
@@ -112,9 +126,9 @@ test('stuck-firewall: the second ping is lost whole, and works when the first id
   expect(of(all, 1, 'timeout')).toHaveLength(3)
 })
 
-test('there are ten, all of them run above, and README.md has the picture of each as icmp lab show draws it today', () => {
+test('there are eleven, all of them run above, and README.md has the picture of each as icmp lab show draws it today', () => {
   const files = readdirSync(FOLDER).filter((f) => f.endsWith('.yaml'))
-  expect(files).toHaveLength(10)
+  expect(files).toHaveLength(11)
   expect([...seen].toSorted()).toEqual(files.toSorted())
   const args = [resolve(FOLDER, 'pictures.ts'), '--print']
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })

@@ -144,6 +144,18 @@ test.each([
     "5:34: nodes.r2.routes.192.0.2.0/24: no link joins 'r2' and 'srv'; expected a neighbour",
   ],
   [
+    'a program of nobody',
+    '    - { down: me }',
+    '    - { serve: { you: { udp: [53] } } }',
+    "17:18: at[2].serve.you: there is no node 'you'; expected me, r1, r2, r3, srv",
+  ],
+  [
+    'a port that is none',
+    '    - { down: me }',
+    '    - { serve: { me: { udp: [0] } } }',
+    "17:30: at.3s[1].serve.me.udp[0]: '0'; expected a port: a whole number, 1 to 65535",
+  ],
+  [
     'a route that changes to what is not there',
     '    - { down: me }',
     '    - { routes: { r2: { 192.0.2.0/24: 10.0.9.9 } } }',

@@ -65,7 +65,17 @@ function change(e: Extract<ScenarioEvent, { kind: 'change' }>): string {
       return `${what} changes: ${settings(e.to)}`
     case 'routes':
       return `${what} has new routes: ${settings(e.to)}`
+    case 'serve':
+      return `${what}: ${serving(e.to as Record<string, number[]>)}`
   }
+}
+
+function serving(ports: Record<string, number[]>): string {
+  const of = ([protocol, open]: [string, number[]]) =>
+    open.length === 0
+      ? `its ${protocol.toUpperCase()} programs end`
+      : `programs at ${protocol.toUpperCase()} ${open.join(', ')}`
+  return Object.entries(ports).map(of).join('; ')
 }
 
 function fields(about: unknown): string {

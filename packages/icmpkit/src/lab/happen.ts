@@ -13,6 +13,7 @@ export function happen(net: Lab, c: ChangeData): void {
   if (c.up !== undefined) turn(net, c.up, true)
   if (c.change !== undefined) net.change(linkNamed(c.change[0], net.links, 'lab: change'), c.change[1])
   for (const [node, routes] of Object.entries(c.routes ?? {})) reroute(net, node, routes)
+  for (const [node, ports] of Object.entries(c.serve ?? {})) net.serve(node, ports)
 }
 
 function turn(net: Lab, what: string | readonly [string, string], up: boolean): void {

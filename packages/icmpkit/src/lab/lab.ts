@@ -18,7 +18,7 @@ import { type PlannedEnd, portsOf } from './layout.ts'
 import { Link, type LinkShared, type Passing } from './link.ts'
 import { MadeRoutes } from './made-routes.ts'
 import { Random } from './random.ts'
-import { serve } from './server.ts'
+import { type Served, Servers } from './server.ts'
 import { Timeline } from './timeline.ts'
 import { type ChangeData, type LabConfig, type LinkChange, type NodePlan, type Plan, planOf } from './topology.ts'
 import { type Vantage, vantage } from './vantage.ts'
@@ -36,6 +36,8 @@ export class Lab {
   readonly #time = new Timeline()
   readonly #nodes = new Map<string, LabNode>()
   readonly #links = new Map<string, Link>()
+  /** Of the nodes that have programs. */
+  readonly #servers = new Map<string, Servers>()
   /** Nodes that somebody has in hand, and may have asked to send since the last event. */
   readonly #held = new Set<LabNode>()
   readonly #routes: MadeRoutes
@@ -78,8 +80,8 @@ export class Lab {
     for (const [i, n] of plan.nodes.entries()) {
       const stack = this.#configOf(n, ports[i]!, chanceOf(new Random(seed, 2 * i)), wall, options)
       const node = new LabNode(n, i, stack, shared)
-      serve(node.node, n.udp ?? [], n.tcp ?? [])
       this.#nodes.set(n.name, node)
+      if (n.udp !== undefined || n.tcp !== undefined) this.serve(n.name, n)
     }
     const nodes = [...this.#nodes.values()]
     const arrivals = new Float64Array(ports.reduce((sum, own) => sum + own.length, 0))
@@ -204,6 +206,13 @@ export class Lab {
     if (n.kind !== 'gateway') return
     this.#gateways[n.index] = to === 'up'
     this.#reroute()
+  }
+
+  /** The ports at which programs of the node answer from now on, in place of those before; `{ udp: [] }`: none. @throws TypeError where there is no such node */
+  serve(node: string, ports: Served): void {
+    const servers = this.#servers.get(node) ?? new Servers(this.#named(node).node)
+    this.#servers.set(node, servers)
+    servers.serve(ports)
   }
 
   /** Shows every packet that enters the link, and what becomes of it. Bytes are on loan. */

@@ -78,8 +78,10 @@ export function checkChanges(
       if (what !== undefined && !(typeof what === 'string' && nodes.has(what)))
         linkNamed(what, links, `${where}.${c.down === what ? 'down' : 'up'}`)
     if (c.change !== undefined) linkNamed(c.change[0], links, `${where}.change`)
-    for (const n of Object.keys(c.routes ?? {}))
-      if (!nodes.has(n)) throw new TypeError(`${where}: routes: there is no node '${n}'`)
+    for (const what of ['routes', 'serve'] as const)
+      for (const n of Object.keys(c[what] ?? {}))
+        if (!nodes.has(n))
+          throw new TypeError(`${where}.${what}.${n}: there is no node '${n}'; expected ${someOf([...nodes])}`)
   }
 }
 

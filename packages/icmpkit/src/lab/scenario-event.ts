@@ -77,7 +77,7 @@ export interface HopEvent extends Asked {
 /** The timeline did something. */
 export interface ChangeEvent extends Told {
   kind: 'change'
-  what: 'down' | 'up' | 'change' | 'routes'
+  what: 'down' | 'up' | 'change' | 'routes' | 'serve'
   /** The link, or null where it is a node. */
   link: string | null
   to: Json

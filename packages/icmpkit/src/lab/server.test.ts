@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { parseIp } from '../wire/addr.ts'
-import { hex, unhex } from '../wire/octets.ts'
+import { parseIp, readIp4 } from '../wire/addr.ts'
+import { finish, pseudo4, sum } from '../wire/checksum.ts'
+import { hex, put16, unhex } from '../wire/octets.ts'
 import { lab } from './lab.ts'
 
 const net = () =>
@@ -24,6 +25,54 @@ test('a UDP port that is served sends each datagram back, of both families; at a
     expect(bad.receive()).toBeUndefined()
     expect(bad.error()).toMatchObject(family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 })
   }
+})
+
+test('programs end and begin at a time: a port that was served refuses, and another one answers', () => {
+  const n = lab({
+    nodes: { me: 'host', srv: { kind: 'host', udp: [53], tcp: [80] }, late: 'host' },
+    links: [['me', 'srv', 'late']],
+    at: [
+      { time: 1000, serve: { srv: { udp: [54] }, late: { udp: [53], tcp: [80] } } },
+      { time: 2000, serve: { srv: { tcp: [] }, late: { udp: [] } } },
+    ],
+  })
+  const { udp } = n.node('me').node.transport
+  const at = (to: string, port: number) => {
+    const s = udp.bind({ family: 4 })
+    s.send(n.now, Uint8Array.of(1), { address: parseIp(to)!, port })
+    n.run(n.now + 100)
+    const answer = s.receive() !== undefined ? 'answers' : s.error()?.code === 3 ? 'refuses' : 'is silent'
+    s.close()
+    return answer
+  }
+  const syn = (to: string) => {
+    const flags: number[] = []
+    n.tap('me-srv-late', (p) => {
+      if (p.from !== 'me' && p.bytes[p.at + 14 + 9] === 6) flags.push(p.bytes[p.at + 14 + 33]!)
+    })
+    const segment = unhex('0400005000000007000000005002200000000000')
+    const pseudo = pseudo4(unhex(`${'00'.repeat(12)}0a000001${to}`), 0, 6, segment.length)
+    put16(segment, 16, finish(sum(segment, 0, segment.length, pseudo)))
+    n.node('me').node.ip4.send(n.now, { dst: readIp4(unhex(to), 0), protocol: 6, payload: segment })
+    n.run(n.now + 100)
+    return flags.at(-1) === 0x12 ? 'answers' : flags.at(-1) === 0x14 ? 'refuses' : 'is silent'
+  }
+  const srv = () => [at('10.0.0.2', 53), at('10.0.0.2', 54), syn('0a000002')]
+  const late = () => [at('10.0.0.3', 53), syn('0a000003')]
+  expect([srv(), late()]).toEqual([
+    ['answers', 'refuses', 'answers'],
+    ['refuses', 'refuses'],
+  ])
+  n.run(1000)
+  expect([srv(), late()]).toEqual([
+    ['refuses', 'answers', 'answers'],
+    ['answers', 'answers'],
+  ])
+  n.run(2000)
+  expect([srv(), late()]).toEqual([
+    ['refuses', 'answers', 'refuses'],
+    ['refuses', 'answers'],
+  ])
 })
 
 test('a TCP port that is served answers SYN with SYN ACK and closes when the other side does; others reset', () => {

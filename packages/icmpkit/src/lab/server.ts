@@ -12,11 +12,41 @@ import { type Ip, type Ip4, type Ip6, isLinkLocal } from '../wire/addr.ts'
 import { pseudo4, pseudo6 } from '../wire/checksum.ts'
 import * as tcp from '../wire/tcp.ts'
 
-/** From now on the node serves these ports. */
-export function serve(node: Node, udp: readonly number[], tcp: readonly number[]): void {
-  const { transport } = node
-  if (udp.length > 0) transport.register(UDP, new UdpServer(node, udp))
-  if (tcp.length > 0) transport.register(TCP, new TcpServer(node, new Set<number>(tcp)))
+/** The ports at which programs of a node answer; of the protocol that is left out they stay. */
+export interface Served {
+  udp?: readonly number[]
+  tcp?: readonly number[]
+}
+
+/** The programs of one node. */
+export class Servers {
+  readonly #node: Node
+  #udp: UdpServer | undefined
+  #tcp: TcpServer | undefined
+
+  constructor(node: Node) {
+    this.#node = node
+  }
+
+  /** From now on these ports answer, and no others. */
+  serve({ udp, tcp }: Served): void {
+    if (udp !== undefined) this.#udp = this.#listening(UDP, this.#udp, udp, UdpServer)
+    if (tcp !== undefined) this.#tcp = this.#listening(TCP, this.#tcp, tcp, TcpServer)
+  }
+
+  /** A node without ports keeps what it has: nothing lies over its transport. */
+  #listening<S extends UdpServer | TcpServer>(
+    protocol: number,
+    there: S | undefined,
+    ports: readonly number[],
+    Make: new (node: Node) => S,
+  ): S | undefined {
+    if (there === undefined && ports.length === 0) return undefined
+    const server = there ?? new Make(this.#node)
+    if (there === undefined) this.#node.transport.register(protocol, server)
+    server.listen(ports)
+    return server
+  }
 }
 
 /** What another protocol does, but for what is delivered. */
@@ -47,11 +77,15 @@ class Over implements Protocol {
 }
 
 class UdpServer extends Over {
-  readonly #sockets: UdpSocket[]
+  #sockets: UdpSocket[] = []
 
-  constructor(node: Node, ports: readonly number[]) {
-    const { udp } = node.transport
-    super(node, udp)
+  constructor(node: Node) {
+    super(node, node.transport.udp)
+  }
+
+  listen(ports: readonly number[]): void {
+    const { udp } = this.node.transport
+    for (const s of this.#sockets) s.close()
     this.#sockets = ports.flatMap((port) => [udp.bind({ family: 4, port }), udp.bind({ family: 6, port })])
   }
 
@@ -68,11 +102,14 @@ class UdpServer extends Over {
 }
 
 class TcpServer extends Over {
-  readonly #ports: ReadonlySet<number>
+  #ports: ReadonlySet<number> = new Set()
 
-  constructor(node: Node, ports: ReadonlySet<number>) {
+  constructor(node: Node) {
     super(node, node.transport.tcp)
-    this.#ports = ports
+  }
+
+  listen(ports: readonly number[]): void {
+    this.#ports = new Set<number>(ports)
   }
 
   override deliver(now: Instant, d: Delivery, inbound: Inbound): Delivered {

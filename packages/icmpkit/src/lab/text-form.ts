@@ -281,6 +281,11 @@ const HAPPENS: Fields<Omit<ChangeData, 'time'>> = {
   up: place,
   change,
   routes: map(name, routes, 'node: { 192.0.2.0/24: 10.0.0.2 }'),
+  serve: map(
+    name,
+    record<Pick<NodeData, 'udp' | 'tcp'>>({ udp: list(port, 'UDP ports'), tcp: list(port, 'TCP ports') }, 'ports'),
+    'node: { udp: [53] }',
+  ),
 }
 const happens = record<Omit<ChangeData, 'time'>>(HAPPENS, 'what happens')
 

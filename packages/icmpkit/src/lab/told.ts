@@ -19,6 +19,7 @@ export function changesOf(c: ChangeData, now: number, isNode: (name: string) => 
   if (c.up !== undefined) tell('up', c.up, null)
   if (c.change !== undefined) tell('change', c.change[0], toJson(c.change[1]))
   for (const [node, routes] of Object.entries(c.routes ?? {})) tell('routes', node, toJson(routes))
+  for (const [node, ports] of Object.entries(c.serve ?? {})) tell('serve', node, toJson(ports))
   return told
 }
 

@@ -120,6 +120,8 @@ export interface ChangeData {
   change?: readonly [link: string | readonly [string, string], to: LinkChange]
   /** By node: routes that come in place of those of the same prefix; `none` takes them away. */
   routes?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>
+  /** By node: the ports at which its programs answer from now on; `[]`: they have ended. */
+  serve?: Readonly<Record<string, Pick<NodeData, 'udp' | 'tcp'>>>
 }
 
 /** What a link does to packets of one direction. Numbers are milliseconds, octets, fractions. */
