@@ -213,6 +213,34 @@ test('who speaks to the outside address of somebody inside reaches him, is seen 
   expect([...answer.data, showIp(answer.from), answer.fromPort]).toEqual([3, '192.0.2.1', outside.fromPort])
 })
 
+test('what is too long for a link goes the same way in fragments, there and back, octet by octet', () => {
+  const net = home()
+  const remote = { address: parseIp('198.51.100.2')!, port: 7 }
+  const server = net.node('srv').node.transport.udp.bind({ family: 4, port: 7 })
+  const [a, b] = ['a', 'b'].map((n) => net.node(n).node.transport.udp.bind({ family: 4, port: 5000 }))
+  b!.send(net.now, Uint8Array.of(1), remote)
+  net.run(100)
+  const outside = server.receive()!
+  const long = Uint8Array.from({ length: 4000 }, (_, i) => i % 251)
+  let fragments = 0
+  net.tap('home', (p) => {
+    const ip = p.at + 14
+    if (p.from === 'nat' && p.bytes[ip + 9] === 17 && ((p.bytes[ip + 6]! & 0x3f) | p.bytes[ip + 7]!) !== 0) fragments++
+  })
+  a!.send(net.now, long, { address: outside.from, port: outside.fromPort })
+  net.run(200)
+  const heard = b!.receive()!
+  expect([hex(heard.data) === hex(long), showIp(heard.from), fragments]).toEqual([true, '192.0.2.1', 3])
+  b!.send(net.now, long, { address: heard.from, port: heard.fromPort })
+  net.run(300)
+  const answer = a!.receive()!
+  expect([hex(answer.data) === hex(long), showIp(answer.from), answer.fromPort]).toEqual([
+    true,
+    '192.0.2.1',
+    outside.fromPort,
+  ])
+})
+
 test('an error of who was reached so quotes what was sent, octet by octet, and bears the outside address (RFC 5508 §7.1)', () => {
   const net = home()
   const server = net.node('srv').node.transport.udp.bind({ family: 4, port: 7 })

@@ -2,7 +2,8 @@
  * A NAT with one outside address, IPv4 (RFC 3022): UDP, TCP and ICMP queries with a port or identifier of its own, kept
  * where it is free, the same for every destination and open to all of them (endpoint-independent mapping and filtering,
  * RFC 4787 §4.1, §5); errors with what they quote (RFC 5508 §4). Who is inside reaches others inside by the outside address
- * (hairpinning, whole datagrams only), and is seen there by it too. A mapping of TCP lives as long as a connection that is open (RFC 5382 §5).
+ * (hairpinning), and is seen there by it too. Later fragments follow the first; one that comes before it does not (RFC 4787
+ * §14: no memory for what an attacker sends). A mapping of TCP lives as long as a connection that is open (RFC 5382 §5).
  *
  * Left out: application gateways; more than one connection at a mapping, of which each SYN, FIN and RST is taken for that of
  * all. IPv6 passes as it is.
@@ -58,20 +59,41 @@ export class Nat implements Behaviour {
 
   /**
    * From inside to the outside address, where somebody inside is mapped: it goes there as what it would be outside (RFC 4787
-   * §6, RFC 5382 §7.1, RFC 5508 §7.1). Else it is for this node, as are queries of ICMP and what must be put together first.
+   * §6, RFC 5382 §7.1, RFC 5508 §7.1). Else it is for this node, as are queries of ICMP.
    */
   #turns(now: Instant, bytes: Uint8Array, ip: number, end: number): boolean {
     const h = ip4.parse(bytes, ip, end)
     // A TTL that ends here is told before anything is edited.
-    if (h.kind === 'malformed' || h.ttl <= 1 || h.mf || h.offset > 0) return false
+    if (h.kind === 'malformed' || h.ttl <= 1) return false
     const protocol = protocolAt(bytes, ip)
     if (protocol === undefined) return false
+    const part = h.mf || h.offset > 0
     const turned =
-      protocol === ICMP ? this.#errorTurns(now, bytes, ip, end) : this.#packetTurns(now, bytes, ip, end, protocol)
+      protocol === ICMP
+        ? !part && this.#errorTurns(now, bytes, ip, end)
+        : h.offset > 0
+          ? this.#restTurns(bytes, ip, end, protocol)
+          : this.#packetTurns(now, bytes, ip, end, protocol)
     if (!turned) return false
+    const { ip4: layer } = this.#at.node
     const { src, dst } = ip4.parse(bytes, ip, end) as ip4.Header
     // Of this node's own, since it bears its address: whoever forwards takes that for a forgery.
-    this.#at.node.ip4.send(now, { ...h, src, dst, ttl: h.ttl - 1, payload: bytes.subarray(h.payload, h.end) })
+    if (!part) layer.send(now, { ...h, src, dst, ttl: h.ttl - 1, payload: bytes.subarray(h.payload, h.end) })
+    else {
+      // The parts of a datagram keep the identification that they share.
+      ip4.setTtl(bytes, ip, h.ttl - 1)
+      const hop = layer.hop(now, dst)
+      if (typeof hop !== 'string') layer.transmit(now, hop.port, hop.nextHop, bytes, ip, end)
+    }
+    return true
+  }
+
+  /** A fragment whose first one has turned. */
+  #restTurns(bytes: Uint8Array, ip: number, end: number, protocol: Protocol): boolean {
+    const first = this.table.fragmentOf(readIp4(bytes, ip + SRC), u16(bytes, ip + ID), protocol)
+    if (first === undefined) return false
+    rewrite(bytes, ip, end, 'src', this.#address, undefined)
+    rewrite(bytes, ip, end, 'dst', first.inside, undefined)
     return true
   }
 
@@ -82,6 +104,8 @@ export class Nat implements Behaviour {
     if (to === undefined) return false
     const mapping = this.table.outward(now, protocol, readIp4(bytes, ip + SRC), from, flags)
     if (mapping === undefined) return this.#at.node.counters.drop('table-full')
+    if ((bytes[ip + FLAGS]! & MORE) !== 0)
+      this.table.noteFragment(readIp4(bytes, ip + SRC), u16(bytes, ip + ID), protocol, to)
     rewrite(bytes, ip, end, 'src', this.#address, mapping.outside)
     rewrite(bytes, ip, end, 'dst', to.inside, to.port)
     return true
