@@ -1,5 +1,6 @@
 /** Doors to the kernel. Linux only; koffi loads when the first door opens. */
 
+export type { InterfaceAddress } from './address-message.ts'
 export { BorrowedSocket, type Datagram, type QueuedError } from './borrowed-socket.ts'
 export { BusyPoll } from './busy-poll.ts'
 export {
@@ -12,6 +13,7 @@ export {
 export type { DoorSpec } from './door-spec.ts'
 export { type DrainRules, type KnownWorkstation, openDrainRules, type Refusal, type Tracking } from './drain-rule.ts'
 export { FlowDoor, type FlowDoorOptions, type FlowPort, flowFilter, openFlowDoor } from './flow-door.ts'
+export { forgetGoneNamespaces } from './gone-namespace.ts'
 export { askHealth, type HealthProbe, type HealthQuestion, REFUSED } from './health-probe.ts'
 export {
   type HeldBy,
@@ -21,7 +23,9 @@ export {
   namespaceIdentity,
 } from './instance-lock.ts'
 export { interfaceIndex, interfaceName } from './interface-name.ts'
+export type { Link } from './link-message.ts'
 export { createNamespace, inNamespace, type Namespace, type NamespaceRef, openNamespace } from './namespace.ts'
+export type { Neighbour } from './neighbour-message.ts'
 export {
   type Change,
   Netlink,
@@ -40,7 +44,7 @@ export type { PortDoor, PortFacts, PortSpec, WarmingDoor } from './port-door.ts'
 export { type PortChange, PortWatch, type Watchable, type WatchOptions, watchPorts } from './port-watch.ts'
 export { RealClock } from './real-clock.ts'
 export { type DroppedRights, dropRights } from './rights.ts'
-export type { InterfaceAddress, Link, Neighbour, NextHop, Route } from './rtnetlink.ts'
+export type { NextHop, Route } from './route-message.ts'
 export { secret, unguessable } from './secret.ts'
 export {
   openSockDiag,

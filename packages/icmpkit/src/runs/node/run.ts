@@ -115,6 +115,7 @@ class Running implements NodeRun {
     this.#over.abort()
     const summary = this.snapshot()
     for (const p of this.#ports) await p.close()
+    os.forgetGoneNamespaces()
     if (failure === undefined) this.#queue.pushLast(summary)
     this.#queue.end(failure)
     if (failure !== undefined) throw failure
