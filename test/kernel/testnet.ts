@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { onTestFinished, type TestContext } from 'vitest'
+import type { NewAddress } from '../../packages/icmpkit/src/os/address-message.ts'
 import {
   addNamespace,
   inNamespace,
@@ -12,7 +13,6 @@ import {
   removeNamespace,
 } from '../../packages/icmpkit/src/os/namespace.ts'
 import { type Netlink, openNetlink } from '../../packages/icmpkit/src/os/netlink.ts'
-import type { NewAddress } from '../../packages/icmpkit/src/os/rtnetlink.ts'
 import { type Ip, parseIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import { unhex } from '../../packages/icmpkit/src/wire/octets.ts'
 

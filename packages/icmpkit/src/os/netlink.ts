@@ -3,39 +3,44 @@
  * process. Answers come before the call returns, so that it works inside `inNamespace` too.
  */
 import type { Family, Ip } from '../wire/addr.ts'
+import {
+  type InterfaceAddress,
+  type NewAddress,
+  readAddress,
+  writeAddress,
+  writeAddressQuery,
+} from './address-message.ts'
+import {
+  type Link,
+  type LinkChange,
+  type NewLink,
+  readLink,
+  writeLinkChange,
+  writeLinkQuery,
+  writeLinkRemoval,
+  writeNewLink,
+} from './link-message.ts'
+import {
+  type Neighbour,
+  type NewNeighbour,
+  readNeighbour,
+  writeNeighbour,
+  writeNeighbourQuery,
+} from './neighbour-message.ts'
 import { type Message, type MessageReader, MessageWriter } from './netlink-message.ts'
 import { NetlinkSocket, Protocol } from './netlink-socket.ts'
 import { Errno, OsError } from './os-error.ts'
 import {
-  Group,
-  type InterfaceAddress,
-  type Link,
-  type LinkChange,
-  type Neighbour,
-  type NewAddress,
-  type NewLink,
-  type NewNeighbour,
   type NewRoute,
   type Route,
   type RouteFilter,
   type RouteQuestion,
-  Rtm,
-  readAddress,
-  readLink,
-  readNeighbour,
   readRoute,
-  writeAddress,
-  writeAddressQuery,
-  writeLinkChange,
-  writeLinkQuery,
-  writeLinkRemoval,
-  writeNeighbour,
-  writeNeighbourQuery,
-  writeNewLink,
   writeRoute,
   writeRouteQuery,
   writeRouteQuestion,
-} from './rtnetlink.ts'
+} from './route-message.ts'
+import { Group, Rtm } from './rtnetlink.ts'
 import { waker } from './waker.ts'
 
 /** The kernel's answer where it would not send: no route, or one that says no. An answer, not an error. */

@@ -1,11 +1,12 @@
 /** Opens the door of a port by its description: a TUN or TAP of our own, or an interface of the kernel's. */
+
+import { Hardware, type Link } from './link-message.ts'
 import { inNamespace } from './namespace.ts'
 import { type Netlink, openNetlink } from './netlink.ts'
 import { Errno, OsError } from './os-error.ts'
 import { PacketDoor } from './packet-door.ts'
 import { PacketRing } from './packet-ring.ts'
 import { noInterface, type PortDoor, type PortFacts, type PortSpec } from './port-door.ts'
-import { Hardware, type Link } from './rtnetlink.ts'
 import { secret } from './secret.ts'
 import { type Seizure, seize } from './seize.ts'
 import { openTun } from './tun.ts'

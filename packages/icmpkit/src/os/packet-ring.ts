@@ -5,9 +5,9 @@
  */
 import { type Arena, detach, mapping } from './arena.ts'
 import { FrameRing } from './frame-ring.ts'
+import type { Link } from './link-message.ts'
 import { attachFilter, JUMP_EQUAL, LOAD_BYTE, RETURN } from './packet-filter.ts'
 import { PACKET_MR_PROMISC, PACKET_RX_RING, PACKET_VERSION, PacketSocket, SOL_PACKET } from './packet-socket.ts'
-import type { Link } from './rtnetlink.ts'
 import { SO_MARK, SOL_SOCKET } from './socket.ts'
 import { forget } from './waker.ts'
 

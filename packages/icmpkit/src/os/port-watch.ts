@@ -2,10 +2,11 @@
  * What happens to the interfaces of ports while they run, for the runner to tell its node: carrier lost and back, MTU and
  * MAC changed, the interface removed and another made under its name.
  */
+
+import type { Link } from './link-message.ts'
 import { inNamespace } from './namespace.ts'
 import { type Netlink, type NetworkWatch, openNetlink, watchNetwork } from './netlink.ts'
 import type { PortFacts } from './port-door.ts'
-import type { Link } from './rtnetlink.ts'
 
 /** How one port is now. The first of each port is how it is when the watch begins. */
 export interface PortChange {

@@ -2,19 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { type Ip, parseIp, showIp } from '../wire/addr.ts'
 import { hex, unhex } from '../wire/octets.ts'
+import { readAddress, writeAddress } from './address-message.ts'
+import { readLink, writeLinkChange, writeNewLink } from './link-message.ts'
+import { readNeighbour, writeNeighbour } from './neighbour-message.ts'
 import { type Message, MessageReader, MessageWriter, readVerdict } from './netlink-message.ts'
-import {
-  readAddress,
-  readLink,
-  readNeighbour,
-  readRoute,
-  writeAddress,
-  writeLinkChange,
-  writeNeighbour,
-  writeNewLink,
-  writeRoute,
-  writeRouteQuestion,
-} from './rtnetlink.ts'
+import { readRoute, writeRoute, writeRouteQuestion } from './route-message.ts'
 import { LITTLE } from './sys.ts'
 
 const ip = (text: string): Ip => parseIp(text)!

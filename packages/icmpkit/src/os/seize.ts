@@ -9,10 +9,11 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { showIp } from '../wire/addr.ts'
 import { hex } from '../wire/octets.ts'
+import type { InterfaceAddress } from './address-message.ts'
+import type { Link } from './link-message.ts'
 import type { Netlink } from './netlink.ts'
 import { type DeviceGuard, guardDevice, isGuarded } from './nftables.ts'
 import { Errno, OsError } from './os-error.ts'
-import type { InterfaceAddress, Link } from './rtnetlink.ts'
 
 /** An interface that is ours until it is released. */
 export class Seizure {
