@@ -68,7 +68,7 @@ export class EchoInPlace {
       this.#askers.clear()
       this.#version = changes.version
     }
-    this.#askers.set(h.src, h.dst, d.port.index, d.port.index, hop.nextHop)
+    this.#askers.set(h.src, h.dst, d.port.index, hop.nextHop)
   }
 
   /** Only Ethernet fills a frame up; what stands there is not sent back. */

@@ -1,6 +1,6 @@
 /**
- * Forwarding decisions that hold until routes, addresses or ports change: by source, destination and the port that a
- * datagram came in by, so that every check that depends on these three is done once a flow.
+ * Next hops that hold until routes, addresses or ports change: by source, destination and the port that a datagram came in
+ * by, so that what depends on these three is decided once a flow. (Of a gateway's own: `ways.ts`.)
  *
  * Direct mapped: a new flow takes the place of the one that hashes alike; first the cache grows, up to its bound, and a
  * flood of flows costs each packet what it would cost without it.
@@ -9,7 +9,7 @@ import type { TableKeys } from '../../wire/ip-table.ts'
 import { i32 } from '../../wire/octets.ts'
 
 export class FlowCache {
-  /** Rows of source, destination, incoming port, outgoing port, next hop. Port 0 is none: the row is empty. */
+  /** Rows of source, destination, port, next hop. Port 0 is none: the row is empty. */
   #rows: Int32Array = NONE
   #mask = 0
   readonly #keyA: number
@@ -22,31 +22,20 @@ export class FlowCache {
     this.#keyB = keys.word(2) | 1
   }
 
-  /** How many it holds. */
-  get size(): number {
-    let size = 0
-    for (let row = 0; row < this.#rows.length; row += ROW) if (this.#rows[row + 3] !== 0) size++
-    return size
-  }
-
   /** The row of the flow whose source and destination stand at `src` in `bytes`; -1 where it is not known. */
   find(bytes: Uint8Array, src: number, inPort: number): number {
     const a = i32(bytes, src)
     const b = i32(bytes, src + 4)
     const row = this.#row(a, b, inPort)
     const rows = this.#rows
-    return rows[row] === a && rows[row + 1] === b && rows[row + 2] === inPort && rows[row + 3] !== 0 ? row : -1
-  }
-
-  outPort(row: number): number {
-    return this.#rows[row + 3]!
+    return rows[row] === a && rows[row + 1] === b && rows[row + 2] === inPort ? row : -1
   }
 
   nextHop(row: number): number {
-    return this.#rows[row + 4]!
+    return this.#rows[row + 3]!
   }
 
-  set(src: number, dst: number, inPort: number, outPort: number, nextHop: number): void {
+  set(src: number, dst: number, inPort: number, nextHop: number): void {
     let row = this.#row(src, dst, inPort)
     while (this.#mask < FLOWS - 1 && this.#isTaken(row, src, dst, inPort)) {
       this.#grow()
@@ -56,8 +45,7 @@ export class FlowCache {
     rows[row] = src
     rows[row + 1] = dst
     rows[row + 2] = inPort
-    rows[row + 3] = outPort
-    rows[row + 4] = nextHop
+    rows[row + 3] = nextHop
     this.#empty = false
   }
 
@@ -71,7 +59,7 @@ export class FlowCache {
   #isTaken(row: number, src: number, dst: number, inPort: number): boolean {
     const rows = this.#rows
     if (rows === NONE) return true
-    return rows[row + 3] !== 0 && (rows[row] !== src || rows[row + 1] !== dst || rows[row + 2] !== inPort)
+    return rows[row + 2] !== 0 && (rows[row] !== src || rows[row + 1] !== dst || rows[row + 2] !== inPort)
   }
 
   #grow(): void {
@@ -79,7 +67,7 @@ export class FlowCache {
     this.#mask = Math.max(FIRST - 1, this.#mask * 4 + 3)
     this.#rows = new Int32Array((this.#mask + 1) * ROW)
     for (let from = 0; from < old.length; from += ROW) {
-      if (old[from + 3] === 0) continue
+      if (old[from + 2] === 0) continue
       this.#rows.set(old.subarray(from, from + ROW), this.#row(old[from]!, old[from + 1]!, old[from + 2]!))
     }
   }
@@ -94,5 +82,5 @@ export class FlowCache {
 /** At most, and at first. */
 const FLOWS = 4096
 const FIRST = 16
-const ROW = 5
+const ROW = 4
 const NONE = new Int32Array(ROW)
