@@ -183,6 +183,17 @@ test('a file comes from standard input, and errors call it so', () => {
   expect(from('nodes: { [me]: host }\n').stderr).toBe('stdin:1:10: expected a word before the colon\n')
 })
 
+test('a node that is not there, and a flag that is none, are refused with what there is', () => {
+  const net = file('net.yaml', NET)
+  expect(icmp('up', net, '--at', 'nobody')).toEqual({
+    status: 2,
+    out: '',
+    err: "icmp: there is no node 'nobody' to be or to join; expected me, r1, srv\n",
+  })
+  const { status, err } = icmp('run', net, '--untill', '1s')
+  expect([status, err.split('\n')[2] ?? err.split('\n')[1]]).toEqual([2, '(icmp lab help run shows the options)'])
+})
+
 test('a capture that cannot be written is named, and is an exit code', () => {
   const net = file('net.yaml', NET)
   for (const [out, why] of [

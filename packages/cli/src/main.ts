@@ -20,6 +20,7 @@ export async function main(commands: readonly CommandModule[]): Promise<never> {
   for (const c of program.commands) {
     c.version(__VERSION__, '-V, --version', 'print the version')
     c.showHelpAfterError(`(icmp help ${c.name()} shows the options)`)
+    for (const s of c.commands) s.showHelpAfterError(`(icmp ${c.name()} help ${s.name()} shows the options)`)
   }
   try {
     await program.parseAsync(process.argv)

@@ -1,9 +1,9 @@
 /** `icmp lab run`: a scenario in virtual time, its events as a story, or as NDJSON, and every packet as pcapng. */
-import { closeSync, openSync } from 'node:fs'
 import { type Scenario, type ScenarioOptions, scenario } from 'icmpkit/lab'
 import { safeJson } from 'icmpkit/wire'
-import { Output, put, remark } from '../output.ts'
+import { Output, remark } from '../output.ts'
 import { whenInterrupted } from '../signals.ts'
+import { CaptureFile } from './capture-file.ts'
 import { readLab } from './lab-file.ts'
 import { line } from './text.ts'
 
@@ -54,51 +54,4 @@ async function tell(story: Scenario, flags: RunFlags, gone: () => boolean): Prom
   }
   out.flush()
   return out.failed ? 2 : 0
-}
-
-/** A capture in batches: a system call a packet would cost more than the packet. */
-class CaptureFile {
-  readonly #path: string
-  readonly #fd: number
-  readonly #batch = new Uint8Array(1 << 16)
-  #end = 0
-  /** Whoever read it has gone. */
-  gone = false
-
-  /** `-` is standard output. */
-  constructor(path: string) {
-    this.#path = path
-    this.#fd = path === '-' ? 1 : named(path, () => openSync(path, 'w'))
-  }
-
-  write(octets: Uint8Array): void {
-    if (this.#end + octets.length > this.#batch.length) this.flush()
-    if (octets.length > this.#batch.length) this.#put(octets, octets.length)
-    else {
-      this.#batch.set(octets, this.#end)
-      this.#end += octets.length
-    }
-  }
-
-  flush(): void {
-    this.#put(this.#batch, this.#end)
-    this.#end = 0
-  }
-
-  close(): void {
-    if (this.#fd !== 1) closeSync(this.#fd)
-  }
-
-  #put(octets: Uint8Array, end: number): void {
-    if (!this.gone) this.gone = !named(this.#path, () => put(this.#fd, octets, 0, end))
-  }
-}
-
-/** What the system refuses, with the file that it is about. */
-function named<T>(path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (e) {
-    throw new Error(`${path}: ${(e as Error).message}`, { cause: e })
-  }
 }

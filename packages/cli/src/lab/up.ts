@@ -1,10 +1,10 @@
 /** `icmp lab up`: a lab in real time that the programs of this machine speak to. Events to text or NDJSON, signals, exit code. */
-import { closeSync, openSync } from 'node:fs'
 import { type LabReady, type LabUp, type LabUpEvent, type LabUpSummary, labUp } from 'icmpkit'
 import { safeJson, safeText } from 'icmpkit/wire'
-import { Output, put, remark } from '../output.ts'
+import { Output, remark } from '../output.ts'
 import { attend } from '../signals.ts'
 import { ConfigError } from '../yaml-place.ts'
+import { CaptureFile } from './capture-file.ts'
 import { readLab } from './lab-file.ts'
 import { asked, line } from './text.ts'
 
@@ -23,10 +23,10 @@ export interface UpFlags {
 
 /** Returns the exit code: 0, 2 where the file is wrong, or the kernel refuses, or something can't be written. */
 export async function up(file: string, flags: UpFlags): Promise<number> {
-  let pcap: number | undefined
+  let pcap: CaptureFile | undefined
   try {
     const { config, placed } = readLab(file)
-    if (flags.pcap !== undefined) pcap = flags.pcap === '-' ? 1 : openSync(flags.pcap, 'w')
+    if (flags.pcap !== undefined) pcap = new CaptureFile(flags.pcap)
     const { seed } = flags
     const net = placed(() => labUp({ ...config, ...(seed === undefined ? {} : { seed }) }, optionsOf(flags, pcap)))
     return await tell(net, flags)
@@ -35,11 +35,11 @@ export async function up(file: string, flags: UpFlags): Promise<number> {
     remark(`${e instanceof ConfigError ? '' : 'icmp: '}${(e as Error).message}\n`)
     return 2
   } finally {
-    if (pcap !== undefined && pcap !== 1) closeSync(pcap)
+    pcap?.close()
   }
 }
 
-function optionsOf(flags: UpFlags, pcap: number | undefined): Parameters<typeof labUp>[1] {
+function optionsOf(flags: UpFlags, pcap: CaptureFile | undefined): Parameters<typeof labUp>[1] {
   const { tun, netns, here, at } = flags
   return {
     packets: flags.packets === true ? 'all' : 'befallen',
@@ -48,7 +48,15 @@ function optionsOf(flags: UpFlags, pcap: number | undefined): Parameters<typeof 
     ...(netns === undefined ? {} : { netns }),
     ...(here === undefined ? {} : { here }),
     ...(at === undefined ? {} : { at }),
-    ...(pcap === undefined ? {} : { pcap: (octets: Uint8Array) => void put(pcap, octets) }),
+    // Whoever reads it while the lab is up sees each packet at once.
+    ...(pcap === undefined
+      ? {}
+      : {
+          pcap: (octets: Uint8Array) => {
+            pcap.write(octets)
+            pcap.flush()
+          },
+        }),
   }
 }
 

@@ -7,6 +7,7 @@ import type { ScenarioConfig } from '../../lab/ask.ts'
 import { timeOf } from '../../lab/asker.ts'
 import { Asking } from '../../lab/asking.ts'
 import { type Lab, type LabNode, lab, type Stand } from '../../lab/index.ts'
+import { someOf } from '../../lab/names.ts'
 import type { ScenarioOptions } from '../../lab/scenario.ts'
 import type { AskSummary, NetworkEvent, ScenarioEvent, SummaryEvent } from '../../lab/scenario-event.ts'
 import { changesOf, stateOf } from '../../lab/told.ts'
@@ -279,7 +280,10 @@ function withKernel(config: ScenarioConfig, at: string | undefined): { network: 
   const kinds = Object.entries(config.nodes).map(([name, n]) => [name, typeof n === 'string' ? n : n.kind] as const)
   const chosen = at ?? (kinds.find(([, kind]) => kind === 'host') ?? kinds[0])?.[0]
   const found = kinds.find(([name]) => name === chosen)
-  if (found === undefined) throw new TypeError(`lab: there is no node '${chosen ?? ''}' that the kernel could be`)
+  if (found === undefined)
+    throw new TypeError(
+      `there is no node '${chosen ?? ''}' to be or to join; expected ${someOf(kinds.map(([n]) => n))}`,
+    )
   const [name, kind] = found
   if (kind !== 'gateway') return { network: config, at: name }
   let own = 'kernel'
