@@ -320,7 +320,9 @@ test('files of ours go where systemd or the user says, and into no directory tha
   const runtime = join(at, 'of-service')
   expect((await serve({ RUNTIME_DIRECTORY: `${runtime}:/other`, XDG_RUNTIME_DIR: at })).err).toMatch(/CAP_NET_RAW/)
   expect(existsSync(runtime)).toBe(true)
-  expect((await serve({ XDG_RUNTIME_DIR: '/proc' })).err).toMatch(/cannot be made .*RuntimeDirectory=/)
+  const file = join(at, 'file')
+  writeFileSync(file, '')
+  expect((await serve({ XDG_RUNTIME_DIR: file })).err).toMatch(/cannot be made .*RuntimeDirectory=/)
 })
 
 test('the operator hears how many were told, and that nobody is told twice', async () => {
