@@ -1,5 +1,6 @@
 /** `icmp decode`: captures, hex and live interfaces to readable lines. What it does is in decode/run.ts. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Flags, run } from './decode/run.ts'
 import { types } from './decode/type-name.ts'
 
 /** Letters of tcpdump and tshark that we do not have, and what to use instead. */
@@ -62,8 +63,7 @@ Exit code: 0, with --check 1 where a checksum is wrong or a message malformed, 2
     )
   }
   command.action(async (input: string | undefined, options: Record<string, unknown>) => {
-    const { run } = await import('./decode/run.ts')
-    process.exitCode = await run(input, options as unknown as import('./decode/run.ts').Flags)
+    process.exitCode = await run(input, options as unknown as Flags)
   })
 }
 

@@ -1,5 +1,5 @@
 /** `icmp decode` at work: takes packets from the input, gives those with ICMP to a sink, counts the rest. */
-import type { LiveFrame } from 'icmpkit/os'
+import { dropRights, inNamespace, interfaceName, type LiveFrame, openCapture, openNetlink } from 'icmpkit/os'
 import { Carried, capture, linkLayer, type Malformed, type PrinterOptions, safeText } from 'icmpkit/wire'
 import { remark } from '../output.ts'
 import { whenInterrupted } from '../signals.ts'
@@ -270,20 +270,19 @@ class Decoder {
   }
 
   async #live(port: string): Promise<void> {
-    const os = await import('icmpkit/os')
     const { netns } = this.#flags
     // Whoever has dropped rights enters no namespace any more.
-    using routes = netns === undefined ? undefined : os.inNamespace(netns, () => os.openNetlink())
+    using routes = netns === undefined ? undefined : inNamespace(netns, () => openNetlink())
     const names = new Map<number, string | undefined>()
     const nameOf = (index: number) => {
-      if (!names.has(index)) names.set(index, routes === undefined ? os.interfaceName(index) : routes.name(index))
+      if (!names.has(index)) names.set(index, routes === undefined ? interfaceName(index) : routes.name(index))
       return names.get(index)
     }
-    using socket = os.openCapture(port, {
+    using socket = openCapture(port, {
       icmpOnly: true,
       ...(netns === undefined ? {} : { netns }),
     })
-    os.dropRights()
+    dropRights()
     this.#ports = (f) => (port === 'any' ? (nameOf((f as LiveFrame).interfaceIndex) ?? null) : port)
     const sink = this.#makeSink({ portName: nameOf })
     this.#sink = sink

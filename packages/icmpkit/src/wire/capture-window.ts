@@ -19,6 +19,8 @@ export interface Format {
 
 export class Window {
   bytes: Uint8Array
+  /** The same octets. */
+  view: DataView
   /** First octet not yet read, and the end of what is here. */
   at = 0
   end = 0
@@ -33,6 +35,7 @@ export class Window {
 
   constructor(capacity: number) {
     this.bytes = new Uint8Array(capacity)
+    this.view = new DataView(this.bytes.buffer)
   }
 
   /** Free room of at least `atLeast` octets at the back, to be filled by the caller. Moves `bytes`, `at` and `end`. */
@@ -43,6 +46,7 @@ export class Window {
     if (this.at + needed > this.bytes.length) {
       const room = needed > this.bytes.length ? new Uint8Array(Math.max(needed, this.bytes.length * 2)) : this.bytes
       room.set(this.bytes.subarray(this.at, this.end))
+      if (room !== this.bytes) this.view = new DataView(room.buffer)
       this.bytes = room
       this.base += this.at
       this.at = 0

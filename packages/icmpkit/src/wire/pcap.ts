@@ -58,16 +58,16 @@ export class PcapFormat implements Format {
     if (!w.has(RECORD_HEADER)) {
       return w.ended && w.end > w.at ? this.#lose(w, malformed('truncated', w.base + w.end)) : 'more'
     }
-    const { bytes, at } = w
+    const { bytes, view, at } = w
     const little = this.#little
-    const captured = little ? le32(bytes, at + 8) : be32(bytes, at + 8)
+    const captured = view.getUint32(at + 8, little)
     if (captured > this.#limit) return this.#lose(w, malformed('bad-length', w.offset + 8))
     if (!w.has(RECORD_HEADER + captured)) {
       return w.ended ? this.#lose(w, malformed('truncated', w.base + w.end)) : 'more'
     }
-    const length = little ? le32(bytes, at + 12) : be32(bytes, at + 12)
-    let seconds = little ? le32(bytes, at) : be32(bytes, at)
-    let fraction = little ? le32(bytes, at + 4) : be32(bytes, at + 4)
+    const length = view.getUint32(at + 12, little)
+    let seconds = view.getUint32(at, little)
+    let fraction = view.getUint32(at + 4, little)
     if (!this.#nano) fraction *= 1000
     if (fraction >= 1e9) {
       const carry = Math.floor(fraction / 1e9)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Ip4, type Ip6, showIp, writeIp } from './addr.ts'
 import { AsciiLine } from './line.ts'
-import { literal, Pen } from './pen.ts'
+import { flagNames, literal, Pen } from './pen.ts'
 
 /** What `write` puts on a line, printing from `from`. */
 function written(from: Uint8Array, write: (pen: Pen) => void, pen: Pen = new Pen(new AsciiLine(64))): string {
@@ -77,7 +77,7 @@ test('a prefix of few octets is filled up with zeros', () => {
 })
 
 test('flags are named from the highest bit, and nothing is written where none is set', () => {
-  const names = [literal('a'), undefined, literal('c')]
+  const names = flagNames('a', undefined, 'c')
   expect(written(NONE, (p) => p.flags(0xe0, names))).toBe(', flags [a, c]')
   expect(written(NONE, (p) => p.flags(0x20, names))).toBe(', flags [c]')
   expect(written(NONE, (p) => p.flags(0x5f, names))).toBe('')

@@ -3,7 +3,8 @@
  * allocated (docs/decisions/print-from-octets.md has the measurements). Octets travel as doubles, the widest value that
  * costs no object: ASCII is never a NaN, whose bits alone might not survive.
  *
- * Every method may write up to seven octets behind its text, which the next one covers: `begin` makes room for a line.
+ * Every method may write some octets behind its text (fewer than SLACK), which the next one covers: `begin` makes room
+ * for a line.
  */
 import type { AsciiLine } from './line.ts'
 import { u16 } from './octets.ts'
@@ -21,11 +22,26 @@ export function literal(text: string): Literal {
   return { words, length: text.length }
 }
 
-/** Addresses whose text is kept. More only cost their formatting again: a slot holds the last one that fell into it. */
+/** Names of the bits of an octet, the highest first. */
+export interface FlagNames {
+  readonly names: readonly (string | undefined)[]
+  /** What is written of each octet, made as they are met. */
+  readonly texts: (Literal | undefined)[]
+}
+
+/** `undefined` for a bit without a name. */
+export function flagNames(...names: readonly (string | undefined)[]): FlagNames {
+  return { names, texts: new Array<Literal | undefined>(256).fill(undefined) }
+}
+
+/** IPv6 addresses whose text is kept. More only cost their formatting again: a slot holds the last one that fell into it. */
 const SLOTS = 4096
-/** Octets of a slot: the longest text (15, 45) rounded up to eights. */
-const SLOT4 = 16
-const SLOT6 = 48
+/** Octets of a slot, a cache line: the address in four words, its text of 39 octets at most, and the text's length. */
+const SLOT = 64
+const SLOT_TEXT = 16
+const SLOT_LENGTH = 56
+/** Room behind what is asked for. */
+const SLACK = 64
 
 export class Pen {
   readonly line: AsciiLine
@@ -37,17 +53,19 @@ export class Pen {
   #from: Uint8Array = new Uint8Array(0)
   #in: DataView = new DataView(this.#from.buffer)
 
-  readonly #key4 = new Int32Array(SLOTS)
-  readonly #length4 = new Uint8Array(SLOTS)
-  readonly #text4 = new DataView(new ArrayBuffer(SLOTS * SLOT4))
-  readonly #key6 = new Int32Array(SLOTS * 4)
-  readonly #length6 = new Uint8Array(SLOTS)
-  readonly #text6 = new DataView(new ArrayBuffer(SLOTS * SLOT6))
+  readonly #slots: DataView
+  /** The same octets as words and as eights. */
+  readonly #keys: Int32Array
+  readonly #texts: Float64Array
 
   constructor(line: AsciiLine) {
     this.line = line
     this.#bytes = line.bytes
     this.#out = viewOf(line.bytes)
+    const slots = new ArrayBuffer(SLOTS * SLOT)
+    this.#slots = new DataView(slots)
+    this.#keys = new Int32Array(slots)
+    this.#texts = new Float64Array(slots)
   }
 
   /** Starts a piece of at most `room` octets printed from `from`. `done` ends it. */
@@ -56,15 +74,16 @@ export class Pen {
       this.#from = from
       this.#in = viewOf(from)
     }
-    this.end = this.line.end
-    this.need(room)
+    const { line } = this
+    this.end = line.end
+    if (line.bytes !== this.#bytes || line.end + room + SLACK > this.#bytes.length) this.need(room)
   }
 
   /** Room for `more` octets from here: for what has no small bound. */
   need(more: number): void {
     const { line } = this
     line.end = this.end
-    line.room(more + 64)
+    line.room(more + SLACK)
     if (line.bytes !== this.#bytes) {
       this.#bytes = line.bytes
       this.#out = viewOf(line.bytes)
@@ -86,6 +105,16 @@ export class Pen {
     this.end += t.length
   }
 
+  /** A text and the number behind it, 0 … 2^32-1. */
+  value(t: Literal, value: number): void {
+    const out = this.#out
+    const { words } = t
+    const { end } = this
+    for (let i = 0, at = end; i < words.length; i++, at += 8) out.setFloat64(at, words[i]!, HOST)
+    this.end = end + t.length
+    this.decimal(value)
+  }
+
   /** Octets made elsewhere. Makes its own room, and none behind. */
   ready(octets: Uint8Array): void {
     this.need(octets.length)
@@ -97,18 +126,24 @@ export class Pen {
     this.#bytes[this.end++] = code
   }
 
-  /** 0 … 2^32-1. */
+  /** 0 … 2^53-1; quick up to 999,999. */
   decimal(value: number): void {
+    const out = this.#out
+    const { end } = this
     if (value < 1000) {
-      this.#out.setInt32(this.end, PLAIN[value]!, true)
-      this.end += value < 10 ? 1 : value < 100 ? 2 : 3
+      const word = PLAIN[value]!
+      out.setInt32(end, word, true)
+      this.end = end + (word >> WIDTH)
       return
     }
     if (value < 1_000_000) {
-      const high = (value / 1000) | 0
-      this.decimal(high)
-      this.#out.setInt32(this.end, PADDED[value - high * 1000]!, true)
-      this.end += 3
+      const small = value | 0
+      const high = (small / 1000) | 0
+      const word = PLAIN[high]!
+      const low = end + (word >> WIDTH)
+      out.setInt32(end, word, true)
+      out.setInt32(low, PADDED[small - high * 1000]!, true)
+      this.end = low + 3
       return
     }
     const high = Math.floor(value / 1_000_000)
@@ -128,9 +163,10 @@ export class Pen {
   }
 
   digits6(value: number): void {
-    const high = (value / 1000) | 0
+    const small = value | 0
+    const high = (small / 1000) | 0
     this.#out.setInt32(this.end, PADDED[high]!, true)
-    this.#out.setInt32(this.end + 3, PADDED[value - high * 1000]!, true)
+    this.#out.setInt32(this.end + 3, PADDED[small - high * 1000]!, true)
     this.end += 6
   }
 
@@ -141,6 +177,20 @@ export class Pen {
     this.digits6(value - high * 1_000_000)
   }
 
+  /** A time of day: the eight octets of `clock`, a dot, nine digits or the first six, and a blank. */
+  stamp(clock: Literal, nanoseconds: number, nine: boolean): void {
+    const out = this.#out
+    const { end } = this
+    const small = nanoseconds | 0
+    const microseconds = (small / 1000) | 0
+    const milliseconds = (small / 1_000_000) | 0
+    out.setFloat64(end, clock.words[0]!, HOST)
+    out.setInt32(end + 8, DOT | (PADDED[milliseconds]! << 8), true)
+    out.setInt32(end + 12, PADDED[microseconds - milliseconds * 1000]! | BLANK, true)
+    if (nine) out.setInt32(end + 15, PADDED[small - microseconds * 1000]! | BLANK, true)
+    this.end = end + (nine ? 19 : 16)
+  }
+
   /** Lower-case hex of 32 bits, with `digits` digits, or as many as it takes. */
   hex(value: number, digits: number = Math.max(1, (35 - Math.clz32(value)) >> 2)): void {
     for (let i = digits - 1; i >= 0; i--) this.#bytes[this.end++] = HEX[(value >>> (4 * i)) & 15]!
@@ -149,10 +199,11 @@ export class Pen {
   /** Hex of octets without separators: of all that is printed in full, the caller bounds it and calls `need`. */
   octets(at: number, end: number, separator = 0): void {
     const out = this.#out
+    const from = this.#from
     const width = separator === 0 ? 2 : 3
     let to = this.end
     for (let i = at; i < end; i++) {
-      out.setInt32(to, PAIRS[this.#from[i]!]! | (separator << 16), true)
+      out.setInt32(to, PAIRS[from[i]!]! | (separator << 16), true)
       to += width
     }
     this.end = separator === 0 || at >= end ? to : to - 1
@@ -172,16 +223,9 @@ export class Pen {
   }
 
   /** `, flags [a, b]` of an octet, the highest bit first; nothing where none of the named bits is set. */
-  flags(octet: number, names: readonly (Literal | undefined)[]): void {
-    let any = false
-    for (let bit = 0; bit < names.length; bit++) {
-      const name = names[bit]
-      if (name === undefined || (octet & (0x80 >> bit)) === 0) continue
-      this.text(any ? COMMA : FLAGS)
-      this.text(name)
-      any = true
-    }
-    if (any) this.char(BRACKET)
+  flags(octet: number, names: FlagNames): void {
+    const text = names.texts[octet]
+    this.text(text === undefined ? flagText(octet, names) : text)
   }
 
   /** An IPv6 prefix of which only the first `octets` stand at `at`: the rest is zero. */
@@ -199,99 +243,89 @@ export class Pen {
 
   /** The IPv4 address whose four octets stand at `at`. */
   ip4(at: number): void {
-    const key = this.#in.getInt32(at)
-    const slot = (Math.imul(key, 0x9e3779b1) >>> 20) & (SLOTS - 1)
-    if (this.#key4[slot] !== key || this.#length4[slot] === 0) this.#render4(key, slot)
     const out = this.#out
-    const text = this.#text4
-    const from = slot * SLOT4
-    const to = this.end
-    out.setFloat64(to, text.getFloat64(from, true), true)
-    out.setFloat64(to + 8, text.getFloat64(from + 8, true), true)
-    this.end = to + this.#length4[slot]!
+    const from = this.#from
+    let to = this.end
+    let octet = from[at]!
+    out.setInt32(to, DOTTED[octet]!, true)
+    to += DOTTED_WIDTH[octet]!
+    octet = from[at + 1]!
+    out.setInt32(to, DOTTED[octet]!, true)
+    to += DOTTED_WIDTH[octet]!
+    octet = from[at + 2]!
+    out.setInt32(to, DOTTED[octet]!, true)
+    to += DOTTED_WIDTH[octet]!
+    const word = PLAIN[from[at + 3]!]!
+    out.setInt32(to, word, true)
+    this.end = to + (word >> WIDTH)
   }
 
   /** The IPv6 address whose sixteen octets stand at `at`, as RFC 5952 writes it. */
   ip6(at: number): void {
-    const a = this.#in.getInt32(at)
-    const b = this.#in.getInt32(at + 4)
-    const c = this.#in.getInt32(at + 8)
-    const d = this.#in.getInt32(at + 12)
-    const mixed = Math.imul(Math.imul(Math.imul(a, 31) + b, 0x85ebca6b) + c, 0xc2b2ae35) + d
-    const slot = (Math.imul(mixed ^ (mixed >>> 15), 0x9e3779b1) >>> 20) & (SLOTS - 1)
-    const keys = this.#key6
-    const k = slot * 4
-    if (keys[k] !== a || keys[k + 1] !== b || keys[k + 2] !== c || keys[k + 3] !== d || this.#length6[slot] === 0) {
-      keys[k] = a
-      keys[k + 1] = b
-      keys[k + 2] = c
-      keys[k + 3] = d
-      this.#render6(at, slot)
-    }
+    const from = this.#in
+    const a = from.getInt32(at, true)
+    const b = from.getInt32(at + 4, true)
+    const c = from.getInt32(at + 8, true)
+    const d = from.getInt32(at + 12, true)
+    const sum =
+      Math.imul(a, 0x9e3779b1) + Math.imul(b, 0x85ebca6b) + Math.imul(c, 0xc2b2ae35) + Math.imul(d, 0x27d4eb2f)
+    const slot = (sum >>> 20) & (SLOTS - 1)
+    const keys = this.#keys
+    const k = slot * (SLOT / 4)
+    const known = keys[k] === a && keys[k + 1] === b && keys[k + 2] === c && keys[k + 3] === d
+    if (!known || keys[k + SLOT_LENGTH / 4] === 0) this.#render6(at, slot)
+    const length = keys[k + SLOT_LENGTH / 4]!
+    const texts = this.#texts
+    const t = slot * (SLOT / 8) + SLOT_TEXT / 8
     const out = this.#out
-    const text = this.#text6
-    const length = this.#length6[slot]!
-    const from = slot * SLOT6
-    for (let i = 0; i < length; i += 8) out.setFloat64(this.end + i, text.getFloat64(from + i, true), true)
-    this.end += length
-  }
-
-  #render4(key: number, slot: number): void {
-    const text = this.#text4
-    const from = slot * SLOT4
-    let at = from
-    for (let shift = 24; shift >= 0; shift -= 8) {
-      const octet = (key >>> shift) & 255
-      text.setInt32(at, PLAIN[octet]!, true)
-      at += octet < 10 ? 1 : octet < 100 ? 2 : 3
-      if (shift > 0) text.setUint8(at++, DOT)
+    const to = this.end
+    out.setFloat64(to, texts[t]!, HOST)
+    out.setFloat64(to + 8, texts[t + 1]!, HOST)
+    if (length > 16) {
+      out.setFloat64(to + 16, texts[t + 2]!, HOST)
+      out.setFloat64(to + 24, texts[t + 3]!, HOST)
+      if (length > 32) out.setFloat64(to + 32, texts[t + 4]!, HOST)
     }
-    this.#key4[slot] = key
-    this.#length4[slot] = at - from
+    this.end = to + length
   }
 
   #render6(at: number, slot: number): void {
     const bytes = this.#from
-    const text = this.#text6
-    const from = slot * SLOT6
-    let best = -1
-    let length = 1
-    for (let i = 0; i < 8; ) {
-      let end = i
-      while (end < 8 && u16(bytes, at + 2 * end) === 0) end++
-      if (end - i > length) {
-        best = i
-        length = end - i
-      }
-      i = end === i ? i + 1 : end
-    }
-    let to = from
+    const view = this.#in
+    const slots = this.#slots
+    const begin = slot * SLOT
+    for (let i = 0; i < 16; i += 4) slots.setInt32(begin + i, view.getInt32(at + i, true), HOST)
+    let zeros = 0
+    for (let i = 0; i < 8; i++) zeros = (zeros << 1) | (u16(bytes, at + 2 * i) === 0 ? 1 : 0)
+    const run = RUNS[zeros]!
+    const best = run >> 4
+    const length = run & 15
+    let to = begin + SLOT_TEXT
     // RFC 5952 §5: a v4-mapped address keeps its dotted quad.
     const mapped = best === 0 && length === 5 && u16(bytes, at + 10) === 0xffff
     for (let i = 0; i < 8; i++) {
       if (i === best) {
-        text.setUint8(to++, COLON)
-        text.setUint8(to++, COLON)
+        slots.setUint16(to, (COLON << 8) | COLON)
+        to += 2
         i += length - 1
         continue
       }
-      if (i > 0 && i !== best + length) text.setUint8(to++, COLON)
+      if (i > 0 && i !== best + length) slots.setUint8(to++, COLON)
       if (mapped && i === 6) {
         for (let o = 12; o < 16; o++) {
-          const octet = bytes[at + o]!
-          text.setInt32(to, PLAIN[octet]!, true)
-          to += octet < 10 ? 1 : octet < 100 ? 2 : 3
-          if (o < 15) text.setUint8(to++, DOT)
+          const word = PLAIN[bytes[at + o]!]!
+          slots.setInt32(to, word, true)
+          to += word >> WIDTH
+          if (o < 15) slots.setUint8(to++, DOT)
         }
         break
       }
-      const word = u16(bytes, at + 2 * i)
-      if (word > 0xfff) text.setUint8(to++, HEX[word >>> 12]!)
-      if (word > 0xff) text.setUint8(to++, HEX[(word >>> 8) & 15]!)
-      if (word > 0xf) text.setUint8(to++, HEX[(word >>> 4) & 15]!)
-      text.setUint8(to++, HEX[word & 15]!)
+      const digits = Math.max(1, (35 - Math.clz32(u16(bytes, at + 2 * i))) >> 2)
+      const word = PAIRS[bytes[at + 2 * i]!]! | (PAIRS[bytes[at + 2 * i + 1]!]! << 16)
+      slots.setInt32(to, word >>> (8 * (4 - digits)), true)
+      to += digits
     }
-    this.#length6[slot] = to - from
+    slots.setInt32(begin + SLOT_LENGTH, to - begin - SLOT_TEXT, HOST)
   }
 }
 
@@ -299,21 +333,55 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-const FLAGS = literal(', flags [')
-const COMMA = literal(', ')
-const BRACKET = 0x5d
+function flagText(octet: number, { names, texts }: FlagNames): Literal {
+  const set = names.filter((name, bit) => name !== undefined && (octet & (0x80 >> bit)) !== 0)
+  const made = literal(set.length === 0 ? '' : `, flags [${set.join(', ')}]`)
+  texts[octet] = made
+  return made
+}
+
 /** Is this machine little-endian? Literals lie in memory as they are to be copied. */
 const HOST: boolean = new Uint8Array(new Int32Array([1]).buffer)[0] === 1
 const DOT = 0x2e
+/** Behind three digits. */
+const BLANK = 0x20 << 24
 const COLON = 0x3a
 const HEX: Uint8Array = Uint8Array.from('0123456789abcdef', (c) => c.charCodeAt(0))
 /** Two hex digits of each octet. */
 const PAIRS: Int32Array = Int32Array.from({ length: 256 }, (_, octet) => HEX[octet >> 4]! | (HEX[octet & 15]! << 8))
-/** The three digits of 0 … 999, and the same without leading zeros, each in one little-endian word. */
+/** The three digits of 0 … 999, and the same without leading zeros and with their number on top, each in one little-endian word. */
 const PADDED = new Int32Array(1000)
 const PLAIN = new Int32Array(1000)
+/** Where the number of digits stands in PLAIN. */
+const WIDTH = 24
 for (let i = 0; i < 1000; i++) {
   const word = (0x30 + ((i / 100) | 0)) | ((0x30 + (((i / 10) | 0) % 10)) << 8) | ((0x30 + (i % 10)) << 16)
+  const width = i > 99 ? 3 : i > 9 ? 2 : 1
   PADDED[i] = word
-  PLAIN[i] = word >> (i > 99 ? 0 : i > 9 ? 8 : 16)
+  PLAIN[i] = (word >> (8 * (3 - width))) | (width << WIDTH)
+}
+/** An octet in decimal and a dot behind it, and how many octets that is. */
+const DOTTED = new Int32Array(256)
+const DOTTED_WIDTH = new Uint8Array(256)
+/** The longest run of two or more zeros among eight words, whose bits say which are zero: `first << 4 | length`. */
+const RUNS = new Uint8Array(256)
+for (let i = 0; i < 256; i++) {
+  const width = PLAIN[i]! >> WIDTH
+  DOTTED[i] = (PLAIN[i]! & ((1 << (8 * width)) - 1)) | (DOT << (8 * width))
+  DOTTED_WIDTH[i] = width + 1
+  RUNS[i] = longestRun(i)
+}
+
+/** 15 << 4, past the end, where there is none. */
+function longestRun(zeros: number): number {
+  let best = 0xf0
+  let longest = 1
+  for (let i = 0; i < 8; i++) {
+    let length = 0
+    while (i + length < 8 && (zeros & (0x80 >> (i + length))) !== 0) length++
+    if (length <= longest) continue
+    longest = length
+    best = (i << 4) | length
+  }
+  return best
 }

@@ -17,44 +17,35 @@ export function printIcmp4(pen: Pen, bytes: Uint8Array, at: number, end: number,
   switch (type) {
     case Type.echoRequest:
     case Type.echoReply:
-      pen.text(type === Type.echoRequest ? ECHO_REQUEST : ECHO_REPLY)
-      pen.decimal(u16(bytes, at + 4))
-      pen.text(SEQ)
-      pen.decimal(u16(bytes, at + 6))
+      pen.value(type === Type.echoRequest ? ECHO_REQUEST : ECHO_REPLY, u16(bytes, at + 4))
+      pen.value(SEQ, u16(bytes, at + 6))
       ending(pen, code, length)
       return
     case Type.unreachable:
       unreachable(pen, bytes, at, end, code)
-      pen.text(LENGTH)
-      pen.decimal(length)
+      pen.value(LENGTH, length)
       about(pen, bytes, at, end, length)
       return
     case Type.timeExceeded:
       if (code < EXCEEDED.length) pen.text(EXCEEDED[code]!)
       else {
-        pen.text(EXCEEDED_CODE)
-        pen.decimal(code)
+        pen.value(EXCEEDED_CODE, code)
       }
-      pen.text(LENGTH)
-      pen.decimal(length)
+      pen.value(LENGTH, length)
       about(pen, bytes, at, end, length)
       return
     case Type.parameterProblem:
-      pen.text(code === 0 ? PROBLEM_OCTET : PROBLEM_CODE)
-      pen.decimal(code === 0 ? bytes[at + 4]! : code)
+      pen.value(code === 0 ? PROBLEM_OCTET : PROBLEM_CODE, code === 0 ? bytes[at + 4]! : code)
       if (code !== 0) {
         // The type of the option that is missing, and no place in the header (RFC 1108 §2.8.1).
-        pen.text(code === MISSING_OPTION ? OPTION : OCTET)
-        pen.decimal(bytes[at + 4]!)
+        pen.value(code === MISSING_OPTION ? OPTION : OCTET, bytes[at + 4]!)
       }
-      pen.text(LENGTH)
-      pen.decimal(length)
+      pen.value(LENGTH, length)
       about(pen, bytes, at, end, length)
       return
     case Type.redirect:
       redirect(pen, at, end, code)
-      pen.text(LENGTH)
-      pen.decimal(length)
+      pen.value(LENGTH, length)
       about(pen, bytes, at, end, length)
       return
     case Type.sourceQuench:
@@ -68,10 +59,8 @@ export function printIcmp4(pen: Pen, bytes: Uint8Array, at: number, end: number,
       return
     case Type.timestampRequest:
     case Type.timestampReply:
-      pen.text(type === Type.timestampRequest ? STAMP_QUERY : STAMP_REPLY)
-      pen.decimal(u16(bytes, at + 4))
-      pen.text(STAMP_SEQ)
-      pen.decimal(u16(bytes, at + 6))
+      pen.value(type === Type.timestampRequest ? STAMP_QUERY : STAMP_REPLY, u16(bytes, at + 4))
+      pen.value(STAMP_SEQ, u16(bytes, at + 6))
       if (here >= 20) {
         pen.text(ORIGINATE)
         timeOfDay(pen, u32(bytes, at + 8))
@@ -103,10 +92,8 @@ export function printIcmp4(pen: Pen, bytes: Uint8Array, at: number, end: number,
       return
     case Type.extendedEchoRequest:
     case Type.extendedEchoReply:
-      pen.text(type === Type.extendedEchoRequest ? EXTENDED_REQUEST : EXTENDED_REPLY)
-      pen.decimal(u16(bytes, at + 4))
-      pen.text(SEQ)
-      pen.decimal(bytes[at + 6]!)
+      pen.value(type === Type.extendedEchoRequest ? EXTENDED_REQUEST : EXTENDED_REPLY, u16(bytes, at + 4))
+      pen.value(SEQ, bytes[at + 6]!)
       ending(pen, code, length)
       return
     default:
@@ -123,15 +110,13 @@ function unreachable(pen: Pen, bytes: Uint8Array, at: number, end: number, code:
   else pen.text(SOMETHING)
   if (code === 3 && end - quote >= 20) port(pen, bytes, quote, end)
   else if (code === 2 && end - quote >= 20) {
-    pen.text(PROTOCOL)
-    pen.decimal(bytes[quote + 9]!)
+    pen.value(PROTOCOL, bytes[quote + 9]!)
   }
   pen.text(phrase.after)
   if (code === 4) {
     const mtu = u16(bytes, at + 6)
     if (mtu !== 0) {
-      pen.text(MTU)
-      pen.decimal(mtu)
+      pen.value(MTU, mtu)
       pen.char(CLOSE)
     }
   } else if (phrase === UNREACHABLE_OTHER) pen.decimal(code)
@@ -143,8 +128,7 @@ function port(pen: Pen, bytes: Uint8Array, quote: number, end: number): void {
   if (protocol === 17) pen.text(UDP_PORT)
   else if (protocol === 6) pen.text(TCP_PORT)
   else {
-    pen.text(PROTOCOL)
-    pen.decimal(protocol)
+    pen.value(PROTOCOL, protocol)
     pen.text(PORT)
   }
   if (end - upper >= 4) pen.decimal(u16(bytes, upper + 2))
@@ -154,8 +138,7 @@ function port(pen: Pen, bytes: Uint8Array, quote: number, end: number): void {
 function redirect(pen: Pen, at: number, end: number, code: number): void {
   const quote = at + 8
   if (code > 3) {
-    pen.text(REDIRECT_CODE)
-    pen.decimal(code)
+    pen.value(REDIRECT_CODE, code)
     pen.char(SPACE)
   } else pen.text(code > 1 ? REDIRECT_TOS : REDIRECT)
   if (end - quote >= 20) pen.ip4(quote + 16)
@@ -191,8 +174,7 @@ function routerAdvertisement(pen: Pen, bytes: Uint8Array, at: number, end: numbe
   pen.decimal(count)
   pen.char(COLON)
   if (words !== 2) {
-    pen.text(ENTRY_SIZE)
-    pen.decimal(words)
+    pen.value(ENTRY_SIZE, words)
     pen.char(BRACKET)
     // RFC 1256 §3.1: entries of another size are read by their first two words.
     if (words < 2) return
@@ -227,19 +209,15 @@ function timeOfDay(pen: Pen, ms: number): void {
 }
 
 function withId(pen: Pen, bytes: Uint8Array, at: number): void {
-  pen.text(ID)
-  pen.decimal(u16(bytes, at + 4))
-  pen.text(SEQ)
-  pen.decimal(u16(bytes, at + 6))
+  pen.value(ID, u16(bytes, at + 4))
+  pen.value(SEQ, u16(bytes, at + 6))
 }
 
 function ending(pen: Pen, code: number, length: number): void {
   if (code !== 0) {
-    pen.text(CODE)
-    pen.decimal(code)
+    pen.value(CODE, code)
   }
-  pen.text(LENGTH)
-  pen.decimal(length)
+  pen.value(LENGTH, length)
 }
 
 /** Fewer octets than any message has. */
@@ -247,11 +225,9 @@ function short(pen: Pen, bytes: Uint8Array, at: number, end: number, length: num
   if (end > at) other(pen, bytes[at]!)
   else pen.text(ICMP)
   if (end > at + 1) {
-    pen.text(CODE)
-    pen.decimal(bytes[at + 1]!)
+    pen.value(CODE, bytes[at + 1]!)
   }
-  pen.text(LENGTH)
-  pen.decimal(length)
+  pen.value(LENGTH, length)
   pen.text(length > end - at ? CUT : TRUNCATED)
 }
 

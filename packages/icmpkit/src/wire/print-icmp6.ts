@@ -27,10 +27,8 @@ export function printIcmp6(pen: Pen, bytes: Uint8Array, at: number, end: number,
   switch (type) {
     case Type.echoRequest:
     case Type.echoReply:
-      pen.text(type === Type.echoRequest ? ECHO_REQUEST : ECHO_REPLY)
-      pen.decimal(u16(bytes, at + 4))
-      pen.text(SEQ)
-      pen.decimal(u16(bytes, at + 6))
+      pen.value(type === Type.echoRequest ? ECHO_REQUEST : ECHO_REPLY, u16(bytes, at + 4))
+      pen.value(SEQ, u16(bytes, at + 6))
       ending(pen, code, length)
       return
     case Type.unreachable:
@@ -78,15 +76,12 @@ export function printIcmp6(pen: Pen, bytes: Uint8Array, at: number, end: number,
     case Type.extendedEchoRequest:
     case Type.extendedEchoReply:
       other(pen, type)
-      pen.text(ID)
-      pen.decimal(u16(bytes, at + 4))
-      pen.text(SEQ)
-      pen.decimal(bytes[at + 6]!)
+      pen.value(ID, u16(bytes, at + 4))
+      pen.value(SEQ, bytes[at + 6]!)
       break
     case Type.rplControl:
       rpl(pen, code)
-      pen.text(LENGTH)
-      pen.decimal(length)
+      pen.value(LENGTH, length)
       return
     default:
       other(pen, type)
@@ -104,8 +99,7 @@ function error(pen: Pen, bytes: Uint8Array, at: number, end: number, length: num
     case Type.unreachable:
       if (code < UNREACHABLE.length) pen.text(UNREACHABLE[code]!)
       else {
-        pen.text(UNREACHABLE_CODE)
-        pen.decimal(code)
+        pen.value(UNREACHABLE_CODE, code)
         pen.text(PARENTHESIS)
       }
       if (quoted) pen.ip6(quote + 24)
@@ -116,11 +110,9 @@ function error(pen: Pen, bytes: Uint8Array, at: number, end: number, length: num
       } else if (code === PORT_UNREACHABLE && skipped >= 0) port(pen, bytes, quote, end, skipped)
       break
     case Type.packetTooBig:
-      pen.text(TOO_BIG)
-      pen.decimal(u32(bytes, at + 4))
+      pen.value(TOO_BIG, u32(bytes, at + 4))
       if (code !== 0) {
-        pen.text(CODE)
-        pen.decimal(code)
+        pen.value(CODE, code)
       }
       break
     case Type.timeExceeded:
@@ -129,22 +121,19 @@ function error(pen: Pen, bytes: Uint8Array, at: number, end: number, length: num
         pen.ip6(quote + 24)
       } else if (code === 1) pen.text(REASSEMBLY)
       else {
-        pen.text(EXCEEDED_CODE)
-        pen.decimal(code)
+        pen.value(EXCEEDED_CODE, code)
         pen.char(CLOSE)
       }
       break
     default:
       if (code < PROBLEM.length) pen.text(PROBLEM[code]!)
       else {
-        pen.text(PROBLEM_CODE)
-        pen.decimal(code)
+        pen.value(PROBLEM_CODE, code)
         pen.text(OCTET)
       }
       pen.decimal(u32(bytes, at + 4))
   }
-  pen.text(LENGTH)
-  pen.decimal(length)
+  pen.value(LENGTH, length)
   if (quoted) printQuote6(pen, bytes, quote, end, skipped)
   else pen.text(length > end - at ? CUT : NO_QUOTE)
 }
@@ -155,8 +144,7 @@ function port(pen: Pen, bytes: Uint8Array, quote: number, end: number, skipped: 
   if (protocol === 17) pen.text(UDP_PORT)
   else if (protocol === 6) pen.text(TCP_PORT)
   else {
-    pen.text(PROTOCOL)
-    pen.decimal(protocol)
+    pen.value(PROTOCOL, protocol)
     pen.text(PORT)
   }
   if (!ip6.upperIsLater(skipped) && end - upper >= 4) pen.decimal(u16(bytes, upper + 2))
@@ -192,24 +180,20 @@ function discovery(
 function rpl(pen: Pen, code: number): void {
   pen.text(RPL)
   if ((code & 0x80) !== 0) {
-    pen.text(RPL_SECURE)
-    pen.decimal(code)
+    pen.value(RPL_SECURE, code)
     return
   }
   if (code < RPL_CODES.length) pen.text(RPL_CODES[code]!)
   else {
-    pen.text(RPL_UNKNOWN)
-    pen.decimal(code)
+    pen.value(RPL_UNKNOWN, code)
   }
 }
 
 function ending(pen: Pen, code: number, length: number): void {
   if (code !== 0) {
-    pen.text(CODE)
-    pen.decimal(code)
+    pen.value(CODE, code)
   }
-  pen.text(LENGTH)
-  pen.decimal(length)
+  pen.value(LENGTH, length)
 }
 
 /** Fewer octets than any message has. */
@@ -217,11 +201,9 @@ function short(pen: Pen, bytes: Uint8Array, at: number, end: number, length: num
   if (end > at) other(pen, bytes[at]!)
   else pen.text(ICMP6)
   if (end > at + 1) {
-    pen.text(CODE)
-    pen.decimal(bytes[at + 1]!)
+    pen.value(CODE, bytes[at + 1]!)
   }
-  pen.text(LENGTH)
-  pen.decimal(length)
+  pen.value(LENGTH, length)
   pen.text(length > end - at ? CUT : TRUNCATED)
 }
 

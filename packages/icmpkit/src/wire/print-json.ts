@@ -54,12 +54,9 @@ export class PacketJson {
     const pen = this.#pen
     pen.begin(bytes, ROOM + 2 * (end - at))
     this.#fields(f, c, facts, true)
-    pen.text(isRequest ? ECHO_REQUEST : ECHO_REPLY)
-    pen.decimal(bytes[at + 1]!)
-    pen.text(ID)
-    pen.decimal(u16(bytes, at + 4))
-    pen.text(SEQ)
-    pen.decimal(u16(bytes, at + 6))
+    pen.value(isRequest ? ECHO_REQUEST : ECHO_REPLY, bytes[at + 1]!)
+    pen.value(ID, u16(bytes, at + 4))
+    pen.value(SEQ, u16(bytes, at + 6))
     pen.text(DATA)
     pen.octets(at + 8, end)
     pen.text(ECHO_END)
@@ -91,8 +88,7 @@ export class PacketJson {
   #fields(f: Frame, c: Carried, facts: PacketFacts, sound: boolean): void {
     const pen = this.#pen
     const { bytes } = f
-    pen.text(this.#head)
-    pen.decimal(f.index)
+    pen.value(this.#head, f.index)
     this.#time(f)
     if (sound && c.ip >= 0) addresses(pen, c)
     else pen.text(NO_ADDRESSES)
@@ -100,16 +96,14 @@ export class PacketJson {
     const here = sound ? c.end - c.at : 0
     if (here > 1) pen.text(named(c.family, bytes[c.at]!, bytes[c.at + 1]!))
     else if (here > 0) {
-      pen.text(TYPE)
-      pen.decimal(bytes[c.at]!)
+      pen.value(TYPE, bytes[c.at]!)
       pen.text(NO_CODE)
       pen.text(literal(JSON.stringify(lookup(c.family, bytes[c.at]!, 0).name)))
     } else pen.text(NO_TYPE)
     pen.text(CHECKSUMS[facts.checksum])
     this.#malformed(f, c, facts.malformed, sound)
     if (sound) {
-      pen.text(LENGTH)
-      pen.decimal(c.length)
+      pen.value(LENGTH, c.length)
       pen.text(TTL)
       if (c.ip >= 0) pen.decimal(bytes[c.ip + (c.family === 4 ? 8 : 7)]!)
       else pen.text(WORD_NULL)
@@ -146,8 +140,7 @@ export class PacketJson {
     }
     pen.text(MALFORMED)
     pen.text(literal(flaw.why))
-    pen.text(MALFORMED_AT)
-    pen.decimal((sound ? c.at : c.ip) - f.at + flaw.at)
+    pen.value(MALFORMED_AT, (sound ? c.at : c.ip) - f.at + flaw.at)
   }
 
   #interface(port: string | null): void {

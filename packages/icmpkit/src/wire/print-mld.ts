@@ -14,8 +14,7 @@ export function printMldQuery(pen: Pen, bytes: Uint8Array, at: number, end: numb
   if (length < MLDV2_QUERY) {
     if (length === MLDV1) printMldv1(pen, bytes, at, end)
     else {
-      pen.text(UNKNOWN_VERSION)
-      pen.decimal(length)
+      pen.value(UNKNOWN_VERSION, length)
       pen.char(CLOSE)
     }
     return
@@ -38,8 +37,7 @@ export function printMldv1(pen: Pen, bytes: Uint8Array, at: number, end: number)
     pen.text(TRUNCATED)
     return
   }
-  pen.text(DELAY)
-  pen.decimal(u16(bytes, at + 4))
+  pen.value(DELAY, u16(bytes, at + 4))
   pen.text(ADDRESS)
   pen.ip6(at + 8)
 }
@@ -65,8 +63,7 @@ export function printMldv2Report(pen: Pen, bytes: Uint8Array, at: number, end: n
     const kind = bytes[i]!
     if (kind > 0 && kind < KINDS.length) pen.text(KINDS[kind]!)
     else {
-      pen.text(KIND_NUMBER)
-      pen.decimal(kind)
+      pen.value(KIND_NUMBER, kind)
     }
     sourcesOf(pen, i + RECORD, end, sources)
     pen.char(BRACKET)
@@ -75,8 +72,7 @@ export function printMldv2Report(pen: Pen, bytes: Uint8Array, at: number, end: n
 }
 
 function sourcesOf(pen: Pen, at: number, end: number, count: number): void {
-  pen.text(COMMA)
-  pen.decimal(count)
+  pen.value(COMMA, count)
   pen.text(SOURCES)
   if (count === 0) return
   pen.need(1024)

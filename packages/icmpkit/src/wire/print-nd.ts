@@ -1,7 +1,7 @@
 /** Neighbor Discovery messages on their line (print.ts). tcpdump tells options only with -v; they are the point here. */
 import { Type as Option } from './nd-option.ts'
 import { u16, u32 } from './octets.ts'
-import { type Literal, literal, type Pen } from './pen.ts'
+import { type FlagNames, flagNames, type Literal, literal, type Pen } from './pen.ts'
 
 /** Options told on one line; more are counted. */
 const MOST = 16
@@ -26,23 +26,19 @@ export function printRedirect(pen: Pen, at: number): void {
 /** What stands in front of the options. */
 export function printRouterAdvertisement(pen: Pen, bytes: Uint8Array, at: number): void {
   const flags = bytes[at + 5]!
-  pen.text(HOP_LIMIT)
-  pen.decimal(bytes[at + 4]!)
+  pen.value(HOP_LIMIT, bytes[at + 4]!)
   pen.flags(flags, RA_FLAGS)
   pen.text(PREFERENCES[(flags >> 3) & 3]!)
-  pen.text(ROUTER_LIFETIME)
-  pen.decimal(u16(bytes, at + 6))
+  pen.value(ROUTER_LIFETIME, u16(bytes, at + 6))
   pen.char(SECONDS)
   const reachable = u32(bytes, at + 8)
   const retransmit = u32(bytes, at + 12)
   if (reachable !== 0) {
-    pen.text(REACHABLE)
-    pen.decimal(reachable)
+    pen.value(REACHABLE, reachable)
     pen.text(MILLISECONDS)
   }
   if (retransmit !== 0) {
-    pen.text(RETRANSMIT)
-    pen.decimal(retransmit)
+    pen.value(RETRANSMIT, retransmit)
     pen.text(MILLISECONDS)
   }
 }
@@ -90,12 +86,10 @@ function option(pen: Pen, bytes: Uint8Array, at: number, end: number): void {
       lifetime(pen, u32(bytes, at + 8))
       return
     case Option.mtu:
-      pen.text(MTU)
-      pen.decimal(u32(bytes, at + 4))
+      pen.value(MTU, u32(bytes, at + 4))
       return
     case Option.redirectedHeader:
-      pen.text(REDIRECTED)
-      pen.decimal(octets - 8)
+      pen.value(REDIRECTED, octets - 8)
       return
     case Option.nonce:
       pen.text(NONCE)
@@ -139,10 +133,8 @@ function option(pen: Pen, bytes: Uint8Array, at: number, end: number): void {
       lifetime(pen, u16(bytes, at + 2) & 0xfff8)
       return
   }
-  pen.text(OPTION)
-  pen.decimal(bytes[at]!)
-  pen.text(OF_OCTETS)
-  pen.decimal(octets)
+  pen.value(OPTION, bytes[at]!)
+  pen.value(OF_OCTETS, octets)
 }
 
 /** RFC 1035 names without compression, one behind the other, zeros behind the last. */
@@ -181,18 +173,17 @@ function lifetime(pen: Pen, seconds: number): void {
   pen.char(SECONDS)
 }
 
-/** By bit, the highest first. */
-const NA_FLAGS: readonly (Literal | undefined)[] = ['router', 'solicited', 'override'].map(literal)
-const RA_FLAGS: readonly (Literal | undefined)[] = [
-  literal('managed'),
-  literal('other stateful'),
-  literal('home agent'),
+const NA_FLAGS: FlagNames = flagNames('router', 'solicited', 'override')
+const RA_FLAGS: FlagNames = flagNames(
+  'managed',
+  'other stateful',
+  'home agent',
   undefined,
   undefined,
-  literal('proxy'),
-  literal('ipv6 only'),
-]
-const PREFIX_FLAGS: readonly (Literal | undefined)[] = ['onlink', 'auto', 'router', 'delegate'].map(literal)
+  'proxy',
+  'ipv6 only',
+)
+const PREFIX_FLAGS: FlagNames = flagNames('onlink', 'auto', 'router', 'delegate')
 const PREFERENCES: readonly Literal[] = ['medium', 'high', 'rsv', 'low'].map((t) => literal(`, pref ${t}`))
 const PREF64_LENGTHS: readonly number[] = [96, 64, 56, 48, 40, 32]
 

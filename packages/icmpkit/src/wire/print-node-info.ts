@@ -3,7 +3,7 @@
 import { Type } from './icmp6.ts'
 import { Qtype, Result, Subject } from './node-info.ts'
 import { u16, u32 } from './octets.ts'
-import { type Literal, literal, type Pen } from './pen.ts'
+import { type FlagNames, flagNames, type Literal, literal, type Pen } from './pen.ts'
 
 /** Addresses told on one line. */
 const MOST = 32
@@ -50,8 +50,7 @@ function subject(pen: Pen, bytes: Uint8Array, at: number, end: number, code: num
 function answer(pen: Pen, bytes: Uint8Array, at: number, end: number, qtype: number): void {
   if (qtype === Qtype.nodeName && end - at >= 4) {
     name(pen, bytes, at + 4, end)
-    pen.text(TTL)
-    pen.decimal(u32(bytes, at))
+    pen.value(TTL, u32(bytes, at))
     pen.char(BRACKET)
   } else if (qtype === Qtype.nodeAddresses || qtype === Qtype.ip4Addresses) {
     const size = qtype === Qtype.nodeAddresses ? 20 : 8
@@ -97,11 +96,9 @@ export function printRenumbering(pen: Pen, bytes: Uint8Array, at: number, end: n
   else if (code === 1) pen.text(RESULT)
   else if (code === 255) pen.text(RESET)
   else {
-    pen.text(CODE)
-    pen.decimal(code)
+    pen.value(CODE, code)
   }
-  pen.text(SEQ)
-  pen.decimal(u32(bytes, at + 4))
+  pen.value(SEQ, u32(bytes, at + 4))
   const match = at + 16
   if (code !== 0) return
   if (end - match < 24) {
@@ -152,17 +149,17 @@ const QTYPES: readonly (Literal | undefined)[] = [
   literal('node addresses'),
   literal('ipv4 addresses'),
 ]
-/** By bit, the highest first: RFC 4620 §6.3. */
-const FLAGS: readonly (Literal | undefined)[] = [
+/** RFC 4620 §6.3. */
+const FLAGS: FlagNames = flagNames(
   undefined,
-  literal('anycast'),
-  literal('global'),
-  literal('site-local'),
-  literal('link-local'),
-  literal('compatible'),
-  literal('all'),
-  literal('truncated'),
-]
+  'anycast',
+  'global',
+  'site-local',
+  'link-local',
+  'compatible',
+  'all',
+  'truncated',
+)
 const OPERATIONS: readonly Literal[] = ['', 'add', 'change', 'setglobal'].map(literal)
 const QUERY = literal('ICMP6, node information query')
 const REPLY = literal('ICMP6, node information reply')

@@ -31,8 +31,7 @@ function flow(
   const hasPorts = HAS_PORTS[protocol] === 1 && end - upper >= 4
   if (name !== undefined) pen.text(name)
   else {
-    pen.text(ABOUT_PROTOCOL)
-    pen.decimal(protocol)
+    pen.value(ABOUT_PROTOCOL, protocol)
     pen.char(SPACE)
   }
   if (family === 4) pen.ip4(src)
@@ -54,14 +53,11 @@ function flow(
 function echo(pen: Pen, bytes: Uint8Array, protocol: number, at: number): void {
   const type = bytes[at]!
   if (type !== (protocol === ICMP4 ? 8 : 128)) {
-    pen.text(TYPE)
-    pen.decimal(type)
+    pen.value(TYPE, type)
     return
   }
-  pen.text(ECHO_ID)
-  pen.decimal(u16(bytes, at + 4))
-  pen.text(SEQ)
-  pen.decimal(u16(bytes, at + 6))
+  pen.value(ECHO_ID, u16(bytes, at + 4))
+  pen.value(SEQ, u16(bytes, at + 6))
 }
 
 const ICMP4 = 1

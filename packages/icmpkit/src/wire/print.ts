@@ -42,7 +42,7 @@ export class PacketPrinter {
   readonly #ports: PortNames | undefined
   /** The second last printed, and its text: packets come in bursts. */
   #second = -1
-  #clock: Literal = literal('00:00:00.')
+  #clock: Literal = literal('00:00:00')
   /** Quarter of an hour for which the zone's offset was asked: no zone changes its offset elsewhere. */
   #quarter = Number.NaN
   #offset = 0
@@ -106,10 +106,8 @@ export class PacketPrinter {
       pen.ip4(ip + 12)
       pen.text(TO)
       pen.ip4(ip + 16)
-      pen.text(LATER4)
-      pen.decimal((u16(bytes, ip + 6) & 0x1fff) << 3)
-      pen.text(LENGTH)
-      pen.decimal(Math.max(u16(bytes, ip + 2) - ((bytes[ip]! & 15) << 2), 0))
+      pen.value(LATER4, (u16(bytes, ip + 6) & 0x1fff) << 3)
+      pen.value(LENGTH, Math.max(u16(bytes, ip + 2) - ((bytes[ip]! & 15) << 2), 0))
     } else {
       pen.text(IP6)
       pen.ip6(ip + 8)
@@ -132,8 +130,7 @@ export class PacketPrinter {
     pen.text(c.family === 4 ? IP : IP6)
     pen.text(MALFORMED)
     pen.text(literal(flaw.why))
-    pen.text(AT_OCTET)
-    pen.decimal(flaw.at)
+    pen.value(AT_OCTET, flaw.at)
     pen.char(NEWLINE)
     pen.done()
   }
@@ -150,10 +147,7 @@ export class PacketPrinter {
       return
     }
     if (f.seconds !== this.#second) this.#tick(f.seconds)
-    pen.text(this.#clock)
-    if (f.digits === 9) pen.digits9(f.nanoseconds)
-    else pen.digits6((f.nanoseconds / 1000) | 0)
-    pen.char(SPACE)
+    pen.stamp(this.#clock, f.nanoseconds, f.digits === 9)
   }
 
   #tick(seconds: number): void {
@@ -167,7 +161,7 @@ export class PacketPrinter {
     const ofDay = local - Math.floor(local / 86_400) * 86_400
     const two = (n: number) => String(n).padStart(2, '0')
     this.#clock = literal(
-      `${two(Math.floor(ofDay / 3600))}:${two(Math.floor(ofDay / 60) % 60)}:${two(Math.floor(ofDay) % 60)}.`,
+      `${two(Math.floor(ofDay / 3600))}:${two(Math.floor(ofDay / 60) % 60)}:${two(Math.floor(ofDay) % 60)}`,
     )
   }
 }
@@ -199,8 +193,7 @@ function link(pen: Pen, f: Frame, ip: number, ports: PortNames | undefined): voi
     const name = ports?.of(index)
     if (name !== undefined) pen.text(name)
     else {
-      pen.text(IFINDEX)
-      pen.decimal(index)
+      pen.value(IFINDEX, index)
       pen.char(SPACE)
     }
     pen.text(DIRECTIONS[bytes[at + 10]!] ?? DIRECTION_UNKNOWN)
@@ -211,16 +204,14 @@ function link(pen: Pen, f: Frame, ip: number, ports: PortNames | undefined): voi
 
 function tags(pen: Pen, f: Frame, from: number, ip: number): void {
   for (let tag = from; tag < ip; tag += 4) {
-    pen.text(VLAN)
-    pen.decimal(u16(f.bytes, tag) & 0xfff)
+    pen.value(VLAN, u16(f.bytes, tag) & 0xfff)
     pen.text(COMMA)
   }
   if (from < ip) pen.text(f.bytes[ip]! >>> 4 === 4 ? ETHERTYPE4 : ETHERTYPE6)
 }
 
 function missing(pen: Pen, octets: number): void {
-  pen.text(TRUNCATED_IP)
-  pen.decimal(octets)
+  pen.value(TRUNCATED_IP, octets)
   pen.text(BYTES_MISSING)
 }
 
@@ -237,8 +228,7 @@ function extensions(pen: Pen, bytes: Uint8Array, ip: number, upper: number): voi
         pen.text(DSTOPT)
         break
       case Extension.fragment: {
-        pen.text(FRAG)
-        pen.decimal(u16(bytes, at + 2) & 0xfff8)
+        pen.value(FRAG, u16(bytes, at + 2) & 0xfff8)
         pen.char(BAR)
         // Octets behind this header, by the length field: what the fragment carries.
         pen.decimal(Math.max(ip6.HEADER + u16(bytes, ip + 4) - (at - ip) - 8, 0))
@@ -259,8 +249,7 @@ function extensions(pen: Pen, bytes: Uint8Array, ip: number, upper: number): voi
         pen.text(AH_CLOSE)
         break
       default:
-        pen.text(HEADER_NUMBER)
-        pen.decimal(header)
+        pen.value(HEADER_NUMBER, header)
         pen.char(SPACE)
     }
     header = bytes[at]!
@@ -270,24 +259,19 @@ function extensions(pen: Pen, bytes: Uint8Array, ip: number, upper: number): voi
 
 function routing(pen: Pen, bytes: Uint8Array, at: number, length: number): void {
   const type = bytes[at + 2]!
-  pen.text(RT6)
-  pen.decimal(bytes[at + 1]!)
-  pen.text(RT_TYPE)
-  pen.decimal(type)
+  pen.value(RT6, bytes[at + 1]!)
+  pen.value(RT_TYPE, type)
   if (type === 0) pen.text(DEPRECATED)
-  pen.text(RT_LEFT)
-  pen.decimal(bytes[at + 3]!)
+  pen.value(RT_LEFT, bytes[at + 3]!)
   if (type === 4) {
-    pen.text(RT_LAST)
-    pen.decimal(bytes[at + 4]!)
+    pen.value(RT_LAST, bytes[at + 4]!)
     pen.text(RT_TAG)
     pen.hex(u16(bytes, at + 6), 4)
   }
   if (type === 0 || type === 2 || type === 4) {
     pen.need(length * 4)
     for (let i = 0; 8 + 16 * (i + 1) <= length; i++) {
-      pen.text(RT_OPEN)
-      pen.decimal(i)
+      pen.value(RT_OPEN, i)
       pen.char(RT_BRACKET)
       pen.ip6(at + 8 + 16 * i)
     }
