@@ -43,6 +43,7 @@ describe.each(['ping-socket', 'raw-socket'])('%s', (door) => {
     const done = await icmp(net.a, [
       ...['ping', '--json', '--door', door, '--pcap', file, '-c3', '-i0.03', '192.0.2.2', '2001:db8::2'],
     ])
+    while (wire.length < 12) await delay(1)
     await delay(40)
     socket.close()
     expect(done).toMatchObject({ code: 0, err: '' })
@@ -144,6 +145,9 @@ test.for(['SIGINT', 'SIGHUP'] as const)('a ping that %s ends leaves a whole file
   expect((await run.ended).code).toBe(0)
   expect(statSync(file).size).toBeGreaterThan(100)
   const types = tshark(ctx, file, 'icmp.type').map(([t]) => t)
-  expect(types.length).toBeGreaterThanOrEqual(6)
-  expect(types.length % 2).toBe(0)
+  const [asked, answered] = ['8', '0'].map((type) => types.filter((t) => t === type).length) as [number, number]
+  expect(answered).toBeGreaterThanOrEqual(3)
+  // The answer to the last one may have been on its way.
+  expect([0, 1]).toContain(asked - answered)
+  expect(types).toHaveLength(asked + answered)
 })

@@ -28,7 +28,7 @@ beforeEach((ctx) => needsRoot(ctx))
 
 /** The one error of one probe. */
 async function errorOf(door: string, args: readonly string[]) {
-  const done = await icmp(net.client, ['ping', '--json', '-c1', '-W1', '--door', door, ...args])
+  const done = await icmp(net.client, ['ping', '--json', '-c1', '-W30', '--door', door, ...args])
   const all = events(done)
   expect(all.map((e) => e.kind)).toEqual(['error', 'summary', 'total'])
   expect(all[1]).toMatchObject({ sent: 1, received: 0, lost: 1, errors: 1 })
@@ -128,7 +128,7 @@ describe('errors that a kernel does not make by itself', () => {
   const PEER = { 4: '192.0.2.2', 6: '2001:db8::2' } as const
 
   async function heard(family: Family, door: string, more: readonly string[] = []) {
-    const done = await icmp(two.a, ['ping', '--json', '-c1', '-W0.5', '--door', door, ...more, PEER[family]])
+    const done = await icmp(two.a, ['ping', '--json', '-c1', '-W5', '--door', door, ...more, PEER[family]])
     return events(done)
   }
 

@@ -76,7 +76,9 @@ async function watched(list: string[], door: 'ping-socket' | 'raw-socket', secon
   onTestFinished(() => clearInterval(computing))
   const socket = openCapture('eth0', { netns: net.a.namespace, icmpOnly: true })
   const seen: Seen = { replies: new Set(), errors: new Set() }
+  let read = 0
   const reading = socket.each(({ bytes, at, outgoing }) => {
+    read++
     if (outgoing) return
     const four = bytes[at + 14]! >> 4 === 4
     const icmp = at + 14 + (four ? 20 : 40)
@@ -90,10 +92,11 @@ async function watched(list: string[], door: 'ping-socket' | 'raw-socket', secon
     }
   })
   const told: PingEvent[] = []
-  const run = ping(list, { count: seconds, interval: 1000, timeout: 2000, netns: net.a.name, door })
+  const run = ping(list, { count: seconds, interval: 1000, timeout: 20_000, netns: net.a.name, door })
   for await (const e of run) told.push(e)
   const result: PingResult = await run.done
-  await delay(60)
+  // What the kernel has counted comes with the next block.
+  while (read < socket.counts.seen) await delay(1)
   expect(socket.counts.dropped, 'the capture itself lost nothing').toBe(0)
   socket.close()
   await reading

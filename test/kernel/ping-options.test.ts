@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCapture } from '../../packages/icmpkit/src/os/capture-socket.ts'
 import { hex, unhex } from '../../packages/icmpkit/src/wire/octets.ts'
-import { datagram, hostile, reply } from './hostile-host.ts'
+import { type Answer, datagram, hostile, reply } from './hostile-host.ts'
 import { type Ended, events, ICMP, icmp, NOBODY, start, startProgram } from './icmp-command.ts'
 import { sharedPair } from './shared-pair.ts'
 import { cable, host } from './testnet.ts'
@@ -18,21 +18,24 @@ const net = sharedPair()
 async function onWire(args: readonly string[]) {
   const socket = openCapture('eth0', { netns: net.a.namespace, icmpOnly: true })
   const packets: { ip: Uint8Array; out: boolean; ms: number }[] = []
+  let read = 0
   const reading = socket.each((f) => {
+    read++
     const ip = f.bytes.slice(f.at + 14, f.end)
     const type = ip[0]! >> 4 === 4 ? ip[(ip[0]! & 15) * 4]! : ip[40]!
     if (ip[0]! >> 4 === 6 && (ip[6] !== 58 || (type >= 133 && type <= 137))) return
     packets.push({ ip, out: f.outgoing, ms: f.seconds * 1000 + f.nanoseconds / 1e6 })
   })
   const done = await icmp(net.a, ['ping', '--json', ...args])
-  await delay(40)
+  // What the kernel has counted comes with the next block.
+  while (read < socket.counts.seen) await delay(1)
   socket.close()
   await reading
   return { done, all: events(done), sent: packets.filter((p) => p.out), heard: packets.filter((p) => !p.out) }
 }
 
 const DOORS = ['ping-socket', 'raw-socket'] as const
-const quick = ['-c1', '-W0.5']
+const quick = ['-c1', '-W3']
 
 describe.each(DOORS)('%s', (door) => {
   const ask = (...args: string[]) => onWire(['--door', door, ...quick, ...args])
@@ -96,7 +99,11 @@ describe.each(DOORS)('%s', (door) => {
 
   test('the timestamp option: alone, with addresses, of named hosts', async () => {
     const midnight = new Date().setUTCHours(0, 0, 0, 0)
-    const near = (t: { ms: number }) => expect(Math.abs(t.ms - (Date.now() - midnight))).toBeLessThan(5000)
+    const near = (t: { ms: number }) => {
+      const apart = Math.abs(t.ms - (Date.now() - midnight))
+      // A day may have begun meanwhile.
+      expect(Math.min(apart, Math.abs(apart - 86_400_000))).toBeLessThan(60_000)
+    }
     const only = (await ask('-T', 'tsonly', '192.0.2.2')).all[0]
     expect(only.timestamps).toHaveLength(4)
     expect(only.timestamps.map((t: { address: unknown }) => t.address)).toEqual([null, null, null, null])
@@ -151,21 +158,23 @@ describe.each(DOORS)('%s', (door) => {
   })
 
   test('preload leaves at once, before any answer is here', async () => {
-    await hostile(net.b, 4, (q) => [{ after: 150, packet: reply(q) }])
-    const { sent, heard, all } = await onWire(['--door', door, '-l', '20', '-c', '22', '-i0.1', '-W1', '192.0.2.2'])
+    // Nobody is answered before the twentieth question is here; one each three seconds, that would be a minute.
+    const early: Answer[] = []
+    await hostile(net.b, 4, (q) => {
+      early.push({ after: 0, packet: reply(q) })
+      return q.n < 19 ? [] : early.splice(0)
+    })
+    const { sent, heard, all } = await onWire(['--door', door, '-l', '20', '-c', '21', '-i3', '-W20', '192.0.2.2'])
     const first = heard[0]!.ms
-    expect(sent.filter((p) => p.ms < first).length).toBeGreaterThanOrEqual(20)
-    expect(sent[19]!.ms - sent[0]!.ms).toBeLessThan(80)
-    expect(all.at(-2)).toMatchObject({ sent: 22, received: 22 })
+    expect(sent.filter((p) => p.ms < first)).toHaveLength(20)
+    expect(all.at(-2)).toMatchObject({ sent: 21, received: 21, late: 0 })
   })
 
   test('adaptive: the next probe leaves when the last is answered', async () => {
     await hostile(net.b, 4, (q) => [{ after: 20, packet: reply(q) }])
-    const { sent, heard } = await onWire(['--door', door, '-A', '-c5', '192.0.2.2'])
-    for (let i = 1; i < 5; i++) {
-      expect(sent[i]!.ms).toBeGreaterThan(heard[i - 1]!.ms)
-      expect(sent[i]!.ms - sent[i - 1]!.ms).toBeLessThan(200)
-    }
+    // By the interval it would take longer than any test may.
+    const { sent, heard } = await onWire(['--door', door, '-A', '-i60', '-c5', '192.0.2.2'])
+    for (let i = 1; i < 5; i++) expect(sent[i]!.ms).toBeGreaterThan(heard[i - 1]!.ms)
   })
 
   test('flood keeps to its rate, and stops at its budget', async () => {
@@ -193,15 +202,16 @@ test('a flood without -c or -w says what stops it', async () => {
 test('the interval is kept without drift', async () => {
   const { sent } = await onWire(['-i', '20ms', '-c', '40', '192.0.2.2'])
   expect(sent).toHaveLength(40)
-  const span = sent[39]!.ms - sent[0]!.ms
-  expect(span).toBeGreaterThan(39 * 20 - 15)
+  // Of most: one that is held up on its way is nearer to those behind it.
+  const spans = Array.from({ length: 20 }, (_, i) => sent[i + 20]!.ms - sent[i]!.ms).sort((a, b) => a - b)
+  expect(spans[10]).toBeGreaterThan(20 * 20 - 15)
 })
 
 test('-w ends the run, whatever is still asked', async () => {
   const before = performance.now()
-  const { code, out } = await icmp(net.a, ['ping', '-q', '-w', '300ms', '-i', '50ms', '192.0.2.2'])
+  const { code, out } = await icmp(net.a, ['ping', '-q', '-w', '2s', '-i', '50ms', '192.0.2.2'])
   expect(code).toBe(0)
-  expect(performance.now() - before).toBeGreaterThan(300)
+  expect(performance.now() - before).toBeGreaterThan(2000)
   expect(Number(/^(\d+) packets/m.exec(out)![1])).toBeGreaterThanOrEqual(4)
 })
 
@@ -299,14 +309,14 @@ describe('families and addresses', () => {
 
 describe('the other questions', () => {
   test("timestamp: the peer's clock, which is ours, is found within the millisecond that the fields hold (RFC 792)", async () => {
-    const { all, sent } = await onWire(['--type', 'timestamp', '-c3', '-i0.02', '192.0.2.2'])
+    const { all, sent } = await onWire(['--type', 'timestamp', '-c5', '-i0.02', '192.0.2.2'])
     expect(sent[0]!.ip[20]).toBe(13)
     const answers = all.filter((e) => e.kind === 'reply').map((e) => e.answer)
-    expect(answers).toHaveLength(3)
-    for (const a of answers) {
-      expect(a).toMatchObject({ question: 'timestamp', standard: true })
-      expect(Math.abs(a.offsetNs)).toBeLessThan(2e6)
-    }
+    expect(answers).toHaveLength(5)
+    for (const a of answers) expect(a).toMatchObject({ question: 'timestamp', standard: true })
+    // Of most: the question has the moment at which it was written, and may be held up before it leaves.
+    const offsets = answers.map((a) => Math.abs(a.offsetNs)).sort((x, y) => x - y)
+    expect(offsets[2]).toBeLessThan(2e6)
   })
 
   test.each(['192.0.2.2', '2001:db8::2'])('probe: the state of an interface of %s (RFC 8335)', async (to) => {

@@ -137,7 +137,7 @@ describe('exit codes', () => {
   test('with -c and -w, fewer answers than asked for are a failure, as with iputils', async (ctx) => {
     const { a, b } = net
     await hostile(b, 4, (q) => (q.n < 2 ? [{ after: 0, packet: reply(q) }] : []))
-    const args = ['-c3', '-w1', '-i0.1', '-W0.1', '192.0.2.2']
+    const args = ['-c3', '-w3', '-i0.1', '-W1', '192.0.2.2']
     const ours = await icmp(a, ['ping', '-q', ...args])
     expect(ours.code).toBe(1)
     expect(ours.out.match(PACKETS)?.groups).toMatchObject({ received: '2' })
@@ -160,7 +160,9 @@ describe('signals', () => {
       expect(done).toMatchObject({ code, signal: null, err: '' })
       const { sent, received } = done.out.match(PACKETS)!.groups!
       expect(Number(sent)).toBeGreaterThanOrEqual(2)
-      expect(received).toBe(code === 0 ? sent : '0')
+      // The last one may have been on its way.
+      if (code === 0) expect(Number(sent) - Number(received)).toBeLessThanOrEqual(1)
+      else expect(received).toBe('0')
     }
   })
 
@@ -187,9 +189,11 @@ describe('signals', () => {
     await run.until(/icmp_seq=6/)
     run.signal('SIGINT')
     const done = await run.ended
-    expect(done.err).toMatch(
-      /^\r192\.0\.2\.2: (\d+)\/\1 packets, 0% loss, min\/avg\/max = [\d.]+\/[\d.]+\/[\d.]+ ms\n$/,
-    )
+    const [, sent, received] =
+      /^\r192\.0\.2\.2: (\d+)\/(\d+) packets, \d+% loss, min\/avg\/max = [\d.]+\/[\d.]+\/[\d.]+ ms\n$/.exec(done.err)!
+    expect(Number(received)).toBeGreaterThanOrEqual(3)
+    // The last one may have been on its way.
+    expect(Math.abs(Number(sent) - Number(received))).toBeLessThanOrEqual(1)
     expect(done.out.length).toBeGreaterThan(so_far)
     expect(done.out).toMatch(PACKETS)
   })
@@ -227,7 +231,7 @@ describe('flags that change the text', () => {
   test('-O says what is unanswered when the next probe leaves, in the words of iputils', async (ctx) => {
     const { a, b } = net
     await hostile(b, 4, () => [])
-    const args = ['-O', '-n', '-c3', '-i0.2', '-W0.5', '192.0.2.2']
+    const args = ['-O', '-n', '-c3', '-i0.2', '-W2', '192.0.2.2']
     for (const { out } of [await icmp(a, ['ping', ...args]), await iputils(ctx, a, args)]) {
       expect(out).toMatch(/^no answer yet for icmp_seq=1/m)
       expect(out).toMatch(/^no answer yet for icmp_seq=2/m)
@@ -237,7 +241,7 @@ describe('flags that change the text', () => {
   test('-f prints a dot for what is missing and no line a reply', async () => {
     const { a, b } = net
     await hostile(b, 4, (q) => (q.n % 10 === 0 ? [] : [{ after: 0, packet: reply(q) }]))
-    const { out, code } = await icmp(a, ['ping', '-f', '-c30', '-W0.05', '192.0.2.2'])
+    const { out, code } = await icmp(a, ['ping', '-f', '-c30', '-W2', '192.0.2.2'])
     expect(code).toBe(0)
     expect(out).toMatch(/^\.\.\.\n\n--- 192/m)
     expect(out).not.toMatch(/bytes from/)

@@ -82,8 +82,9 @@ async function rig(kind: PortSpec['kind']): Promise<Rig> {
 /** Octets from the IP header on. */
 const packetOf = (h: Heard, ethernet: boolean) => h.bytes.subarray(ethernet ? 14 : 0)
 
+/** Where all is answered `-w` makes it wait: else it ends some milliseconds after the last question. */
 function ping(h: Host, ...more: string[]) {
-  return exec('ip', ['netns', 'exec', h.name, 'ping', '-n', '-W', '1', ...more]).then(
+  return exec('ip', ['netns', 'exec', h.name, 'ping', '-n', ...(more.includes('-w') ? [] : ['-W', '1']), ...more]).then(
     (r) => r.stdout,
     (e: { stdout: string }) => e.stdout,
   )
@@ -141,8 +142,8 @@ describe.each(['tun', 'tap', 'packet'] as const)('%s', (kind) => {
     const m = new PortMachine()
     m.answer = (a) => answerEcho(a, ethernet)
     running(m, [door])
-    expect(await ping(kernel, '-c', '200', '-i', '0.002', '-s', '0', '192.0.2.2')).toContain('200 received')
-    expect(await ping(kernel, '-c', '20', '-i', '0.002', '-s', '1472', '-M', 'do', '192.0.2.2')).toContain(
+    expect(await ping(kernel, '-w', '60', '-c', '200', '-i', '0.002', '-s', '0', '192.0.2.2')).toContain('200 received')
+    expect(await ping(kernel, '-w', '60', '-c', '20', '-i', '0.002', '-s', '1472', '-M', 'do', '192.0.2.2')).toContain(
       '20 received',
     )
     expect(m.unsent).toEqual([])
@@ -179,7 +180,7 @@ describe.each(['tun', 'tap', 'packet'] as const)('%s', (kind) => {
     const m = new PortMachine()
     m.answer = (a) => answerEcho(a, ethernet)
     const wake = running(m, [door])
-    expect(await ping(kernel, '-c', '1', '192.0.2.2')).toContain('1 received')
+    expect(await ping(kernel, '-w', '60', '-c', '1', '192.0.2.2')).toContain('1 received')
     setDown(true)
     m.queue.push({ port: door.port.index, bytes: frame(ECHO), tag: 9 })
     wake()
@@ -239,7 +240,7 @@ describe.each(['tun', 'tap', 'packet'] as const)('%s', (kind) => {
     const answering = new PortMachine()
     answering.answer = (a) => answerEcho(a, ethernet)
     running(answering, [second])
-    expect(await ping(kernel, '-c', '2', '-i', '0.05', '192.0.2.2')).toContain('2 received')
+    expect(await ping(kernel, '-w', '60', '-c', '2', '-i', '0.05', '192.0.2.2')).toContain('2 received')
     stop.abort()
     await watching
   })

@@ -25,7 +25,8 @@ beforeEach(needsRoot)
 
 const exec = promisify(execFile)
 /** While the node runs: it is in this process. */
-const ping = (h: Host, to: string) => exec('ip', ['netns', 'exec', h.name, 'ping', '-n', '-c', '3', '-i', '0.1', to])
+const ping = (h: Host, to: string) =>
+  exec('ip', ['netns', 'exec', h.name, 'ping', '-n', '-w', '60', '-c', '3', '-i', '0.1', to])
 
 const SERVER = ip('198.51.100.5') as Ip4
 

@@ -30,7 +30,7 @@ function connect(linux: Host, ours: Host): void {
 /** Does it answer over IPv4, and over IPv6? */
 async function answers(linux: Host, ...how: string[]): Promise<[boolean, boolean]> {
   const ask = (target: string) =>
-    startProgram(linux, 'ping', ['-n', '-c', '1', '-W', '3', ...how, target]).ended.then((e) => e.code === 0)
+    startProgram(linux, 'ping', ['-n', '-c', '1', '-W', '60', ...how, target]).ended.then((e) => e.code === 0)
   return [await ask('192.0.2.9'), await ask('2001:db8::9')]
 }
 

@@ -14,7 +14,7 @@ beforeEach(needsRoot)
 const exec = promisify(execFile)
 
 const ping = (h: Host, ...more: string[]) =>
-  exec('ip', ['netns', 'exec', h.name, 'ping', '-n', '-W', '1', ...more]).then(
+  exec('ip', ['netns', 'exec', h.name, 'ping', '-n', '-w', '60', ...more]).then(
     (r) => r.stdout,
     (e: { stdout: string }) => e.stdout,
   )

@@ -12,7 +12,9 @@ process.setgid!(65534)
 process.setuid!(65534)
 try {
   const { door, why } = await openDoor({ kind: 'auto', family: target!.includes(':') ? 6 : 4 })
-  const m = await new Asker([{ to: target!, ttl: Number(ttl ?? 64) }], door.echoId ?? 0x1d1d).run(door, { linger: 10 })
+  const m = await new Asker([{ to: target!, ttl: Number(ttl ?? 64) }], door.echoId ?? 0x1d1d).run(door, {
+    until: (m) => m.stamped('kernel-txrx') === 1,
+  })
   const heard = m.heard.map((h) => ({ from: h.from, kind: h.message.kind, clock: h.clock }))
   console.log(JSON.stringify({ door: door.name, why, heard, sent: m.sent.map((s) => s.clock) }))
 } catch (e) {

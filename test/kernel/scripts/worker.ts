@@ -10,7 +10,9 @@ if (count === 0) {
   await new RealClock().wait(undefined, [door], false)
 } else {
   const asks = Array.from({ length: count }, () => ({ to: target }))
-  const m = await new Asker(asks, door.echoId!, 1).run(door, { linger: 10 })
+  const m = await new Asker(asks, door.echoId!, 1).run(door, {
+    until: (m) => m.stamped('kernel-txrx') === count,
+  })
   await door[Symbol.asyncDispose]()
   parentPort!.postMessage({ answered: m.answered(), clocks: [...new Set(m.sent.map((s) => s.clock))] })
 }
