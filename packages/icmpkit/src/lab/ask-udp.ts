@@ -93,6 +93,7 @@ export class UdpAsker implements Asker {
     node.settle(now)
     if (sent === 'sent') return
     this.#tally.errors++
+    this.#tally.lost++
     const own = { from: null, type: null, code: null, why: sent, mtu: null, pointer: null, extensions: undefined }
     this.#q.emit(failure(this.#q, now, seq, own))
     this.#done(this.#waiting.at(-1)!)
@@ -101,6 +102,7 @@ export class UdpAsker implements Asker {
   #failed(now: number, w: Waiting, e: SocketError): void {
     if (e.origin === 'path') return
     this.#tally.errors++
+    this.#tally.lost++
     const icmp = e.origin === 'icmp'
     const said = { type: icmp ? e.type : null, code: icmp ? e.code : null, from: e.from ?? null }
     const rest = { why: e.why ?? null, mtu: e.mtu, pointer: e.pointer, extensions: undefined }

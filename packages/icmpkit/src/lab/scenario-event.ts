@@ -115,6 +115,7 @@ export interface AskSummary {
   what: 'ping' | 'udp' | 'trace'
   sent: number
   received: number
+  /** Not answered, though an error may tell why, as ping counts; of a trace, probes of which nobody told anything. */
   lost: number
   errors: number
   rttNs: { min: number; avg: number; max: number } | null

@@ -66,8 +66,9 @@ test('UDP is answered where a server listens, and elsewhere the port is unreacha
     const code = family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 }
     expect(of(events, 'error')).toMatchObject([{ ask: 1, by: 'srv', ...code }])
     expect(of(events, 'summary')[0]!.asks).toMatchObject([
-      { received: 1, errors: 0 },
-      { received: 0, errors: 1 },
+      { received: 1, lost: 0, errors: 0 },
+      // As ping counts: not answered.
+      { received: 0, lost: 1, errors: 1 },
     ])
   }
 })
@@ -151,9 +152,10 @@ test('an hour of a quiet network ends at its end, and a scenario that asks nothi
   ])
 })
 
-test('until ends what is under way: a probe in flight is neither answered nor lost', () => {
+test('until ends what is under way: of a probe in flight nothing is told, and it counts as not answered', () => {
   const events = [...scenario(line({ until: 1005, ask: [{ from: 'me', to: 'srv', count: 10 }] }))]
-  expect(events.at(-1)).toMatchObject({ time: '1.005000000', asks: [{ sent: 2, received: 1 }] })
+  expect(events.at(-1)).toMatchObject({ time: '1.005000000', asks: [{ sent: 2, received: 1, lost: 1 }] })
+  expect(of(events, 'timeout')).toEqual([])
 })
 
 test.each([
