@@ -1,6 +1,7 @@
 /**
  * Show 3 of the notices, its ground: how long after a program has ended, has closed its socket or has been stopped each sign
- * is there. The moment of a kill is read before the call, that of a closing by the program itself before it closes.
+ * is there. The moment of a kill is read before the call, that of a closing by the program itself before it closes. The
+ * operator's word is a sign as well: from it to the errors that ten workstations meet, through `icmp notify serve`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,9 +14,14 @@ import {
   watchProcess,
   watchSockets,
 } from '../packages/icmpkit/src/os/index.ts'
+import { askOperator } from '../packages/icmpkit/src/runs/notices/operator.ts'
+import { ICMP } from '../test/kernel/icmp-command.ts'
 import { type Host, ip, makeHost } from '../test/kernel/testnet.ts'
 import { median, printTable } from './figures.ts'
+import { SCRIPT as CROWD, type CrowdArgs } from './notice-crowd.ts'
 import { SCRIPT } from './notice-holder.ts'
+import { begin, end as endAll, Lines, network, serving, socketOf } from './notice-lab.ts'
+import { SCRIPT as SERVER } from './notice-server.ts'
 
 export const question: string =
   'How long after a program is gone, deaf or stopped does each sign tell it, in milliseconds? (ROUNDS=30)'
@@ -48,6 +54,7 @@ export async function run(): Promise<void> {
     }
     const stopped = await rounds(() => stop(h), Math.min(ROUNDS, 10))
     rows.push([`udp: SIGSTOP, a probe each ${EVERY} ms, ${TIMEOUT} ms for an answer`, ...spread(stopped)])
+    rows.push(...(await operator(Math.min(ROUNDS, 10))))
     printTable(['sign', 'p50', 'p90', 'max'], rows)
   } finally {
     diag.close()
@@ -118,6 +125,60 @@ async function stop(h: Host): Promise<number> {
   const seen = now()
   await end(child)
   return seen - at
+}
+
+/** Ten workstations, new ones for each word: nobody is told twice in half a minute. */
+async function operator(rounds: number): Promise<string[][]> {
+  const [server, crowd] = [makeHost('srv'), makeHost('crowd')]
+  const children: ChildProcess[] = []
+  const first: Record<Way, number[]> = { socket: [], command: [] }
+  const last: Record<Way, number[]> = { socket: [], command: [] }
+  try {
+    network(server, crowd)
+    await new Lines(begin(children, server, [SERVER, 'udp4', `${PORT}`])).next()
+    await new Lines(serving(children, server, `p=udp/${PORT}`)).until('ready')
+    const socket = socketOf(server)
+    for (let i = 0; i < 2 * rounds; i++) {
+      const way: Way = i % 2 === 0 ? 'socket' : 'command'
+      const args: CrowdArgs = { ...TEN, first: `10.64.${i}.1` }
+      const clients = new Lines(begin(children, crowd, [CROWD, JSON.stringify(args)]))
+      await clients.next()
+      for (let known = 0; known < 10 * (i + 1); ) {
+        const { programs } = (await askOperator(socket, { do: 'status' })) as { programs?: { workstations: number }[] }
+        known = programs![0]!.workstations
+      }
+      const at = now()
+      if (way === 'socket') void askOperator(socket, { do: 'offline', program: 'p' })
+      else begin(children, server, [ICMP, 'notify', 'offline', 'p', '--socket', socket]).stdout!.resume()
+      const told = (JSON.parse(await clients.next()) as number[]).map((t) => t - at)
+      if (told.length !== 10) throw new Error(`${told.length} of 10 workstations were told`)
+      first[way].push(Math.min(...told))
+      last[way].push(Math.max(...told))
+      await askOperator(socket, { do: 'back', program: 'p' })
+    }
+  } finally {
+    await endAll(children)
+    server.remove()
+    crowd.remove()
+  }
+  return (['socket', 'command'] as const).flatMap((way) => [
+    [`operator, ${WAYS[way]}: the first of 10 workstations has its error`, ...spread(first[way])],
+    [`operator, ${WAYS[way]}: all 10 have`, ...spread(last[way])],
+  ])
+}
+
+type Way = 'socket' | 'command'
+const WAYS: Record<Way, string> = { socket: 'askOperator()', command: 'icmp notify offline, its start included' }
+const PORT = 5353
+const TEN: CrowdArgs = {
+  protocol: 'udp',
+  server: '192.0.2.1',
+  port: PORT,
+  first: '10.64.0.1',
+  count: 10,
+  together: false,
+  every: 0,
+  wait: 20_000,
 }
 
 async function hold(h: Host, protocol: Protocol): Promise<Holder> {
