@@ -13,8 +13,9 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
-The interfaces are taken from the kernel and given back exactly as they were, also after kill -9. Ctrl-C ends it and
-prints the counters; SIGHUP reads --config anew; SIGQUIT prints the counters so far.
+The interfaces are taken from the kernel and given back exactly as they were, also after kill -9 (but for a link that
+was down: it goes down with the next run). Ctrl-C ends it and prints the counters; SIGHUP reads --config anew; SIGQUIT prints
+the counters so far.
 Exit code: 0, 1 where an address is held by somebody else, 2 where an interface can't be opened or an option is wrong.
 
   icmp gateway --port eth1=192.0.2.1/24 --port eth2=198.51.100.1/24 --route 0.0.0.0/0=198.51.100.254

@@ -13,8 +13,9 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
-The interface is taken from the kernel and given back exactly as it was, also after kill -9. Ctrl-C ends it and prints
-the counters; SIGHUP reads --config anew; SIGQUIT prints the counters so far.
+The interface is taken from the kernel and given back exactly as it was, also after kill -9 (but for a link that was
+down: it goes down with the next run). Ctrl-C ends it and prints the counters; SIGHUP reads --config anew; SIGQUIT prints the
+counters so far.
 Exit code: 0, 1 where an address is held by somebody else, 2 where the interface can't be opened or an option is wrong.
 
   icmp host --port eth1=192.0.2.9/24,2001:db8::9/64 --via 192.0.2.1

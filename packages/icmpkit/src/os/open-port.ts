@@ -24,6 +24,7 @@ function open(spec: PortSpec): PortDoor {
 }
 
 function openPacketPort(spec: Extract<PortSpec, { kind: 'packet' }>): PortDoor {
+  checkMac(spec.mac)
   const netlink = openNetlink()
   let seizure: Seizure | undefined
   try {
@@ -32,10 +33,12 @@ function openPacketPort(spec: Extract<PortSpec, { kind: 'packet' }>): PortDoor {
     const medium = mediumOf(link)
     const mark = new DataView(secret(4).buffer).getUint32(0) || 1
     seizure = seize(link, netlink, mark, spec.force ?? false)
-    const ring = new PacketRing(link, { promiscuous: spec.promiscuous ?? false, mark })
+    const own = medium === 'ethernet' && spec.mac !== undefined && Buffer.compare(spec.mac, link.address) !== 0
+    const mac = medium === 'ip' ? NO_MAC : (spec.mac ?? link.address)
+    const promiscuous = own || (spec.promiscuous ?? false)
+    const ring = new PacketRing(link, { promiscuous, mac: own ? mac : undefined, mark })
     const now = netlink.link(link.index) ?? link
     const { index, name, mtu } = now
-    const mac = medium === 'ip' ? NO_MAC : now.address
     const held = seizure
     return new PacketDoor(
       ring,
@@ -67,7 +70,7 @@ function mediumOf(link: Link): PortFacts['medium'] {
 }
 
 function openTunPort(spec: Extract<PortSpec, { kind: 'tun' | 'tap' }>, netlink: Netlink): PortDoor {
-  if (spec.mac !== undefined && spec.mac.length !== 6) throw new RangeError('a MAC address has six octets')
+  checkMac(spec.mac)
   const tun = openTun(spec.interface === undefined ? { mode: spec.kind } : { mode: spec.kind, name: spec.interface })
   try {
     if (spec.mtu !== undefined) netlink.setLink(tun.name, { mtu: spec.mtu })
@@ -87,6 +90,12 @@ function openTunPort(spec: Extract<PortSpec, { kind: 'tun' | 'tap' }>, netlink: 
     tun.close()
     throw e
   }
+}
+
+function checkMac(mac: Uint8Array | undefined): void {
+  if (mac === undefined) return
+  if (mac.length !== 6) throw new RangeError('a MAC address has six octets')
+  if ((mac[0]! & 1) !== 0) throw new RangeError("a MAC address of a group is no station's")
 }
 
 /** Unicast, locally administered, and not that of the kernel's side. */

@@ -271,8 +271,8 @@ function putTag(f: RingFrame): void {
   put16(bytes, f.at + 14, f.tag)
 }
 
-/** By the kernel's packet type: 0 host, 1 broadcast, 2 multicast; the rest does not get this far. */
-const LINKS: readonly Arrival['link'][] = ['host', 'broadcast', 'multicast']
+/** By the kernel's packet type: 0 host, 1 broadcast, 2 multicast; 3 is another host, of which only a node with an address of its own hears. */
+const LINKS: readonly Arrival['link'][] = ['host', 'broadcast', 'multicast', 'host']
 
 /** Octets of a frame that is too short for the kernel: it takes them, and says EINVAL in the last moment. */
 const REFUSED = 1

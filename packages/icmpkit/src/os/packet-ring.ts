@@ -6,7 +6,7 @@
 import { type Arena, detach, mapping } from './arena.ts'
 import { FrameRing } from './frame-ring.ts'
 import type { Link } from './link-message.ts'
-import { attachFilter, JUMP_EQUAL, LOAD_BYTE, RETURN } from './packet-filter.ts'
+import { attachFilter, type Instruction, JUMP_EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_WORD, RETURN } from './packet-filter.ts'
 import { PACKET_MR_PROMISC, PACKET_RX_RING, PACKET_VERSION, PacketSocket, SOL_PACKET } from './packet-socket.ts'
 import { SO_MARK, SOL_SOCKET } from './socket.ts'
 import { forget } from './waker.ts'
@@ -14,6 +14,8 @@ import { forget } from './waker.ts'
 export interface RingOptions {
   /** Every frame that passes, not only those that the interface takes for ours and all groups. */
   promiscuous: boolean
+  /** Of frames to one station those to this one, not those to the interface's own address; undefined: those. */
+  mac: Uint8Array | undefined
   /** SO_MARK of all that leaves; 0 = none. */
   mark: number
 }
@@ -43,13 +45,7 @@ export class PacketRing {
       socket.trySet(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
       for (const option of [SO_SNDBUFFORCE, SO_RCVBUFFORCE]) socket.trySet(SOL_SOCKET, option, QUEUE)
       if (options.mark !== 0) socket.set(SOL_SOCKET, SO_MARK, options.mark, 'SO_MARK')
-      attachFilter(socket, [
-        [LOAD_BYTE, 0, 0, AD_PACKET_TYPE],
-        [JUMP_EQUAL, 2, 0, PacketType.otherHost],
-        [JUMP_EQUAL, 1, 0, PacketType.outgoing],
-        [RETURN, 0, 0, ALL],
-        [RETURN, 0, 0, 0],
-      ])
+      attachFilter(socket, options.mac === undefined ? OWN : toStation(options.mac))
       const request = new Uint32Array([BLOCK, BLOCKS, slot, slots])
       socket.setBytes(SOL_PACKET, PACKET_RX_RING, new Uint8Array(request.buffer), 16, 'PACKET_RX_RING')
       ring = mapping(socket.fd, BLOCK * BLOCKS, 0, DOOR)
@@ -91,7 +87,36 @@ export class PacketRing {
   }
 }
 
-const PacketType = { otherHost: 3, outgoing: 4 } as const
+const PacketType = { broadcast: 1, multicast: 2, otherHost: 3, outgoing: 4 } as const
+/** A BPF load of what the kernel knows beside the octets (linux/filter.h). */
+const AD_PACKET_TYPE = 0xfffff004
+const ALL = 0x40000
+
+/** What the kernel takes for the interface's. */
+const OWN: readonly Instruction[] = [
+  [LOAD_BYTE, 0, 0, AD_PACKET_TYPE],
+  [JUMP_EQUAL, 2, 0, PacketType.otherHost],
+  [JUMP_EQUAL, 1, 0, PacketType.outgoing],
+  [RETURN, 0, 0, ALL],
+  [RETURN, 0, 0, 0],
+]
+
+/** What is for a group, for everybody, or for the station `mac`. */
+function toStation(mac: Uint8Array): readonly Instruction[] {
+  const high = ((mac[0]! << 24) | (mac[1]! << 16) | (mac[2]! << 8) | mac[3]!) >>> 0
+  return [
+    [LOAD_BYTE, 0, 0, AD_PACKET_TYPE],
+    [JUMP_EQUAL, 7, 0, PacketType.outgoing],
+    [JUMP_EQUAL, 5, 0, PacketType.broadcast],
+    [JUMP_EQUAL, 4, 0, PacketType.multicast],
+    [LOAD_WORD, 0, 0, 0],
+    [JUMP_EQUAL, 0, 3, high],
+    [LOAD_HALF, 0, 0, 4],
+    [JUMP_EQUAL, 0, 1, (mac[4]! << 8) | mac[5]!],
+    [RETURN, 0, 0, ALL],
+    [RETURN, 0, 0, 0],
+  ]
+}
 
 const DOOR = 'packet'
 const RIGHT = 'Taking an interface needs CAP_NET_RAW and CAP_NET_ADMIN: run as root (sudo)'
@@ -105,7 +130,6 @@ const MAX_SLOT = 1 << 14
 const HEADERS = 256
 /** Octets of the socket's queues: big frames in, frames that the device still has out. */
 const QUEUE = 4 << 20
-const ALL = 0x40000
 
 const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
@@ -114,5 +138,3 @@ const PACKET_VNET_HDR = 15
 const PACKET_IGNORE_OUTGOING = 23
 const PACKET_MR_ALLMULTI = 2
 const TPACKET_V2 = 1
-/** A BPF load of what the kernel knows beside the octets (linux/filter.h). */
-const AD_PACKET_TYPE = 0xfffff004

@@ -31,6 +31,8 @@ interface PacketSpec {
   force?: boolean
   /** All frames that pass, not only ours and those to groups. Some network cards let a VLAN through only so. */
   promiscuous?: boolean
+  /** The node's address, six octets, in place of the interface's. The card is then asked for all frames. */
+  mac?: Uint8Array
 }
 
 /** The interface behind a door, as it was when it was opened. */

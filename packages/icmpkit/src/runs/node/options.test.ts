@@ -70,7 +70,9 @@ describe('ports', () => {
       ]),
     [[{ name: 'a', addresses: [], vlan: 4095 }], 'VLAN 4095'],
     [[{ name: 'a', addresses: [], mtu: 20 }], 'MTU 20'],
-    [[{ name: 'a', addresses: [], mac: '02:00' }], '02:00 is no link-layer address'],
+    ...['02:00', '01:00:5e:00:00:01', 'ff:ff:ff:ff:ff:ff', '00:00:00:00:00:00'].map(
+      (mac): [NodeOptions['ports'], string] => [[{ name: 'a', addresses: [], mac }], `${mac} is no link-layer address`],
+    ),
     [
       [
         { name: 'a', addresses: [] },

@@ -85,7 +85,7 @@ export function check(role: 'host' | 'gateway', o: NodeOptions): void {
       throw new RangeError(`${role}: port ${p.name}: VLAN ${p.vlan}; it must be a whole number from 1 to 4094`)
     if (p.mtu !== undefined && !(Number.isInteger(p.mtu) && p.mtu >= 68 && p.mtu <= 65_535))
       throw new RangeError(`${role}: port ${p.name}: MTU ${p.mtu}; it must be a whole number from 68 to 65535`)
-    if (p.mac !== undefined && parseMac(p.mac) === undefined)
+    if (p.mac !== undefined && !isStation(parseMac(p.mac)))
       throw new TypeError(`${role}: port ${p.name}: ${p.mac} is no link-layer address, as 02:00:00:00:00:01 is`)
   }
   const index = (name: string) => [...names].indexOf(name)
@@ -165,6 +165,11 @@ function parseAddress(role: string, port: string, text: string): { address: Ip; 
   if (!isOneNodes(address, length))
     throw new TypeError(`${role}: port ${port}: ${text} is not an address that one node can have`)
   return { address, prefixLength: length }
+}
+
+/** Six octets, neither a group's nor all zeros. */
+function isStation(mac: Uint8Array | undefined): boolean {
+  return mac?.length === 6 && (mac[0]! & 1) === 0 && mac.some((octet) => octet !== 0)
 }
 
 /** Not a group's, everybody's, nobody's or the machine's own, nor the first or last of its subnet (RFC 1122 §3.2.1.3, RFC 4291 §2.4). */
