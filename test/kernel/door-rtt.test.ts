@@ -62,7 +62,8 @@ describe('the round trip', () => {
     await needs(ctx, 'tcpdump')
     const idle = await measured('idle', () => asked('ping-socket', false))
     const busy = await measured('busy', () => asked('ping-socket', true))
-    expect(busy, `median |error| in ns: idle ${idle}, busy ${busy}`).toBeLessThan(idle + 20_000)
+    // A hundredth of what it would be.
+    expect(busy, `median |error| in ns: idle ${idle}, busy ${busy}`).toBeLessThan(idle + 200_000)
   })
 })
 
@@ -78,13 +79,16 @@ async function needs(ctx: TestContext, tool: string): Promise<void> {
 /** Median distance between what `ask` says (ns by sequence number) and what tcpdump saw. */
 async function measured(name: string, ask: () => Promise<Map<number, number>>): Promise<number> {
   const file = join(folder, `${name}.pcap`)
-  const flags = ['-i', 'near', '-n', '--immediate-mode', '--time-stamp-precision=nano', '-U', '-w', file, 'icmp']
+  // Not at once, and headers alone: a reader who is woken by each packet is what the tools would be measured by.
+  const flags = ['-i', 'near', '-n', '-s', '64', '--time-stamp-precision=nano', '-U', '-w', file, 'icmp']
   const tcpdump = spawn('ip', ['netns', 'exec', net.client.name, 'tcpdump', ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   await new Promise<void>((resolve) => tcpdump.stderr.on('data', (d) => `${d}`.includes('listening') && resolve()))
   const said = await ask()
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  // What tcpdump has not written yet when it is stopped it does not write any more.
+  const answered = () => [...said.keys()].every((seq) => roundTrips(readFileSync(file)).has(seq))
+  while (!answered()) await new Promise((resolve) => setTimeout(resolve, 20))
   const ended = new Promise((resolve) => tcpdump.once('exit', resolve))
   tcpdump.kill('SIGINT')
   await ended
@@ -97,7 +101,6 @@ async function measured(name: string, ask: () => Promise<Map<number, number>>): 
 function roundTrips(file: Uint8Array): Map<number, number> {
   const reader = new CaptureReader()
   reader.push(file)
-  reader.end()
   const asked = new Map<number, bigint>()
   const trips = new Map<number, number>()
   for (let step = reader.next(); step !== 'more'; step = reader.next()) {
@@ -120,7 +123,7 @@ async function asked(kind: 'ping-socket' | 'raw-socket', busy: boolean): Promise
     busy ? 3 * INTERVAL : INTERVAL,
   )
   if (busy) burnAfterSends(m)
-  await m.run(door, { limit: SAMPLES * INTERVAL * 4, linger: 50 })
+  await m.run(door, { until: (m) => m.stamped('kernel-txrx') === SAMPLES })
   const left = new Map(m.sent.filter((s) => s.clock === 'kernel-txrx').map((s) => [s.tag, s.stamp]))
   return new Map(
     m.replies().map((h) => {

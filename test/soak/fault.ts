@@ -13,7 +13,7 @@ const LINES = { burst: 1000, rate: 50 }
  */
 const SLACK = 40 << 20
 /** What a busy machine makes it say while it waits for its addresses. */
-const PATIENCE = /^icmp: asking the links .*\n/m
+const PATIENCE = /^icmp: asking the links .*\n/gm
 
 export function faults(f: Flooded, seconds: number): string[] {
   const found: string[] = []

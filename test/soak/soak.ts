@@ -139,7 +139,7 @@ async function roundTrip(from: Host, to: string): Promise<number | undefined> {
     if (state !== 'noarp') from.netlink.removeNeighbour({ index, address })
   }
   let ms: number | undefined
-  for await (const e of ping(to, { netns: from.name, count: 1, timeout: 2000 })) {
+  for await (const e of ping(to, { netns: from.name, count: 1, timeout: 30_000 })) {
     if (e.kind === 'reply') ms = e.rttNs / 1e6
   }
   return ms
