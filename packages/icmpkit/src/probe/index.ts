@@ -2,6 +2,7 @@
 export { EchoQuestion } from './echo-question.ts'
 export { InterfaceQuestion } from './interface-question.ts'
 export { type NodeInfoAsks, NodeInfoQuestion } from './node-info-question.ts'
+export type { PingEventOut } from './outbox.ts'
 export type {
   Answer,
   ErrorEvent,
@@ -13,7 +14,8 @@ export type {
   SummaryEvent,
   TimeoutEvent,
 } from './ping-event.ts'
-export { type PingEventOut, PingMachine, type PingSettings } from './ping-machine.ts'
+export { PingMachine } from './ping-machine.ts'
+export type { PingSettings } from './ping-settings.ts'
 export type { PingTarget } from './ping-target.ts'
 export type { Asked, Question, Seen } from './question.ts'
 export { answerTypes, SendMachine, type SendMachineEvent, type SendSettings } from './send-machine.ts'

@@ -48,6 +48,18 @@ describe('outcomes', () => {
     expect(summaryOf(events)).toMatchObject({ sent: 4, received: 1, lost: 3, bursts: 1, longestBurst: 3 })
   })
 
+  it('runs of losses are runs of sequence numbers, however late it is known that they are lost', () => {
+    const lost = [1, 2, 5]
+    const events = one({ count: 8, intervalMs: 30, timeoutMs: 1000 }, (p, n) =>
+      lost.includes(n) ? [] : [{ after: 5, bytes: reply(p) }],
+    )
+    expect(summaryOf(events)).toMatchObject({ sent: 8, lost: 3, bursts: 2, longestBurst: 2 })
+    const between = one({ count: 8, intervalMs: 30, timeoutMs: 45 }, (p, n) =>
+      lost.includes(n) ? [] : [{ after: 5, bytes: reply(p) }],
+    )
+    expect(summaryOf(between)).toMatchObject({ sent: 8, lost: 3, bursts: 2, longestBurst: 2 })
+  })
+
   it('a reply after its timeout is late, and corrects the loss', () => {
     const events = one({ count: 3, timeoutMs: 300 }, (p, n) => [{ after: n === 0 ? 1500 : 5, bytes: reply(p) }])
     expect(kinds(events)).toEqual(['timeout', 'reply', 'late', 'reply', 'summary'])

@@ -7,135 +7,52 @@
  */
 import type { ClockSource, Instant } from '../clock.ts'
 import type { Arrival, LocalDrop, Machine, Slot } from '../door.ts'
-import { ANY4, ANY6, type Family, type Ip } from '../wire/addr.ts'
-import { holds, pseudoSum6, sum } from '../wire/checksum.ts'
+import type { Family, Ip } from '../wire/addr.ts'
 import { IpTable } from '../wire/ip-table.ts'
-import * as ip4 from '../wire/ip4.ts'
-import * as ip6 from '../wire/ip6.ts'
-import type { ErrorEvent, MachineEvent, ReplyEvent, SummaryEvent } from './ping-event.ts'
-import {
-  newTarget,
-  type PingTarget,
-  type Probe,
-  type ProbeState,
-  ROTATE_AFTER,
-  summarize,
-  type Target,
-} from './ping-target.ts'
+import { type Heard, hear, nothingHeard } from './heard.ts'
+import { Identifiers } from './identifiers.ts'
+import { type Held, Outbox, type PingEventOut } from './outbox.ts'
+import { Pace } from './pace.ts'
+import type { ErrorEvent, SummaryEvent } from './ping-event.ts'
+import type { PingSettings } from './ping-settings.ts'
+import { type PingTarget, type Probe, type ProbeState, ROTATE_AFTER, summarize, type Target } from './ping-target.ts'
 import { ProbeMemory } from './probe-memory.ts'
-import { type Asked, extend, type Question, type Seen } from './question.ts'
+import { askedBy, writeProbe } from './probe-packet.ts'
+import type { Seen } from './question.ts'
 import { locateQuoted, mtuOf, noQuote, pointerOf, type Quoted } from './quoted-message.ts'
 import { RttStatistics } from './statistics.ts'
-import { TimerHeap } from './timer-heap.ts'
+import { TargetTable } from './target-table.ts'
 
 /** Responders told apart for one multicast probe. */
 const MAX_RESPONDERS = 4096
-/** A kernel identifier is changed at most this often: other targets share it. */
-const ROTATE_EVERY_MS = 10_000
-const ROTATE_RETRY_MS = 500
-/** Identifiers of our own that stuck targets take in turn; a filter in the kernel has to know them all. */
-const IDS = 32
-
-/** A wake-up this late is made good by a short burst; a later one is not. */
-const SPACING_SLACK_MS = 2
-
-export interface PingSettings {
-  question: Question
-  /** Between two probes to the same target. */
-  intervalMs: number
-  timeoutMs: number
-  /** Replies awaited for each target; undefined: until stopped. With a deadline, probes go on until so many are answered. */
-  count?: number | undefined
-  /** From the start, for all targets. */
-  deadlineMs?: number | undefined
-  /** The next probe leaves when the last was answered: 'adaptive' waits `intervalMs` at most, 'flood' 10 ms. */
-  pace: 'interval' | 'adaptive' | 'flood'
-  /** Least time between two probes of the whole run: the budget of packets a second. */
-  spacingMs: number
-  /** Probes that leave at once, before the pace begins. */
-  preload: number
-  /** Stop the run when so many probes have left. */
-  budget?: number | undefined
-  ttl: number
-  tos: number
-  flowLabel: number
-  dontFragment: boolean
-  /** IPv4 options, padded to words (record route, timestamp). */
-  ipOptions?: Uint8Array | undefined
-  /** Events for a probe still unanswered when the next is due. */
-  tellOutstanding: boolean
-  /** Leave the doors' stamps aside and measure from system call to system call. */
-  userClock: boolean
-  /** Stay when all targets are done, since more may be added. */
-  hold: boolean
-  /** The identifier that the door of the family puts in, whatever we write: then ids are not compared. undefined: ours. */
-  echoId: (family: Family) => number | undefined
-  /** Added to an Instant it gives milliseconds since midnight UT, modulo a day. */
-  midnightOffsetMs: number
-  /** Uniform in 0 … 1, for identifiers and the table's seed. */
-  random: () => number
-}
-
-/** A reply whose transmit stamp may still lie in the error queue: it waits until both queues were drained once. */
-interface Held {
-  probe: Probe
-  kind: ReplyEvent['kind']
-  from: Ip
-  port: number
-  stamp: Instant
-  clock: ClockSource
-  /** User clock when it was read: with `userAt` the bracket that a kernel round trip must fit in. */
-  readAt: Instant
-  ttl: number
-  tos: number
-  bytes: number
-  options: Uint8Array | undefined
-  differsAt: number
-  answer: ReturnType<Question['answer']>
-}
-
-/** 'rotate': the door of that family should take a new identifier. */
-export type PingEventOut = MachineEvent | { kind: 'rotate'; family: Family; target: number }
-
 export class PingMachine implements Machine<PingEventOut> {
   /** Packets that were none of ours: other programs' replies, errors about other flows. */
   ignored = 0
   readonly #s: PingSettings
-  /** By slot; a slot is never given twice, since answers to whom it was may still come. */
-  readonly #targets = new Map<number, Target>()
-  #nextSlot = 0
-  /** The newest target of an address; those before it hang on its `older`. */
-  readonly #byIp: IpTable
-  readonly #many = new Set<Target>()
-  /** Of all targets, until one is stuck: a kernel filter lets up only so many. */
-  readonly #id: number
-  readonly #due = new TimerHeap<Target>()
-  readonly #ready: Record<Family, Target[]> = { 4: [], 6: [] }
-  readonly #events: PingEventOut[] = []
-  #eventsHead = 0
+  readonly #targets: TargetTable
+  readonly #identifiers: Identifiers
+  readonly #pace: Pace
+  readonly #outbox = new Outbox()
   readonly #memory = new ProbeMemory()
-  /** Replies that wait for their stamps, and what else is to be told behind them. */
-  #held: (Held | PingEventOut)[] = []
-  /** Targets that may be over once `#held` has been told. */
+  /** Targets that may be over once all replies have been told. */
   readonly #ending = new Set<Target>()
   #left = 0
-  #spacedUntil: Instant = Number.NEGATIVE_INFINITY as Instant
   #deadline: Instant | undefined
   #asking = 0
   #holding: boolean
   #over = false
   /** Of targets that are over and forgotten. */
   readonly #past = new RttStatistics()
-  #rotatedAt: Record<Family, number> = { 4: Number.NEGATIVE_INFINITY, 6: Number.NEGATIVE_INFINITY }
-  #rotateAgainAt = Number.NEGATIVE_INFINITY
+  readonly #heard: Heard = nothingHeard()
   readonly #quoted: Quoted = noQuote()
   readonly #seen: Seen = { id: -1, seq: -1, token: 'none', slot: -1, ext: -1 }
 
   constructor(settings: PingSettings) {
     this.#s = settings
     this.#holding = settings.hold
-    this.#id = Math.floor(settings.random() * 0x10000)
-    this.#byIp = new IpTable(Math.floor(settings.random() * 0x100000000))
+    this.#identifiers = new Identifiers(settings)
+    this.#targets = new TargetTable(settings, Math.floor(settings.random() * 0x100000000))
+    this.#pace = new Pace(settings)
   }
 
   /**
@@ -143,30 +60,23 @@ export class PingMachine implements Machine<PingEventOut> {
    * its summary follows at once.
    */
   add(now: Instant, target: PingTarget, at: Instant = now): number {
-    const slot = this.#nextSlot++
-    const t = newTarget(slot, target, this.#id, this.#s.preload, now, at)
-    t.older = this.#targets.get(this.#byIp.get(t.ip))
-    this.#targets.set(slot, t)
-    this.#byIp.set(t.ip, slot)
-    if (t.many) this.#many.add(t)
+    const t = this.#targets.add(target, this.#identifiers.first, now, at)
     this.#asking++
     if (this.#over) {
       this.#finish(t, now)
-      return slot
+      return t.slot
     }
-    this.#dueAt(t, at)
+    this.#pace.dueAt(t, at)
     if (this.#deadline === undefined && this.#s.deadlineMs !== undefined) {
       this.#deadline = (now + this.#s.deadlineMs) as Instant
     }
-    return slot
+    return t.slot
   }
 
   /** Many sources may answer this target: a subnet's broadcast address, which only the routes know. */
   expectMany(slot: number): void {
     const t = this.#targets.get(slot)
-    if (t === undefined) return
-    t.many = true
-    this.#many.add(t)
+    if (t !== undefined) this.#targets.expectMany(t)
   }
 
   /** Stops asking; its summary follows. Unknown or ended slots are none of our business. */
@@ -179,7 +89,7 @@ export class PingMachine implements Machine<PingEventOut> {
   /** Ends everything now: what is in flight stays unanswered, as with iputils. */
   stop(now: Instant): void {
     this.#release()
-    for (const t of this.#targets.values()) if (t.phase !== 'done') this.#finish(t, now)
+    for (const t of this.#targets) if (t.phase !== 'done') this.#finish(t, now)
     this.#holding = false
     this.#over = true
   }
@@ -194,7 +104,7 @@ export class PingMachine implements Machine<PingEventOut> {
   total(): RttStatistics {
     const all = new RttStatistics()
     all.merge(this.#past)
-    for (const t of this.#targets.values()) all.merge(t.rtt)
+    for (const t of this.#targets) all.merge(t.rtt)
     return all
   }
 
@@ -206,27 +116,20 @@ export class PingMachine implements Machine<PingEventOut> {
     }
     this.#settle(now)
     this.#memory.forget(now, this.#gone)
-    for (let at = this.#due.next; at !== undefined && at <= now; at = this.#due.next) {
-      const t = this.#due.pop(now)!
-      if (at === t.timerAt) t.timerAt = Number.POSITIVE_INFINITY
-      if (t.phase !== 'asking' || t.ready) continue
-      // It became due later since: an answer came and the pace began anew.
-      if (t.dueAt > now) this.#dueAt(t, t.dueAt)
-      else this.#makeReady(t)
-    }
+    this.#pace.wake(now)
   }
 
   pollTransmit(now: Instant, slot: Slot): boolean {
-    const t = this.#nextReady(now, slot.family)
+    const t = this.#pace.next(now, slot.family)
     if (t === undefined) return false
     if (this.#s.tellOutstanding) {
       const last = t.probes.get(t.ext)
       if (last?.state === 'flying' || last?.state === 'lost') {
-        this.#emit({ kind: 'outstanding', target: t.slot, seq: t.ext, at: now })
+        this.#outbox.emit({ kind: 'outstanding', target: t.slot, seq: t.ext, at: now })
       }
     }
     const probe = this.#launch(now, t)
-    this.#writePacket(probe, slot)
+    writeProbe(probe, this.#s, slot)
     slot.tag = probe.tag
     slot.port = t.port
     this.#schedule(now, t)
@@ -270,44 +173,36 @@ export class PingMachine implements Machine<PingEventOut> {
         headerQuoted: false,
         at: now,
       }
-      this.#emit(event)
+      this.#outbox.emit(event)
       this.#end(probe, 'failed', now)
-      t.bursts.lost()
+      t.bursts.lost(probe.ext)
     } else {
       t.sent--
       t.localDrops++
-      this.#emit({ kind: 'local-drop', target: t.slot, seq, why, at: now })
+      this.#outbox.emit({ kind: 'local-drop', target: t.slot, seq, why, at: now })
       this.#end(probe, 'unsent', now)
     }
     this.#finishIfDrained(t, now)
   }
 
   handlePacket(now: Instant, a: Arrival): boolean {
-    const version = a.end > a.at ? a.bytes[a.at]! >> 4 : 0
-    if (version === 4) this.#handle4(now, a)
-    else if (version === 6) this.#handle6(now, a)
-    else this.ignored++
+    const h = this.#heard
+    if (!hear(a, this.#s.question, h)) this.ignored++
+    else if (h.error) this.#handleError(now, a, h)
+    else this.#handleReply(now, a, h)
     return false
   }
 
   pollEvent(): PingEventOut | undefined {
-    if (this.#eventsHead === this.#events.length) {
-      if (this.#eventsHead > 0) {
-        this.#events.length = 0
-        this.#eventsHead = 0
-      }
-      return undefined
-    }
-    return this.#events[this.#eventsHead++]
+    return this.#outbox.poll()
   }
 
   pollTimeout(): Instant | undefined {
-    if (this.#held.length > 0 || this.#eventsHead < this.#events.length) return 0 as Instant
+    if (this.#outbox.waits || this.#outbox.full) return 0 as Instant
     if (this.#asking === 0) {
       return this.#holding ? (this.#deadline ?? (Number.POSITIVE_INFINITY as Instant)) : undefined
     }
-    let next = this.#due.next ?? (Number.POSITIVE_INFINITY as Instant)
-    if (this.#ready[4].length + this.#ready[6].length > 0 && this.#spacedUntil < next) next = this.#spacedUntil
+    let next = this.#pace.nextAt
     const oldest = this.#memory.oldestFlying()
     if (oldest !== undefined && oldest.userAt + this.#s.timeoutMs < next) {
       next = (oldest.userAt + this.#s.timeoutMs) as Instant
@@ -316,30 +211,6 @@ export class PingMachine implements Machine<PingEventOut> {
   }
 
   // --- asking ---------------------------------------------------------------------------------------------------
-
-  #makeReady(t: Target): void {
-    t.ready = true
-    this.#ready[t.family].push(t)
-  }
-
-  /** Who has been ready longest. Under a packet rate the families share it so: a door does not pass the other's turn. */
-  #nextReady(now: Instant, family: Family | undefined): Target | undefined {
-    const spaced = this.#s.spacingMs > 0
-    if (spaced && now < this.#spacedUntil) return undefined
-    const four = this.#firstReady(4)
-    const six = this.#firstReady(6)
-    const turn = six === undefined || (four !== undefined && four.dueAt <= six.dueAt) ? 4 : 6
-    if (spaced && family !== undefined && family !== turn) return undefined
-    const t = this.#ready[family ?? turn].shift()
-    if (t !== undefined) t.ready = false
-    return t
-  }
-
-  #firstReady(family: Family): Target | undefined {
-    const queue = this.#ready[family]
-    while (queue.length > 0 && queue[0]!.phase !== 'asking') queue.shift()!.ready = false
-    return queue[0]
-  }
 
   #launch(now: Instant, t: Target): Probe {
     t.ext++
@@ -350,156 +221,34 @@ export class PingMachine implements Machine<PingEventOut> {
     return this.#memory.launch(t, now, this.#s.echoId(t.family) ?? t.id, midnight(now, this.#s.midnightOffsetMs))
   }
 
-  #writePacket(probe: Probe, slot: Slot): void {
-    const { target: t } = probe
-    const s = this.#s
-    const length = s.question.size(t.family)
-    const asked = this.#asked(probe)
-    if (t.family === 4) {
-      const at = ip4.write(
-        {
-          tos: s.tos,
-          df: s.dontFragment,
-          id: s.dontFragment ? 0 : probe.ext & 0xffff,
-          ttl: s.ttl,
-          protocol: 1,
-          src: asked.src as typeof ANY4,
-          dst: t.ip as typeof ANY4,
-          ...(s.ipOptions === undefined ? {} : { options: s.ipOptions }),
-        },
-        slot.bytes,
-        slot.at,
-        length,
-      )
-      slot.end = s.question.write(asked, slot.bytes, at)
-    } else {
-      const at = ip6.write(
-        {
-          trafficClass: s.tos,
-          flowLabel: s.flowLabel,
-          protocol: 58,
-          hopLimit: s.ttl,
-          src: asked.src as typeof ANY6,
-          dst: t.ip as typeof ANY6,
-        },
-        slot.bytes,
-        slot.at,
-        length,
-      )
-      slot.end = s.question.write(asked, slot.bytes, at)
-    }
-  }
-
-  #asked(probe: Probe): Asked {
-    const t = probe.target
-    return {
-      slot: t.slot,
-      ext: probe.ext,
-      id: probe.id,
-      family: t.family,
-      src: t.source ?? (t.family === 4 ? ANY4 : ANY6),
-      dst: t.ip,
-      midnightMs: probe.midnightMs,
-    }
-  }
-
   /** When this target is due again, after a probe that left now. */
   #schedule(now: Instant, t: Target): void {
     const s = this.#s
-    if (s.spacingMs > 0)
-      this.#spacedUntil = (Math.max(this.#spacedUntil, now - SPACING_SLACK_MS) + s.spacingMs) as Instant
+    this.#pace.left(now)
     if (s.budget !== undefined && this.#left >= s.budget) {
       this.#holding = false
       this.#over = true
-      for (const each of this.#targets.values()) {
+      for (const each of this.#targets) {
         if (each.phase === 'asking') each.phase = 'draining'
         this.#finishIfDrained(each, now)
       }
       return
     }
-    if (s.count !== undefined && s.deadlineMs === undefined && t.ext >= s.count) {
-      t.phase = 'draining'
-      return
-    }
-    let wait = s.pace === 'flood' ? Math.min(10, s.intervalMs) : s.intervalMs
-    if (t.preloadLeft > 0) {
-      t.preloadLeft--
-      wait = 0
-    }
-    // From when it was due, not from now, so that the pace does not drift; but never to catch up in a burst.
-    this.#dueAt(t, Math.max(s.pace === 'interval' ? t.dueAt + wait : now + wait, wait === 0 ? now : now + wait / 2))
-  }
-
-  /** An entry of the heap that comes too early is put off when it comes, so that one a target is enough. */
-  #dueAt(t: Target, at: number): void {
-    t.dueAt = at as Instant
-    if (at >= t.timerAt) return
-    t.timerAt = at
-    this.#due.push(at, t)
+    if (s.count !== undefined && s.deadlineMs === undefined && t.ext >= s.count) t.phase = 'draining'
+    else this.#pace.again(now, t)
   }
 
   // --- hearing --------------------------------------------------------------------------------------------------
 
-  #handle4(now: Instant, a: Arrival): void {
-    const h = ip4.parse(a.bytes, a.at, a.end)
-    // Behind the first fragment there is no ICMP header (RFC 791): the kernel reassembles before it shows us any.
-    if (h.kind === 'malformed' || h.protocol !== 1 || h.offset !== 0 || h.end - h.payload < 8) {
-      this.ignored++
-      return
-    }
-    const type = a.bytes[h.payload]!
-    if (type === this.#s.question.replyType(4)) {
-      const bad = a.checksum === 'unknown' && a.end >= a.at + h.length && !holds(sum(a.bytes, h.payload, h.end))
-      this.#handleReply(now, a, h.payload, h.end, 4, h.src, h.ttl, h.tos, bad, h.options)
-    } else if (type === 3 || type === 4 || type === 5 || type === 11 || type === 12) {
-      if (a.checksum === 'unknown' && a.end >= a.at + h.length && !holds(sum(a.bytes, h.payload, h.end))) this.ignored++
-      else this.#handleError(now, a, h.payload, h.end, 4, h.src)
-    } else {
-      this.ignored++
-    }
-  }
-
-  #handle6(now: Instant, a: Arrival): void {
-    const h = ip6.parse(a.bytes, a.at, a.end)
-    if (h.kind === 'malformed' || h.protocol !== 58 || h.end - h.payload < 8) {
-      this.ignored++
-      return
-    }
-    const type = a.bytes[h.payload]!
-    const isReply = type === this.#s.question.replyType(6)
-    if (!isReply && !(type >= 1 && type <= 4)) {
-      this.ignored++
-      return
-    }
-    const whole = a.end >= a.at + ip6.HEADER + h.payloadLength
-    const bad =
-      a.checksum === 'unknown' &&
-      whole &&
-      !holds(sum(a.bytes, h.payload, h.end, pseudoSum6(h.src, h.finalDst, 58, h.end - h.payload)))
-    if (isReply) this.#handleReply(now, a, h.payload, h.end, 6, h.src, h.hopLimit, h.trafficClass, bad, undefined)
-    else if (bad) this.ignored++
-    else this.#handleError(now, a, h.payload, h.end, 6, h.src)
-  }
-
-  #handleReply(
-    now: Instant,
-    a: Arrival,
-    at: number,
-    end: number,
-    family: Family,
-    from: Ip,
-    ttl: number,
-    tos: number,
-    badSum: boolean,
-    options: Uint8Array | undefined,
-  ): void {
+  #handleReply(now: Instant, a: Arrival, h: Heard): void {
+    const { at, end, family, from, ttl, tos } = h
     const { question } = this.#s
     const seen = this.#seen
     if (!question.read(a.bytes, at, end, family, seen)) {
       this.ignored++
       return
     }
-    const probe = this.#probeOf(seen, family, from)
+    const probe = this.#targets.probeOf(seen, family, from)
     const bytes = a.length - (at - a.at)
     if (probe === undefined) {
       this.#foreign(a, family, from, ttl, bytes, seen)
@@ -513,11 +262,7 @@ export class PingMachine implements Machine<PingEventOut> {
     }
     t.endedAt = a.stamp
     // A token that is not ours, on a probe that matches all else: somebody changed the payload under way.
-    const differsAt = badSum
-      ? -2
-      : seen.token === 'alien'
-        ? 8
-        : question.differsAt(a.bytes, at, end, this.#asked(probe))
+    const differsAt = h.badSum ? -2 : seen.token === 'alien' ? 8 : question.differsAt(a.bytes, at, end, askedBy(probe))
     const { userClock, midnightOffsetMs } = this.#s
     const held: Held = {
       probe,
@@ -530,17 +275,17 @@ export class PingMachine implements Machine<PingEventOut> {
       ttl,
       tos,
       bytes,
-      options: options?.length ? options.slice() : undefined,
+      options: h.options?.length ? h.options.slice() : undefined,
       differsAt,
       answer: undefined,
     }
-    this.#held.push(held)
+    this.#outbox.hold(held)
     if (differsAt !== -1) {
       t.corrupt++
       // With another's token it may be another's answer, or made to look like ours: the true one may yet come.
       if (probe.state === 'flying' && seen.token !== 'alien') {
         this.#end(probe, 'failed', now)
-        t.bursts.lost()
+        t.bursts.lost(probe.ext)
         this.#finishIfDrained(t, now)
       }
       return
@@ -552,7 +297,7 @@ export class PingMachine implements Machine<PingEventOut> {
     }
     held.kind = probe.state === 'lost' || probe.state === 'failed' ? 'late' : 'reply'
     const midnightMs = midnight(a.stamp, midnightOffsetMs)
-    held.answer = question.answer(a.bytes, at, end, this.#asked(probe), { midnightMs, at: a.stamp })
+    held.answer = question.answer(a.bytes, at, end, askedBy(probe), { midnightMs, at: a.stamp })
     if (probe.state === 'unsent') {
       // The kernel refused it, so it said, and yet it left.
       t.sent++
@@ -567,125 +312,16 @@ export class PingMachine implements Machine<PingEventOut> {
       // Others may answer a multicast until its time is over.
       if (!t.many || probe.state !== 'flying') this.#end(probe, 'answered', now)
     }
-    this.#paceByReply(now, probe)
+    if (probe.ext === t.ext) this.#pace.answered(now, t)
     this.#finishIfDrained(t, now)
   }
 
-  /** In a run without kernel stamps nothing needs to wait, yet the order of events must stay: all go through `#held`. */
   #release(): void {
-    if (this.#held.length === 0) return
-    const held = this.#held
-    this.#held = []
-    for (const h of held) this.#emit('probe' in h ? this.#replyEvent(h) : h)
+    if (!this.#outbox.waits) return
+    this.#outbox.release()
     const ending = [...this.#ending]
     this.#ending.clear()
     for (const t of ending) this.#finishIfDrained(t, t.endedAt)
-  }
-
-  #replyEvent(h: Held): ReplyEvent {
-    const { probe } = h
-    const t = probe.target
-    const trip = this.#roundTrip(probe, h.stamp, h.clock, h.readAt)
-    let reordered = false
-    if (h.kind === 'reply' || h.kind === 'late') {
-      t.rtt.add(trip.rttNs)
-      reordered = probe.ext < t.highestAnswered
-      if (reordered) t.reordered++
-      else t.highestAnswered = probe.ext
-    }
-    return {
-      kind: h.kind,
-      target: t.slot,
-      from: h.from,
-      port: h.port,
-      at: h.stamp,
-      seq: probe.ext,
-      ttl: h.ttl,
-      tos: h.tos,
-      bytes: h.bytes,
-      ...trip,
-      reordered,
-      differsAt: h.differsAt,
-      options: h.options,
-      answer: h.answer,
-    }
-  }
-
-  #roundTrip(
-    probe: Probe,
-    stamp: Instant,
-    clock: ClockSource,
-    readAt: Instant,
-  ): { rttNs: number; clock: ClockSource; suspect: boolean } {
-    const bracket = readAt - probe.userAt
-    const fits = (rtt: number) => rtt >= 0 && rtt <= bracket + 0.001
-    const rtt = stamp - probe.sentAt
-    // A kernel round trip lies inside the user's (CVE-2025-47268: no time from the wire is read). Our own copy of a
-    // multicast comes back before the driver stamps what left; outside both the realtime clock was stepped.
-    if (!fits(rtt)) {
-      const fromUser = stamp - probe.userAt
-      if (clock !== 'user' && fits(fromUser)) {
-        return { rttNs: Math.round(fromUser * 1e6), clock: 'kernel-rx', suspect: false }
-      }
-      return { rttNs: Math.max(0, Math.round(bracket * 1e6)), clock: 'user', suspect: true }
-    }
-    const both: ClockSource =
-      clock === 'user'
-        ? 'user'
-        : clock === 'virtual' || probe.sentClock === 'virtual'
-          ? 'virtual'
-          : probe.sentClock === 'user'
-            ? 'kernel-rx'
-            : clock === 'hardware' && probe.sentClock === 'hardware'
-              ? 'hardware'
-              : 'kernel-txrx'
-    return { rttNs: Math.round(rtt * 1e6), clock: both, suspect: false }
-  }
-
-  #probeOf(seen: Seen, family: Family, from: Ip): Probe | undefined {
-    if (seen.token === 'ours') {
-      const t = this.#targets.get(seen.slot)
-      if (t === undefined || t.family !== family || !(t.many || t.ip === from)) return undefined
-      const probe = t.probes.get(this.#extOf(seen, t))
-      if (probe === undefined || !this.#idFits(probe, seen)) return undefined
-      return this.#lowBits(probe.ext) === seen.seq ? probe : undefined
-    }
-    const probe = this.#probeByAddress(seen, from)
-    if (probe !== undefined) return probe
-    for (const t of this.#many) {
-      const asked = t.family === family ? this.#fitting(seen, t) : undefined
-      if (asked !== undefined) return asked
-    }
-    return undefined
-  }
-
-  /** Without a token: among the probes to that address with that id and sequence one in flight, else the newest. */
-  #probeByAddress(seen: Seen, to: Ip): Probe | undefined {
-    let best: Probe | undefined
-    for (let t = this.#targets.get(this.#byIp.get(to)); t !== undefined; t = t.older) {
-      const probe = this.#fitting(seen, t)
-      if (probe?.state === 'flying' && t.phase !== 'done') return probe
-      best ??= probe
-    }
-    return best
-  }
-
-  #fitting(seen: Seen, t: Target): Probe | undefined {
-    if (t.ext === 0) return undefined
-    const probe = t.probes.get(this.#extOf(seen, t))
-    return probe !== undefined && this.#idFits(probe, seen) ? probe : undefined
-  }
-
-  #extOf(seen: Seen, t: Target): number {
-    return seen.ext >= 0 ? extend(seen.ext, t.ext, 32) : extend(seen.seq, t.ext, this.#s.question.seqBits)
-  }
-
-  #idFits(probe: Probe, seen: Seen): boolean {
-    return seen.id < 0 || this.#s.echoId(probe.target.family) !== undefined || seen.id === probe.id
-  }
-
-  #lowBits(ext: number): number {
-    return ext & ((1 << this.#s.question.seqBits) - 1)
   }
 
   #isRepeat(probe: Probe, from: Ip): boolean {
@@ -698,7 +334,7 @@ export class PingMachine implements Machine<PingEventOut> {
 
   /** Only what carries one of our identifiers is worth an event; the rest are other programs' replies. */
   #foreign(a: Arrival, family: Family, from: Ip, ttl: number, bytes: number, seen: Seen): void {
-    const t = this.#targets.get(this.#byIp.get(from))
+    const t = this.#targets.newest(from)
     const claims =
       seen.token === 'ours' ||
       this.#s.echoId(family) !== undefined ||
@@ -713,7 +349,7 @@ export class PingMachine implements Machine<PingEventOut> {
       return
     }
     if (about !== undefined) about.foreign++
-    this.#emit({
+    this.#outbox.emit({
       kind: 'foreign',
       target: about?.slot ?? -1,
       from,
@@ -726,7 +362,7 @@ export class PingMachine implements Machine<PingEventOut> {
     })
   }
 
-  #handleError(now: Instant, a: Arrival, at: number, end: number, family: Family, from: Ip): void {
+  #handleError(now: Instant, a: Arrival, { at, end, family, from }: Heard): void {
     const { question } = this.#s
     const type = a.bytes[at]!
     const seen = this.#seen
@@ -735,7 +371,7 @@ export class PingMachine implements Machine<PingEventOut> {
       locateQuoted(a.bytes, at + 8, end, family, q) &&
       a.bytes[q.at] === question.requestType(family) &&
       question.read(a.bytes, q.at, q.end, family, seen)
-        ? this.#probeOfQuote(seen, q.to)
+        ? this.#targets.probeOfQuote(seen, q.to)
         : undefined
     if (probe === undefined || probe.target.phase === 'done') {
       this.ignored++
@@ -745,7 +381,7 @@ export class PingMachine implements Machine<PingEventOut> {
     t.errors++
     t.endedAt = a.stamp
     const code = a.bytes[at + 1]!
-    this.#emit({
+    this.#outbox.emit({
       kind: 'error',
       origin: 'icmp',
       target: t.slot,
@@ -766,25 +402,10 @@ export class PingMachine implements Machine<PingEventOut> {
     if (family === 4 && (type === 4 || type === 5)) return
     if (probe.state === 'flying') {
       this.#end(probe, 'failed', now)
-      t.bursts.lost()
-      this.#rotateIfStuck(now, t)
+      t.bursts.lost(probe.ext)
+      this.#newIdentifierIfStuck(now, t)
       this.#finishIfDrained(t, now)
     }
-  }
-
-  /** The quote names whom we asked; a token in it must be ours (RFC 5927 §4.1: the more is checked, the harder to forge). */
-  #probeOfQuote(seen: Seen, to: Ip): Probe | undefined {
-    if (seen.token === 'alien') return undefined
-    if (seen.token === 'none') return this.#probeByAddress(seen, to)
-    const t = this.#targets.get(seen.slot)
-    return t === undefined || t.ip !== to ? undefined : this.#fitting(seen, t)
-  }
-
-  #paceByReply(now: Instant, probe: Probe): void {
-    const t = probe.target
-    if (this.#s.pace === 'interval' || t.phase !== 'asking' || t.ready || probe.ext !== t.ext) return
-    t.dueAt = now
-    this.#makeReady(t)
   }
 
   // --- settling -------------------------------------------------------------------------------------------------
@@ -809,34 +430,16 @@ export class PingMachine implements Machine<PingEventOut> {
         continue
       }
       this.#end(p, 'lost', now)
-      t.bursts.lost()
-      this.#emit({ kind: 'timeout', target: t.slot, seq: p.ext, at: now })
-      this.#rotateIfStuck(now, t)
+      t.bursts.lost(p.ext)
+      this.#outbox.emit({ kind: 'timeout', target: t.slot, seq: p.ext, at: now })
+      this.#newIdentifierIfStuck(now, t)
       this.#finishIfDrained(t, now)
     }
   }
 
-  #rotateIfStuck(now: Instant, t: Target): void {
-    if (t.many || t.bursts.run < t.rotateAfter) return
-    if (this.#s.echoId(t.family) === undefined) {
-      t.id = (this.#id + ((t.id - this.#id + 1) & (IDS - 1))) & 0xffff
-    } else if (now - this.#rotatedAt[t.family] >= ROTATE_EVERY_MS) {
-      if (now < this.#rotateAgainAt) return
-      // What is on its way to the old identifier would be lost: a later moment may be better.
-      this.#rotateAgainAt = now + ROTATE_RETRY_MS
-      if (this.#answersAreDue(t.family)) return
-      this.#rotatedAt[t.family] = now
-      this.#emit({ kind: 'rotate', family: t.family, target: t.slot })
-    }
-    t.rotateAfter = t.bursts.run * 2
-  }
-
-  /** A target that does answer has a probe in flight. */
-  #answersAreDue(family: Family): boolean {
-    for (const t of this.#targets.values()) {
-      if (t.family === family && t.flying > 0 && t.bursts.run === 0 && t.phase !== 'done') return true
-    }
-    return false
+  #newIdentifierIfStuck(now: Instant, t: Target): void {
+    if (this.#identifiers.lost(now, t, this.#targets))
+      this.#outbox.emit({ kind: 'rotate', family: t.family, target: t.slot })
   }
 
   #finishIfDrained(t: Target, now: Instant): void {
@@ -846,7 +449,7 @@ export class PingMachine implements Machine<PingEventOut> {
     const full = count !== undefined && deadlineMs !== undefined && t.received >= count
     if (!full && (t.phase !== 'draining' || t.flying > 0)) return
     // A reply still held is not yet an event: the summary comes after it.
-    if (this.#held.length > 0) this.#ending.add(t)
+    if (this.#outbox.waits) this.#ending.add(t)
     else this.#finish(t, now)
   }
 
@@ -855,31 +458,16 @@ export class PingMachine implements Machine<PingEventOut> {
     if (t.startedAt === undefined) t.endedAt = now
     // What is in flight counts as lost from here on.
     if (t.flying > 0)
-      for (const p of t.probes.values()) if (p.state === 'flying' && !p.responders?.size) t.bursts.lost()
+      for (const p of t.probes.values()) if (p.state === 'flying' && !p.responders?.size) t.bursts.lost(p.ext)
     this.#asking--
-    this.#emit(summarize(t, t.flying > 0 ? now : t.endedAt))
+    this.#outbox.emit(summarize(t, t.flying > 0 ? now : t.endedAt))
     if (t.probes.size === 0) this.#gone(t)
   }
 
   /** A run that targets come to and leave for weeks must not grow: what is over goes into the total. */
   readonly #gone = (t: Target): void => {
     this.#past.merge(t.rtt)
-    this.#targets.delete(t.slot)
-    this.#many.delete(t)
-    const newest = this.#targets.get(this.#byIp.get(t.ip))
-    if (newest !== undefined) {
-      for (let n = newest; n.older !== undefined; n = n.older) {
-        if (n.older !== t) continue
-        n.older = t.older
-        break
-      }
-    } else if (t.older !== undefined) this.#byIp.set(t.ip, t.older.slot)
-    else this.#byIp.delete(t.ip)
-  }
-
-  #emit(e: PingEventOut): void {
-    if (this.#held.length > 0) this.#held.push(e)
-    else this.#events.push(e)
+    this.#targets.forget(t)
   }
 }
 

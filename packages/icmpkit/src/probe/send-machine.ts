@@ -11,6 +11,7 @@ import * as icmp6 from '../wire/icmp6.ts'
 import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
 import { isError } from '../wire/registry.ts'
+import { roundTrip } from './round-trip.ts'
 
 /** How the answer to a type is known: its types, and the octets of the question that it repeats. */
 interface Pairing {
@@ -249,12 +250,8 @@ export class SendMachine implements Machine<SendMachineEvent> {
   }
 
   #roundTrip({ event, stampClock, readAt }: Held): { rttNs: number; clock: ClockSource } {
-    const trip = event.at - (this.#sentAt ?? event.at)
-    const bracket = readAt - (this.#userAt ?? readAt)
-    // A kernel round trip lies inside the user's; outside it a clock was stepped.
-    if (trip < 0 || trip > bracket + 0.001) return { rttNs: Math.max(0, Math.round(bracket * 1e6)), clock: 'user' }
-    const known = stampClock === 'user' || stampClock === 'virtual'
-    const clock = known ? stampClock : this.#sentClock === 'user' ? 'kernel-rx' : 'kernel-txrx'
-    return { rttNs: Math.round(trip * 1e6), clock }
+    const left = { userAt: this.#userAt ?? readAt, sentAt: this.#sentAt ?? event.at, sentClock: this.#sentClock }
+    const { rttNs, clock } = roundTrip(left, event.at, stampClock, readAt)
+    return { rttNs, clock }
   }
 }

@@ -143,20 +143,24 @@ export class LossBursts {
   /** Runs so far, the open one included. */
   count = 0
   longest = 0
-  #run = 0
+  /** Losses since the last answer came, whichever probe it was for. */
+  run = 0
+  /** The sequence numbers of the open run. An answer is here long before a loss is sure: it ends no run of those before it. */
+  #first = Number.NaN
+  #last = Number.NaN
 
-  lost(): void {
-    this.#run++
-    if (this.#run === 1) this.count++
-    if (this.#run > this.longest) this.longest = this.#run
+  lost(seq: number): void {
+    this.run++
+    if (seq === this.#last + 1) this.#last = seq
+    else if (seq === this.#first - 1) this.#first = seq
+    else {
+      this.#first = this.#last = seq
+      this.count++
+    }
+    this.longest = Math.max(this.longest, this.#last - this.#first + 1)
   }
 
   answered(): void {
-    this.#run = 0
-  }
-
-  /** Losses since the last answer. */
-  get run(): number {
-    return this.#run
+    this.run = 0
   }
 }

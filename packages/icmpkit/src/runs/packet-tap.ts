@@ -1,7 +1,8 @@
 /** A look at every packet on its way between a ping machine and its doors: what a capture file is made of. */
 import type { Clock, Instant } from '../clock.ts'
 import type { Arrival, Machine, Slot } from '../door.ts'
-import type { PingEventOut, PingMachine } from '../probe/ping-machine.ts'
+import type { PingEventOut } from '../probe/outbox.ts'
+import type { PingMachine } from '../probe/ping-machine.ts'
 
 export interface PacketSeen {
   direction: 'in' | 'out'
