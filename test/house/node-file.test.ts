@@ -74,7 +74,7 @@ test('the example is read, and all of it is in the configuration', () => {
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const file = join(directory, 'node.yaml')
   writeFileSync(file, /```yaml\n([\s\S]*?)```/.exec(TEXT)![1]!)
-  const options = readConfig(file)
+  const { options } = readConfig(file)
   const found = options.ports.map((_, i) => ({
     index: i + 1,
     medium: 'ethernet' as const,

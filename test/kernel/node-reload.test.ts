@@ -50,7 +50,7 @@ test('routes, addresses and switches of the new file are in force, the ports sta
 test.each([
   ['ports: [', ':1:'],
   ['prots: { eth0: 192.0.2.254/24 }', 'no such key'],
-  ['ports: { eth0: 192.0.2.254/24 }\nip4: { ttll: 3 }', 'ip4.ttll: there is no such switch'],
+  ['ports: { eth0: 192.0.2.254/24 }\nip4: { ttll: 3 }', 'router.yaml:2:8: ip4.ttll: there is no such switch'],
   ['ports: { eth1: 192.0.2.254/24 }', 'the ports cannot change while it runs'],
 ])('%j is refused in a line, and everything stays as it was', async (text, why) => {
   const { write, running, ping } = await routed('unreachable')

@@ -7,7 +7,7 @@ import { readConfig } from './config-file.ts'
 const file = join(mkdtempSync(join(tmpdir(), 'icmp-config-')), 'node.yaml')
 const read = (text: string) => {
   writeFileSync(file, text)
-  return readConfig(file)
+  return readConfig(file).options
 }
 
 test('ports, routes and switches are read, in their short and their long form', () => {
@@ -65,4 +65,28 @@ test.each([
 
 test('a file that is not there is one line that names it', () => {
   expect(() => readConfig('/nowhere/node.yaml')).toThrow(/^\/nowhere\/node\.yaml: ENOENT/)
+})
+
+test('what the library says is wrong with it gets its place, where it is in the file', () => {
+  writeFileSync(
+    file,
+    `ports:
+  eth1: [192.0.2.0/24]
+routes: { 10.0.0.0/8: nowhere }
+ip4:
+  gateway:
+    filters:
+      - { action: drop, sorce: 10.0.0.0/8 }
+`,
+  )
+  const { placed } = readConfig(file)
+  const place = (message: string) => placed(message)?.message
+  expect(place('ip4.gateway.filters[0].sorce: there is no such switch')).toBe(
+    `${file}:7:25: ip4.gateway.filters[0].sorce: there is no such switch`,
+  )
+  expect(place('gateway: route 10.0.0.0/8=nowhere: nowhere is not an IPv4 address')).toContain(`${file}:3:11: `)
+  expect(place('gateway: port eth1: 192.0.2.0/24 is not an address')).toContain(`${file}:2:3: `)
+  // Out of a flag.
+  expect(place('ip4.ttl: 0; it must be from 1 to 255')).toBeUndefined()
+  expect(place('gateway: route 11.0.0.0/8=nowhere: nowhere is not an IPv4 address')).toBeUndefined()
 })

@@ -13,10 +13,33 @@ export type FileOptions = Pick<NodeOptions, 'ports' | 'via' | 'routes' | 'busyPo
 
 type Switches = 'ip4' | 'ip6' | 'errorExtensions' | 'extendedEcho'
 
-/** @throws ConfigError with the file, the line and what was expected */
-export function readConfig(file: string): FileOptions {
-  return new Reader(YamlFile.read(file)).read()
+export interface NodeFile {
+  readonly options: FileOptions
+  /** Of what the library says is wrong with them (`ip4.ttl: …`, `host: route 10.0.0.0/8=…`), with its place where that is here. */
+  placed(message: string): ConfigError | undefined
 }
+
+/** @throws ConfigError with the file, the line and what was expected */
+export function readConfig(file: string): NodeFile {
+  const yaml = YamlFile.read(file)
+  const placed = (message: string) => {
+    for (const [pattern, path] of PATHS) {
+      const found = pattern.exec(message)
+      if (found === null) continue
+      const { at, left } = yaml.placeOf(`${path}${found[1]}`)
+      if (left === '') return yaml.error(at, message)
+    }
+    return undefined
+  }
+  return { options: new Reader(yaml).read(), placed }
+}
+
+/** How the library begins what it says, and where that stands. */
+const PATHS = [
+  [/^((?:ip4|ip6|errorExtensions|extendedEcho)\b[^:]*)/, ''],
+  [/^\w+: route ([^=]+)=/, 'routes.'],
+  [/^\w+: port ([^:]+): /, 'ports.'],
+] as const
 
 class Reader {
   readonly #yaml: YamlFile

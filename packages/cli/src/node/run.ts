@@ -4,7 +4,7 @@ import { inNamespace, openNetlink } from 'icmpkit/os'
 import { type Ip, parseIp, safeJson } from 'icmpkit/wire'
 import { Output, remark } from '../output.ts'
 import { attend } from '../signals.ts'
-import { readConfig } from './config-file.ts'
+import { type FileOptions, readConfig } from './config-file.ts'
 import { line, summary } from './text.ts'
 
 export interface Flags {
@@ -33,9 +33,10 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
   let session: NodeRun
   let kernel: KernelSide[]
   try {
-    const options = optionsOf(role, flags)
-    kernel = (flags.kernel ?? []).map((text) => kernelSide(text, options.ports))
-    session = role === 'host' ? host(options) : gateway(options)
+    ;[session, kernel] = withOptions(role, flags, (options) => {
+      const sides = (flags.kernel ?? []).map((text) => kernelSide(text, options.ports))
+      return [role === 'host' ? host(options) : gateway(options), sides]
+    })
   } catch (e) {
     say((e as Error).message)
     return 2
@@ -50,7 +51,7 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
       },
       again: {
         reload: () => {
-          session.reconfigure(optionsOf(role, flags))
+          withOptions(role, flags, (options) => session.reconfigure(options))
           return `${flags.config ?? 'the flags'}: read anew`
         },
         unchanged: 'everything stays as it was',
@@ -105,13 +106,25 @@ function show(
   out.flush()
 }
 
-/** @throws what is wrong, in a line */
-function optionsOf(role: 'host' | 'gateway', flags: Flags): NodeOptions {
+/** Does `work` with what the flags and the file say. @throws what is wrong, in a line, with its place where the file says it */
+function withOptions<T>(role: 'host' | 'gateway', flags: Flags, work: (options: NodeOptions) => T): T {
   const file = flags.config === undefined ? undefined : readConfig(flags.config)
+  const options = optionsOf(role, flags, file?.options)
+  try {
+    return work(options)
+  } catch (e) {
+    const { message } = e as Error
+    const byFlag = flags.set?.some((s) => message.startsWith(s.split('=')[0]!)) ?? false
+    throw (byFlag ? undefined : file?.placed(message)) ?? e
+  }
+}
+
+function optionsOf(role: 'host' | 'gateway', flags: Flags, file: FileOptions | undefined): NodeOptions {
   const ip4: Record<string, unknown> = { ...file?.ip4 }
   const ip6: Record<string, unknown> = { ...file?.ip6 }
   const check = CONFLICT_CHECK[flags.conflictCheck]
-  ip4.arpProbe = { ...check.arpProbe, ...(file?.ip4.arpProbe as object | undefined) }
+  if (typeof ip4.arpProbe === 'object') ip4.arpProbe = { ...check.arpProbe, ...ip4.arpProbe }
+  else ip4.arpProbe ??= check.arpProbe
   for (const [name, value] of Object.entries(check.ip6)) ip6[name] ??= value
   if (role === 'host' && flags.autoconf === false) ip6.acceptAdvertisements = false
   if (flags.advertise !== undefined)
