@@ -8,7 +8,7 @@ import { ROOT } from './source.ts'
 
 function run(name: string, ...args: string[]): string {
   const all = [resolve(ROOT, 'examples', name), ...args]
-  const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8', cwd: ROOT, timeout: 30_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8', cwd: ROOT, timeout: 100_000 })
   expect({ status, stderr }, name).toEqual({ status: 0, stderr: '' })
   return stdout
 }

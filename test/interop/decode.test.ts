@@ -63,7 +63,7 @@ function decode(...args: string[]): { status: number | null; stdout: string; std
   return spawnSync(process.execPath, [ICMP, 'decode', ...args], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
-    timeout: 60_000,
+    timeout: 110_000,
     env: { ...process.env, TZ: 'UTC' },
   })
 }

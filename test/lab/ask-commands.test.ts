@@ -30,7 +30,7 @@ const ICMP = join(ROOT, 'packages/icmpkit/bin/icmp.js')
 const ordinary = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 function icmp(...args: string[]): { code: number | null; out: string; err: string } {
-  const options = { encoding: 'utf8', timeout: 60_000, cwd: '/', ...ordinary } as const
+  const options = { encoding: 'utf8', timeout: 110_000, cwd: '/', ...ordinary } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, [ICMP, ...args], options)
   return { code: status, out: stdout, err: stderr }
 }

@@ -14,7 +14,7 @@ type Line = any
 
 function told(name: string): Line[] {
   const args = [ICMP, 'lab', 'run', `examples/lab/${name}.yaml`, '--json']
-  const options = { encoding: 'utf8', cwd: ROOT, timeout: 60_000, ...ordinary } as const
+  const options = { encoding: 'utf8', cwd: ROOT, timeout: 110_000, ...ordinary } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, args, options)
   expect({ status, stderr }, name).toEqual({ status: 0, stderr: '' })
   seen.add(`${name}.yaml`)
@@ -131,7 +131,7 @@ test('there are eleven, all of them run above, and README.md has the picture of 
   expect(files).toHaveLength(11)
   expect([...seen].toSorted()).toEqual(files.toSorted())
   const args = [resolve(FOLDER, 'pictures.ts'), '--print']
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 110_000 })
   expect(stderr).toBe('')
   // When it differs: node examples/lab/pictures.ts
   expect(readFileSync(resolve(FOLDER, 'README.md'), 'utf8')).toBe(stdout)
@@ -143,14 +143,14 @@ test('the recipe for Vitest runs as it stands', () => {
   const vitest = resolve(ROOT, 'node_modules/vitest/vitest.mjs')
   const env = { ...process.env, NO_COLOR: '1', VITEST: undefined }
   const args = [vitest, 'run', '--root', resolve(FOLDER, 'recipes')]
-  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', env, timeout: 60_000 })
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', env, timeout: 110_000 })
   expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('2 passed') })
 })
 
 test('the recipe for node:test runs as it stands', () => {
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
   const args = ['--test', '--test-reporter=tap', resolve(FOLDER, 'recipes/node-test.ts')]
-  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', env, timeout: 60_000 })
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', env, timeout: 110_000 })
   expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('# pass 2') })
 })
 

@@ -48,19 +48,23 @@ it('a full table refuses a new address and still updates an old one', () => {
 it('addresses that share their low or their high 64 bits cost at most three times as much as random ones', () => {
   const count = 1 << 15
   const fill = (ipOf: (n: number) => bigint) => {
-    const start = process.cpuUsage().user
+    const start = performance.now()
     const table = new IpTable(12345)
     for (let n = 0; n < count; n++) table.set(ipOf(n) as Ip6, n)
     let found = 0
     for (let n = 0; n < count; n++) if (table.get(ipOf(n) as Ip6) === n) found++
     expect(found).toBe(count)
-    return process.cpuUsage().user - start
+    return performance.now() - start
   }
   const base = 0x20010db8n << 96n
   const random = (n: number) => BigInt.asUintN(128, BigInt(n + 1) * 0x9e3779b97f4a7c15f39cc0605cedc835n)
-  fill(random)
-  const median = (f: (n: number) => bigint) => [fill(f), fill(f), fill(f)].sort((a, b) => a - b)[1]!
-  const fair = median(random)
-  expect(median((n) => base | (BigInt(n) << 64n) | 1n) / fair).toBeLessThan(3)
-  expect(median((n) => base | BigInt(n)) / fair).toBeLessThan(3)
+  const patterns = [random, (n: number) => base | (BigInt(n) << 64n) | 1n, (n: number) => base | BigInt(n)]
+  // Turn by turn, and the best of each: whatever else this machine does meanwhile befalls all.
+  const best = patterns.map(() => Number.POSITIVE_INFINITY)
+  for (let turn = 0; turn < 7; turn++) {
+    for (const [i, pattern] of patterns.entries()) best[i] = Math.min(best[i]!, fill(pattern))
+  }
+  const [fair, low, high] = best as [number, number, number]
+  expect(low / fair).toBeLessThan(3)
+  expect(high / fair).toBeLessThan(3)
 })
