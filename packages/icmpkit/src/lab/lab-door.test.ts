@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Instant } from '../clock.ts'
 import type { Arrival, Slot } from '../door.ts'
+import { finish, pseudo6, sum } from '../wire/checksum.ts'
 import { hex, u16, unhex } from '../wire/octets.ts'
 import { type Lab, lab } from './lab.ts'
 import type { LabDoor } from './lab-door.ts'
@@ -41,6 +42,15 @@ class Scribe {
   handleUnsent(_now: Instant, tag: number, why: string, mtu: number): void {
     this.told.push(`unsent ${tag} ${why} ${mtu}`)
   }
+}
+
+/** The checksum of ECHO6 to that address, from the unspecified one. */
+function sumOf6(to: string): string {
+  const icmp = unhex('8000000000010001')
+  const header = unhex(`${'00'.repeat(24)}${to}`)
+  return finish(sum(icmp, 0, icmp.length, pseudo6(header, 0, 58, icmp.length)))
+    .toString(16)
+    .padStart(4, '0')
 }
 
 const line = () =>
@@ -96,6 +106,37 @@ test('a packet that cannot leave says why: no route, a prohibited one, too big f
   ])
   const alone = lab({ nodes: { a: 'host', b: 'host' }, links: [['a', 'b']] })
   expect(new Scribe().send(alone, alone.node('a').door(), ECHO4).told).toEqual(['unsent 7 no-route 0'])
+})
+
+test('a node that asks itself is answered, of both families and at each of its addresses, and no link sees it', () => {
+  const net = line()
+  const door = net.node('r').door()
+  let packets = 0
+  net.run(1000)
+  for (const link of ['a-r', 'r-b']) net.tap(link, () => packets++)
+  const m = new Scribe()
+  for (const to of ['0a000002', '0a000101']) m.send(net, door, ECHO4.replace('0a000102', to))
+  for (const to of ['20010db8000000000000000000000002', '20010db8000000010000000000000001'])
+    m.send(net, door, ECHO6.replace('20010db8000000010000000000000002', to).replace('51ff', sumOf6(to)))
+  net.run(1001)
+  door.receive(net.now, m, 20)
+  expect(m.told).toEqual(Array.from({ length: 4 }, () => 'sent 7 0 virtual'.replace('0', '1000')))
+  const replies = m.got.flatMap(({ bytes }) =>
+    bytes[0]! >>> 4 === 4
+      ? bytes[20] === 0
+        ? [hex(bytes, 12, 20)]
+        : []
+      : bytes[40] === 129
+        ? [hex(bytes, 8, 24)]
+        : [],
+  )
+  expect(replies.toSorted()).toEqual([
+    '0a0000020a000002',
+    '0a0001010a000101',
+    '20010db8000000000000000000000002',
+    '20010db8000000010000000000000001',
+  ])
+  expect(packets).toBe(0)
 })
 
 test('what may be fragmented is, and its reply comes as a whole', () => {

@@ -40,6 +40,7 @@ export class Outlet {
   #send4(now: Instant, bytes: Uint8Array, at: number, end: number, by: Port | undefined): Left {
     const { ip4: layer } = this.#node
     const dst = readIp4(bytes, at + 16)
+    if (layer.addresses.ready(dst) !== undefined) return this.#loop4(now, bytes, at, end)
     const hop = layer.hop(now, dst, by)
     if (typeof hop === 'string') return hop === 'prohibited' ? 'not-permitted' : 'no-route'
     if (readIp4(bytes, at + 12) === ANY4) {
@@ -69,6 +70,8 @@ export class Outlet {
   #send6(now: Instant, bytes: Uint8Array, at: number, end: number, by: Port | undefined): Left {
     const { ip6: layer } = this.#node
     const dst = readIp6(bytes, at + 24)
+    const own = layer.addresses.isReady(dst, by) ? (layer.addresses.find(dst, by)?.port ?? by) : undefined
+    if (own !== undefined) return this.#loop6(now, bytes, at, end, dst, own)
     const hop = layer.hop(now, dst, by)
     if (typeof hop === 'string') return hop === 'prohibited' ? 'not-permitted' : 'no-route'
     put16(bytes, at + 4, end - at - ip6.HEADER)
@@ -83,6 +86,24 @@ export class Outlet {
       return 'too-big'
     }
     return leftOf(layer.send(now, { ...h, payload: bytes.subarray(h.payload, h.end), port: hop.port }))
+  }
+
+  /** To an address of this node: a link never sees it. */
+  #loop4(now: Instant, bytes: Uint8Array, at: number, end: number): Left {
+    put16(bytes, at + 2, end - at)
+    const h = ip4.parse(bytes, at, end)
+    if (h.kind === 'malformed') return 'other'
+    const { src, ...rest } = h
+    const from = src === ANY4 ? {} : { src }
+    return leftOf(this.#node.ip4.send(now, { ...rest, ...from, payload: bytes.subarray(h.payload, h.end) }))
+  }
+
+  #loop6(now: Instant, bytes: Uint8Array, at: number, end: number, dst: Ip6, port: Port): Left {
+    put16(bytes, at + 4, end - at - ip6.HEADER)
+    if (readIp6(bytes, at + 8) === ANY6 && !this.#choose6(bytes, at, end, dst, port)) return 'no-route'
+    const h = ip6.parse(bytes, at, end)
+    if (h.kind === 'malformed') return 'other'
+    return leftOf(this.#node.ip6.send(now, { ...h, payload: bytes.subarray(h.payload, h.end), port }))
   }
 
   /** This node's own entry, where nobody has made one yet. */
