@@ -38,7 +38,8 @@ function renderRfc(rfc: string, rows: readonly Judged[]): string {
 function renderRow({ row, state, proofs, unproved, reason }: Judged): string {
   const lines = [`- **${STATES[state]}** \`${row.id}\` (${row.level}, ${row.role}): ${escapeText(row.requirement)}`]
   if (reason !== undefined) lines.push(`  - because ${escapeText(reason)}`)
-  for (const t of proofs) lines.push(`  - [${escapeText(t.name)}](../${t.file})`)
+  // A test that runs for hosts and for gateways has one line.
+  for (const line of new Set(proofs.map((t) => `  - [${escapeText(t.name)}](../${t.file})`))) lines.push(line)
   for (const t of unproved) lines.push(`  - ${t.failed ? 'failed' : 'skipped'}: ${escapeText(t.name)} (${t.file})`)
   return lines.join('\n')
 }

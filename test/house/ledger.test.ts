@@ -70,8 +70,10 @@ test('the counts by level add up to the whole', () => {
   })
 })
 
-test('the page names the test behind a proved row and escapes what would be markup', () => {
-  const page = renderPage(judge(ROWS, [], ran('x [v4-a]')))
-  expect(page).toContain('- **proved** `v4-a` (MAY, message): A \\*rule\\*\n  - [x \\[v4-a\\]](../x.test.ts)\n')
+test('the page names the test behind a proved row, once for all groups that it runs in, and escapes what would be markup', () => {
+  const page = renderPage(
+    judge(ROWS, [], [...ran('x [v4-a]', 'passed', ['a host']), ...ran('x [v4-a]', 'passed', ['a gateway'])]),
+  )
+  expect(page).toContain('- **proved** `v4-a` (MAY, message): A \\*rule\\*\n  - [x \\[v4-a\\]](../x.test.ts)\n- ')
   expect(page).toContain('## RFC 792 (1 of 4 proved)')
 })
