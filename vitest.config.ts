@@ -27,8 +27,9 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Ends a test that hangs; nothing here is judged by how long it takes.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     globalSetup: ['test/build.ts'],
     reporters: whole ? ['default', ['json', { outputFile: 'conformance/.report.json' }]] : ['default'],
     projects: [

@@ -8,7 +8,7 @@ import type { Host } from './testnet.ts'
 export const ICMP: string = fileURLToPath(new URL('../../packages/icmpkit/bin/icmp.js', import.meta.url))
 
 /** Longer than any of these takes; a command that hangs fails its test by the signal it ended with. */
-const LIMIT_MS = 110_000
+const LIMIT_MS = 240_000
 
 export interface Ended {
   code: number | null

@@ -169,7 +169,7 @@ function namesOf(gateways: number): string[] {
 function execute([program, ...args]: string[]): Promise<Printed> {
   return new Promise((resolve) => {
     const env = { PATH: process.env.PATH, LC_ALL: 'C' }
-    execFile(program!, args, { env, timeout: 110_000 }, (e, out, err) => {
+    execFile(program!, args, { env, timeout: 240_000 }, (e, out, err) => {
       const code = e === null ? 0 : typeof e.code === 'number' ? e.code : -1
       resolve({ text: out + err, code })
     })

@@ -23,7 +23,7 @@ const script = (name: string) => fileURLToPath(new URL(`./scripts/${name}.ts`, i
 /** Runs a script in a Node of its own; one that does not end is ended by a signal. */
 async function node(name: string, ...args: string[]): Promise<{ code: number | string; out: string; err: string }> {
   const env = { PATH: process.env.PATH ?? '', NODE_NO_WARNINGS: '1' }
-  const done = promisify(execFile)(process.execPath, [script(name), ...args], { timeout: 100_000, env })
+  const done = promisify(execFile)(process.execPath, [script(name), ...args], { timeout: 240_000, env })
   const { code, out, err } = await done.then(
     ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
     (e: { code?: number; signal?: string; stdout: string; stderr: string }) => ({
@@ -92,7 +92,7 @@ describe('rights that are not root', () => {
     } catch {
       ctx.skip('skipped, because setpriv is not installed (apt-get install util-linux)')
     }
-    const { stdout } = await run('setpriv', [...who, process.execPath, script('capability')], { timeout: 100_000 })
+    const { stdout } = await run('setpriv', [...who, process.execPath, script('capability')], { timeout: 240_000 })
     const { door, dropped, own } = JSON.parse(stdout)
     expect(door).toBe('raw-socket')
     expect(own).toEqual({ before: '0000000000002000', after: '0000000000000000' })

@@ -126,7 +126,7 @@ describe('targets that come and go', () => {
 async function node(name: string, ...args: string[]) {
   const path = fileURLToPath(new URL(`./scripts/${name}.ts`, import.meta.url))
   const env = { PATH: process.env.PATH ?? '', NODE_NO_WARNINGS: '1' }
-  const done = promisify(execFile)(process.execPath, [path, ...args], { timeout: 60_000, killSignal: 'SIGKILL', env })
+  const done = promisify(execFile)(process.execPath, [path, ...args], { timeout: 240_000, killSignal: 'SIGKILL', env })
   return done.then(
     ({ stdout }) => JSON.parse(stdout),
     (e: { code?: number; signal?: string; stderr: string }) => ({ crashed: e.signal ?? e.code, stderr: e.stderr }),
