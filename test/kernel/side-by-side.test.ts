@@ -58,8 +58,11 @@ test('a Linux kernel and the stack answer the same octets alike, or the differen
   let role = ''
   let same = 0
   for (const s of STIMULI) {
-    const theirs = words(linux[s.role]!.ask(s.packets.map((p) => unhex(p))))
-    const mine = words(ours[s.role]!.ask(s.packets.map((p) => unhex(p))))
+    const answers = ours[s.role]!.ask(s.packets.map((p) => unhex(p)))
+    const mine = words(answers)
+    const expected = answers.filter((a) => inWords(a) !== undefined).length
+    const packets = s.packets.map((p) => unhex(p))
+    const theirs = words(linux[s.role]!.ask(packets, expected))
     const reason = reasons.get(`${s.role}: ${s.name}`)
     if (theirs === mine && reason !== undefined) faults.push(`${s.role}: ${s.name}: a reason, and no difference`)
     if (theirs !== mine && reason === undefined)

@@ -11,7 +11,7 @@ import type { Answer, Case } from './scenario.ts'
 
 /** Silence behind the last expected answer, in which none may come that is not expected; milliseconds. */
 const LINGER = 120
-const WAIT = 2000
+const WAIT = 30_000
 const WAIT_FOR_NOTHING = 300
 
 /** Neighbour discovery and group reports are of the network, not of the case. */

@@ -212,7 +212,7 @@ export const line: Scenario = {
       name: `${v(f)}: who does not answer ARP or neighbour discovery is an unreachable host, says the last gateway (RFC 1812 §3.3.2, RFC 4443 §3.1)`,
       send: echo(f === 4 ? '10.0.3.77' : '2001:db8:0:3::77'),
       answers: [{ from: HOPS[f][2], ...(f === 4 ? { type: 3, code: 1 } : { type: 1, code: 3 }) }],
-      wait: 6000,
+      wait: 30_000,
     })),
     {
       name: 'IPv4: a timestamp request is answered with the times of its way (RFC 1122 §3.2.2.8)',

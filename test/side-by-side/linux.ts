@@ -41,11 +41,16 @@ export class Linux {
     this.#read()
   }
 
-  ask(packets: readonly Uint8Array[]): Answer[] {
+  /** Where fewer than `expected` answers are there, it looks again for a while: a busy kernel may put one off. */
+  ask(packets: readonly Uint8Array[], expected = 0): Answer[] {
     const answers = this.askQuickly(packets)
     // An answer that took another way through the kernel than the write itself.
     pause(packets.length > 1 || answers.length === 0 ? 5 : 1)
     answers.push(...this.#read())
+    for (let i = 0; i < 30 && answers.length < expected; i++) {
+      pause(10)
+      answers.push(...this.#read())
+    }
     return answers
   }
 

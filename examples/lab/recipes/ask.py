@@ -3,7 +3,7 @@ import socket
 import sys
 
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-    s.settimeout(2)
+    s.settimeout(5)
     s.connect((sys.argv[1], int(sys.argv[2])))
     s.send(b"hello")
     try:
