@@ -28,7 +28,13 @@ function said(n: Pick<Notice, 'program' | 'state' | 'reason' | 'backAt' | 'belie
   const { program, state, reason, backAt, believed } = n
   const name = program === null ? 'a program' : `“${safeText(program)}”`
   const why = reason === null ? '' : `: ${safeText(reason)}`
-  return `${name} is ${believed ? '' : 'said to be '}${safeText(state ?? '?')}${why}${backAt === null ? '' : `, back at ${date(backAt)}`}`
+  return `${name} is ${believed ? '' : 'said to be '}${safeText(state ?? '?')}${why}${backAt === null ? '' : until(backAt)}`
+}
+
+/** Nobody tells that a program is back: whoever reads this later has only the clock to go by. */
+function until(backAt: string): string {
+  const over = Number(backAt) * 1000 <= Date.now()
+  return over ? `, was to be back at ${date(backAt)} (that is over: try it)` : `, back at ${date(backAt)}`
 }
 
 function error(e: ListenError, verbose: boolean): string {
