@@ -18,7 +18,7 @@ export function line(e: NodeEvent): string {
     case 'address-ready':
       return `${e.port}: ${e.address}/${e.prefixLength} is in use\n`
     case 'address-conflict':
-      return `${e.port}: ${e.address} is not used: ${e.by} has it\n`
+      return `${e.port}: ${conflict(e)}\n`
     case 'address-gone':
       return `${e.port}: ${e.address} is gone: ${e.why}\n`
     case 'neighbour':
@@ -37,6 +37,17 @@ export function line(e: NodeEvent): string {
       return `${e.port}: link ${e.state}, MTU ${e.mtu}${e.mac === null ? '' : `, ${e.mac}`}\n`
     case 'summary':
       return summary(e)
+  }
+}
+
+function conflict({ address, by, outcome }: Extract<NodeEvent, { kind: 'address-conflict' }>): string {
+  switch (outcome) {
+    case 'not-used':
+      return `${address} is not used: ${by} has it`
+    case 'given-up':
+      return `${address} is given up: ${by} claims it`
+    case 'defended':
+      return `${by} claims ${address} as well, and was told that it is in use here`
   }
 }
 

@@ -22,31 +22,42 @@ export class Settling {
 
   /** What the first event says of a port. */
   report({ index, config, door, medium, mac, mtu }: RunningPort): PortReport {
-    const addresses: string[] = []
-    const conflicts: PortReport['conflicts'] = []
+    const addresses = new Map<string, string>()
+    const conflicts = new Map<string, string>()
     for (const e of this.#early) {
-      if (e.port !== index) continue
-      if (e.kind === 'address-ready') addresses.push(`${showIp(e.address)}/${e.prefixLength}`)
-      else if (e.kind === 'address-conflict')
-        conflicts.push({ address: showIp(e.address), by: macText(e.by) ?? 'somebody' })
+      if (e.port !== index || !isSettling(e)) continue
+      const address = showIp(e.address)
+      if (e.kind === 'address-ready') addresses.set(address, `${address}/${e.prefixLength}`)
+      else {
+        addresses.delete(address)
+        conflicts.set(address, macText(e.by) ?? 'somebody')
+      }
     }
-    const notes = door?.cannot.map((c) => `cannot: ${c}`) ?? []
-    return { name: config.name, door: door?.name ?? '', medium, mac: macText(mac), mtu, addresses, conflicts, notes }
+    return {
+      name: config.name,
+      door: door?.name ?? '',
+      medium,
+      mac: macText(mac),
+      mtu,
+      addresses: [...addresses.values()],
+      conflicts: [...conflicts].map(([address, by]) => ({ address, by })),
+      notes: door?.cannot.map((c) => `cannot: ${c}`) ?? [],
+    }
   }
 
   /** What is told after it: all that it does not say itself. */
   get rest(): StackEvent[] {
-    return this.#early.filter((e) => e.kind !== 'address-ready' && e.kind !== 'address-conflict')
+    return this.#early.filter((e) => !isSettling(e))
   }
 
   #settled(port: number, address: string): boolean {
-    return this.#early.some(
-      (e) =>
-        (e.kind === 'address-ready' || e.kind === 'address-conflict') &&
-        e.port === port &&
-        showIp(e.address) === address,
-    )
+    return this.#early.some((e) => isSettling(e) && e.port === port && showIp(e.address) === address)
   }
+}
+
+/** An address is in use, or is not: one that was defended is as it was. */
+function isSettling(e: StackEvent): e is Extract<StackEvent, { kind: 'address-ready' | 'address-conflict' }> {
+  return e.kind === 'address-ready' || (e.kind === 'address-conflict' && e.outcome !== 'defended')
 }
 
 /** The address of `192.0.2.1/24`, as it is shown. */

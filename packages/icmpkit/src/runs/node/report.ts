@@ -31,7 +31,15 @@ export interface PortReport {
 export type NodeEvent =
   | NodeReady
   | { kind: 'address-ready'; time: string; port: string; address: string; prefixLength: number }
-  | { kind: 'address-conflict'; time: string; port: string; address: string; by: string }
+  | {
+      kind: 'address-conflict'
+      time: string
+      port: string
+      address: string
+      by: string
+      /** `defended`: somebody else claims it; it stays in use here, and the other was told (RFC 5227 §2.4). */
+      outcome: 'not-used' | 'given-up' | 'defended'
+    }
   | { kind: 'address-gone'; time: string; port: string; address: string; why: 'expired' | 'removed' }
   | { kind: 'neighbour'; time: string; port: string; address: string; state: string; mac: string | null }
   | { kind: 'router'; time: string; port: string; address: string; state: 'found' | 'gone'; lifetimeSeconds: number }
@@ -77,8 +85,10 @@ export function report(e: StackEvent, clock: Clock, nameOf: (index: number) => s
   switch (e.kind) {
     case 'address-ready':
       return { kind: e.kind, time, port, address: text(e.address), prefixLength: e.prefixLength }
-    case 'address-conflict':
-      return { kind: e.kind, time, port, address: text(e.address), by: macText(e.by) ?? 'somebody' }
+    case 'address-conflict': {
+      const { outcome = 'not-used' } = e
+      return { kind: e.kind, time, port, address: text(e.address), by: macText(e.by) ?? 'somebody', outcome }
+    }
     case 'address-gone':
       return { kind: e.kind, time, port, address: text(e.address), why: e.why }
     case 'neighbour':
