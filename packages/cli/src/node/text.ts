@@ -1,6 +1,6 @@
 /** A line a thing that happened, for people. */
 import type { NodeEvent, NodeSummary } from 'icmpkit'
-import { safeText } from 'icmpkit/wire'
+import { icmp4, icmp6, registry, safeText } from 'icmpkit/wire'
 
 export function line(e: NodeEvent): string {
   switch (e.kind) {
@@ -59,8 +59,8 @@ export function summary(s: NodeSummary): string {
     ['forwarded', s.forwarded],
     ['delivered', s.delivered],
     ['originated', s.originated],
-    ...named('error sent', s.errorsSent),
-    ...named('error received', s.errorsReceived),
+    ...named('error sent', s.errorsSent, meant),
+    ...named('error received', s.errorsReceived, meant),
     ...named('error suppressed', s.suppressed),
     ...named('malformed', s.malformed),
     ...named('dropped', s.dropped),
@@ -81,6 +81,15 @@ function busyPoll({ spentMs, found, woken }: NodeSummary['busyPoll']): [string, 
   ]
 }
 
-function named(what: string, counts: Readonly<Record<string, number>>): [string, number][] {
-  return Object.entries(counts).map(([name, n]) => [`${what}: ${name}`, n])
+function named(what: string, counts: Readonly<Record<string, number>>, show = (name: string) => name) {
+  return Object.entries(counts).map(([name, n]): [string, number] => [`${what}: ${show(name)}`, n])
+}
+
+/** `v4 unreachable 3`, and what that is called. */
+function meant(name: string): string {
+  const [version, kind, code] = name.split(' ')
+  const family = version === 'v4' ? 4 : 6
+  const types: Readonly<Record<string, number>> = family === 4 ? icmp4.Type : icmp6.Type
+  const type = types[kind!]
+  return type === undefined ? name : `${name} (${registry.lookup(family, type, Number(code)).name})`
 }
