@@ -15,6 +15,7 @@ export { addressList, linkList, routeList } from './listing.ts'
 export { type PictureOptions, picture } from './picture.ts'
 export { type Scenario, type ScenarioOptions, scenario } from './scenario.ts'
 export type { ScenarioEvent, SummaryEvent } from './scenario-event.ts'
+export type { Served } from './server.ts'
 export { fromText } from './text-form.ts'
 export type {
   Behaviours,
