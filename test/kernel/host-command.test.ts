@@ -179,7 +179,7 @@ print(reply[0], reply[4:7].hex(), hex(reply[1]), hex(reply[7]), checksum(reply))
     const probe = ['--type', 'probe=eth0', '-c', '1', '-W', '1', '192.0.2.9']
     expect((await tool(linux, process.execPath, ICMP, 'ping', ...probe)).out).toContain('0 received')
     // Whoever has answered this one has seen the other.
-    await tool(linux, 'ping', '-n', PATIENT, '-c', '1', '192.0.2.9')
+    await tool(linux, 'ping', '-n', '-W', '60', '-c', '1', '192.0.2.9')
     expect((await summaryOf(running)).dropped).toMatchObject({ disabled: 1 })
   })
 })
