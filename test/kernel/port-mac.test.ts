@@ -33,10 +33,10 @@ test('with a link-layer address of its own it is found and answers there, and by
   const running = start(ours, ['host', '--config', file, '--conflict-check', 'off', '--json'])
   await running.until(/"kind":"ready"[^\n]*"mac":"02:aa:bb:cc:dd:01"/)
   for (const address of ['192.0.2.9', '2001:db8::9'])
-    expect(await tool(linux, 'ping', '-n', '-c', '2', '-i', '0.1', '-W', '10', address)).toContain('2 received')
+    expect(await tool(linux, 'ping', '-n', '-c', '1', '-W', '60', address)).toContain('1 received')
   const found = linux.netlink.neighbours().filter((n) => ['192.0.2.9', '2001:db8::9'].includes(showIp(n.address)))
   expect(found.map((n) => showMac(n.lladdr!))).toEqual(['02:aa:bb:cc:dd:01', '02:aa:bb:cc:dd:01'])
-  expect(await answered(running)).toBeGreaterThanOrEqual(4)
+  expect(await answered(running)).toBeGreaterThanOrEqual(2)
   // The interface's own address is not the node's.
   const again = start(ours, ['host', '--config', file, '--conflict-check', 'off', '--json'])
   await again.until(/"kind":"ready"/)
