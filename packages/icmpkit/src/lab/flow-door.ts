@@ -3,16 +3,14 @@
  * the node's routes, as a raw socket does: what a notifier on a real server gets of two doors.
  */
 import type { Instant } from '../clock.ts'
-import type { Arrival, Door, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
+import type { Arrival, Door, DoorLoss, Machine } from '../door.ts'
 import type { Port } from '../stack/port.ts'
 import type { Behaviour, Packet } from './behaviour.ts'
+import { Departures, type Sender } from './departures.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import { endOf, ipAt } from './frame-view.ts'
 import type { LabNode } from './lab-node.ts'
-import { Outlet } from './outlet.ts'
 import type { VirtualClock } from './virtual-clock.ts'
-
-type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
 
 export class LabFlowDoor implements Door, Behaviour {
   readonly name = 'lab'
@@ -23,18 +21,15 @@ export class LabFlowDoor implements Door, Behaviour {
   readonly cannot: readonly string[] = []
   readonly loss: DoorLoss = { queueOverflow: 0, stampGaps: 0, shortWrites: 0 }
   #open = true
-  readonly #lab: LabNode
   readonly #clock: VirtualClock
   readonly #pool: FlightPool
-  readonly #outlet: Outlet
+  readonly #departures: Departures
   readonly #queue: { flight: Flight; port: number; stamp: Instant; link: Arrival['link'] }[] = []
-  readonly #slot: Slot = { bytes: NOTHING, at: 0, limit: 0, end: 0, family: undefined, port: 0, tag: 0 }
 
   constructor(lab: LabNode, clock: VirtualClock, pool: FlightPool) {
-    this.#lab = lab
     this.#clock = clock
     this.#pool = pool
-    this.#outlet = new Outlet(lab.node)
+    this.#departures = new Departures(lab, CHUNK)
     clock.hold(this)
   }
 
@@ -58,27 +53,7 @@ export class LabFlowDoor implements Door, Behaviour {
   }
 
   send(now: Instant, m: Sender): boolean {
-    if (!this.#open) return false
-    const slot = this.#slot
-    if (slot.bytes.length === 0) {
-      slot.bytes = new Uint8Array(ROOM)
-      slot.limit = ROOM
-    }
-    let room = BATCH
-    for (; room > 0; room--) {
-      slot.port = 0
-      slot.tag = 0
-      slot.end = 0
-      if (!m.pollTransmit(now, slot)) break
-      // A port's queue holds less than a batch.
-      if (room % CHUNK === 0) this.#lab.settle(now)
-      const why = this.#outlet.send(now, slot.bytes, slot.at, slot.end, slot.port)
-      if (slot.tag === 0) continue
-      if (why === 'sent') m.handleSent(now, slot.tag, now, 'virtual')
-      else m.handleUnsent(now, slot.tag, why satisfies LocalDrop, why === 'too-big' ? this.#outlet.mtu : 0)
-    }
-    this.#lab.settle(now)
-    return room === 0
+    return this.#open && this.#departures.send(now, m)
   }
 
   receive(now: Instant, m: Pick<Machine<unknown>, 'handlePacket'>, limit: number): number {
@@ -112,13 +87,8 @@ export class LabFlowDoor implements Door, Behaviour {
   }
 }
 
-const NOTHING = new Uint8Array(0)
 const SEEN = { at: 0, origin: 'wire', checksum: 'unknown', clock: 'virtual' } as const
-/** Packets in a batch; a door that has sent so many is full for a moment, so that a flood takes time. */
-const BATCH = 1024
 /** Packets between two visits to the queues of the node's ports. */
 const CHUNK = 64
 /** Packets that wait to be taken. */
 const QUEUE = 8192
-/** The largest IP packet, and room for a machine that writes past it. */
-const ROOM = 66_000

@@ -5,8 +5,8 @@
  * A source, an identification and checksums that are zero or stand for "yours to choose" are filled in, as Linux does for
  * raw sockets with a header of their own, and the sender's place in options that record; all else leaves as it is.
  */
-import type { ClockSource, Instant } from '../clock.ts'
-import type { Arrival, Door, DoorLoss, LocalDrop, Machine, Slot } from '../door.ts'
+import type { Instant } from '../clock.ts'
+import type { Arrival, Door, DoorLoss, Machine, Slot } from '../door.ts'
 import type { Node } from '../stack/node.ts'
 import type { Delivery, HeardError, LocalError, RawListener } from '../stack/transport/transport.ts'
 import * as icmp4 from '../wire/icmp4.ts'
@@ -15,13 +15,13 @@ import * as ip4 from '../wire/ip4.ts'
 import * as ip6 from '../wire/ip6.ts'
 import { LIMIT } from '../wire/original-datagram.ts'
 import type { Quote } from '../wire/quote.ts'
+import { Departures, type Sender } from './departures.ts'
 import type { Flight, FlightPool } from './flight.ts'
 import type { LabNode } from './lab-node.ts'
-import { icmpAt, Outlet } from './outlet.ts'
+import { icmpAt } from './outlet.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 type Receiver = Pick<Machine<unknown>, 'handlePacket' | 'handleSent' | 'handleUnsent'>
-type Sender = Pick<Machine<unknown>, 'pollTransmit' | 'handleSent' | 'handleUnsent'>
 
 /** A way to ask from inside a node of the lab; `LabNode.door` makes it. */
 export class LabDoor implements Door, RawListener {
@@ -39,11 +39,10 @@ export class LabDoor implements Door, RawListener {
   readonly #node: Node
   readonly #clock: VirtualClock
   readonly #pool: FlightPool
-  readonly #outlet: Outlet
+  readonly #departures: Departures
   /** Identifiers that left by this door, a bit each: whose quotes are believed (RFC 5927 §4). */
   #identifiers: Uint8Array | undefined
   #queue: { flight: Flight; port: number; stamp: Instant; rebuilt: boolean }[] = []
-  readonly #slot: Slot = { bytes: new Uint8Array(0), at: 0, limit: 0, end: 0, family: undefined, port: 0, tag: 0 }
   readonly #arrival: Arrival = {
     bytes: new Uint8Array(0),
     at: 0,
@@ -62,7 +61,7 @@ export class LabDoor implements Door, RawListener {
     this.#node = lab.node
     this.#clock = clock
     this.#pool = pool
-    this.#outlet = new Outlet(lab.node)
+    this.#departures = new Departures(lab)
     this.#node.transport.raw.add(this)
     clock.hold(this)
   }
@@ -77,26 +76,7 @@ export class LabDoor implements Door, RawListener {
   }
 
   send(now: Instant, m: Sender): boolean {
-    if (!this.#open) return false
-    const slot = this.#slot
-    if (slot.bytes.length === 0) {
-      slot.bytes = new Uint8Array(ROOM)
-      slot.limit = ROOM
-    }
-    let room = BATCH
-    for (; room > 0; room--) {
-      slot.port = 0
-      slot.tag = 0
-      slot.end = 0
-      if (!m.pollTransmit(now, slot)) break
-      this.#learn(slot.bytes, slot.at, slot.end)
-      const why = this.#outlet.send(now, slot.bytes, slot.at, slot.end, slot.port)
-      if (slot.tag === 0) continue
-      if (why === 'sent') m.handleSent(now, slot.tag, now, 'virtual' satisfies ClockSource)
-      else m.handleUnsent(now, slot.tag, why satisfies LocalDrop, why === 'too-big' ? this.#outlet.mtu : 0)
-    }
-    this.#lab.settle(now)
-    return room === 0
+    return this.#open && this.#departures.send(now, m, this.#learn)
   }
 
   receive(now: Instant, m: Receiver, limit: number): number {
@@ -110,7 +90,7 @@ export class LabDoor implements Door, RawListener {
       a.origin = rebuilt ? 'rebuilt' : 'wire'
       a.stamp = stamp
       a.port = port
-      if (m.handlePacket(now, a)) this.#outlet.send(now, a.bytes, a.at, a.end, port)
+      if (m.handlePacket(now, a)) this.#departures.outlet.send(now, a.bytes, a.at, a.end, port)
       this.#pool.give(flight)
     }
     if (batch.length > 0) this.#lab.settle(now)
@@ -118,7 +98,7 @@ export class LabDoor implements Door, RawListener {
   }
 
   keepWhole(): void {
-    this.#outlet.whole = true
+    this.#departures.outlet.whole = true
   }
 
   message(now: Instant, d: Delivery): void {
@@ -160,7 +140,7 @@ export class LabDoor implements Door, RawListener {
     this.#queue.push({ flight, port, stamp: now, rebuilt })
   }
 
-  #learn(bytes: Uint8Array, at: number, end: number): void {
+  readonly #learn = ({ bytes, at, end }: Slot): void => {
     const icmp = icmpAt(bytes, at, end)
     if (icmp < 0) return
     this.#identifiers ??= new Uint8Array(8192)
@@ -188,9 +168,5 @@ function ownUnreachable({ ip }: Quote, datagram: Uint8Array): Uint8Array {
 
 /** Octets in front of the quote. */
 const ICMP = 8
-/** Packets in a batch; a door that has sent so many is full for a moment, so that a flood takes time. */
-const BATCH = 1024
 /** Packets that wait to be taken. */
 const QUEUE = 4096
-/** The largest IP packet, and room for a machine that writes past it. */
-const ROOM = 66_000
