@@ -47,8 +47,8 @@ export class Node implements Machine<StackEvent> {
   readonly wall: (at: Instant) => bigint
   /** Of its tables of addresses. */
   readonly tableKeys: TableKeys
-  readonly counters: Counters = new Counters()
   readonly changes: Changes = new Changes()
+  readonly counters: Counters = new Counters()
   readonly timers: Timers = new Timers(this.changes)
   /** By index. */
   readonly ports: Ports = new Ports()

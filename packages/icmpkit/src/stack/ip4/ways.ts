@@ -32,10 +32,8 @@ export class Way {
   version = -1
   #neighbours = -1
   readonly #changes: Changes
-  /** The neighbour is out of date from then on, in whole milliseconds … */
+  /** From then on, in whole milliseconds, the neighbour is out of date, or is to be noted as in use. */
   #until = 0
-  /** … and to be noted as in use. */
-  #noted = 0
   #mtu = 0
   /** Link-layer addresses in words of 24 bits: of the port that it comes in by, … */
   #ownHigh = 0
@@ -81,7 +79,7 @@ export class Way {
     if (u24(bytes, 3) !== this.#ownLow || u24(bytes, 0) !== this.#ownHigh) return false
     const changes = this.#changes
     if (changes.first !== undefined || changes.toSettle) return false
-    if (this.#neighbours !== changes.neighbours || this.#noted <= now || this.#until <= now) return false
+    if (this.#neighbours !== changes.neighbours || this.#until <= now) return false
     const length = u16(bytes, ETHERNET + LENGTH)
     const ttl = bytes[ETHERNET + TTL]!
     if (ttl <= 1 || length < ip4.HEADER || length > f.end - ETHERNET || length > this.#mtu) return false
@@ -101,8 +99,7 @@ export class Way {
   address(now: number, until: number, to: Uint8Array): void {
     const { from, out } = this
     this.#neighbours = this.#changes.neighbours
-    this.#until = Math.floor(until)
-    this.#noted = Math.floor(now) + NOTED
+    this.#until = Math.floor(Math.min(until, now + NOTED))
     this.#mtu = out.mtu
     this.line = out.line
     this.#ownHigh = from.macHigh
