@@ -227,7 +227,7 @@ export const line: Scenario = {
         {
           from: SRV[4],
           ...REPLY[4],
-          recorded: ['10.0.1.1', '10.0.2.1', '10.0.3.1', '10.0.3.2', '10.0.2.2', '10.0.1.2', '10.0.0.2'],
+          recorded: ['10.0.0.1', '10.0.1.1', '10.0.2.1', '10.0.3.1', '10.0.3.2', '10.0.2.2', '10.0.1.2', '10.0.0.2'],
         },
       ],
       linux: {
@@ -249,7 +249,7 @@ export const line: Scenario = {
           },
         ],
         because:
-          'Linux writes itself in when the request comes and again when the reply leaves, and the asker in on arrival; RFC 1122 §3.2.2.6 has the answering host update the option to include itself',
+          'Linux gives the asker no place where it brings its own header, writes itself in when the request comes and again when the reply leaves, and the asker in on arrival; RFC 1122 §3.2.2.6 has the answering host update the option to include itself',
       },
     },
     {
