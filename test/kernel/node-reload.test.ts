@@ -23,7 +23,7 @@ async function routed(route: string) {
   await running.until(/"kind":"ready"/)
   const ping = async (to: string, wait = '60') =>
     (await startProgram(linux, 'ping', ['-n', '-c', '1', '-W', wait, to]).ended).out
-  return { write, running, ping }
+  return { write, running, ping, linux }
 }
 
 /** Sends SIGHUP and waits for what the command says of it. */
@@ -45,6 +45,29 @@ test('routes, addresses and switches of the new file are in force, the ports sta
   await reload(running, /read anew[\s\S]*read anew/)
   expect(await ping('192.0.2.253', '1')).toContain('0 received')
   expect(await ping('192.0.2.254')).toContain('ttl=64')
+})
+
+test('another MTU of a port is in force at once, and gone again', async () => {
+  const { write, running, linux } = await routed('unreachable')
+  const ping = async () =>
+    (await startProgram(linux, 'ping', ['-n', '-c', '1', '-W', '60', '-s', '1400', '192.0.2.254']).ended).out
+  /** Datagrams that the kernel has put together out of fragments. */
+  const joined = async () => {
+    const { out } = await startProgram(linux, 'cat', ['/proc/net/snmp']).ended
+    const [names, values] = [...out.matchAll(/^Ip: (.*)$/gm)].map((line) => line[1]!.split(' '))
+    return Number(values![names!.indexOf('ReasmOKs')])
+  }
+  write('ports: { eth0: { addresses: [192.0.2.254/24], mtu: 1280 } }\n')
+  await reload(running, /read anew/)
+  await running.until(/"kind":"port".*"state":"changed","mtu":1280/)
+  // Its answer comes in two pieces, which the kernel joins.
+  expect(await ping()).toContain('1 received')
+  expect(await joined()).toBe(1)
+  write('ports: { eth0: 192.0.2.254/24 }\n')
+  await reload(running, /read anew[\s\S]*read anew/)
+  await running.until(/"state":"changed","mtu":1500/)
+  expect(await ping()).toContain('1 received')
+  expect(await joined()).toBe(1)
 })
 
 test.each([
