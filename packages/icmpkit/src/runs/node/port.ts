@@ -9,7 +9,7 @@ import { parseMac } from '../../wire/ethernet.ts'
 import type { NodeOptions, NodePort } from './options.ts'
 
 export class RunningPort {
-  readonly config: NodePort
+  config: NodePort
   /** The stack's name for it. */
   readonly index: number
   readonly medium: 'ethernet' | 'ip'
@@ -21,7 +21,7 @@ export class RunningPort {
   seen: os.PortChange | undefined
   /** What the watch of the interfaces is to look at: always the present one. */
   readonly watched: os.Watchable
-  readonly #options: NodeOptions
+  #options: NodeOptions
   /** Lost by doors that are closed. */
   #overflow = 0
 
@@ -38,7 +38,7 @@ export class RunningPort {
     this.index = index
     this.medium = medium
     this.mac = mac
-    this.mtu = mtu
+    this.mtu = config.mtu ?? mtu
     const port = this
     this.watched = {
       kind: config.door ?? 'packet',
@@ -98,6 +98,13 @@ export class RunningPort {
     }
     this.take(this.door.port)
     return true
+  }
+
+  /** Other options for the same port. True where it has another MTU now. */
+  reconfigure(config: NodePort, options: NodeOptions): boolean {
+    this.config = config
+    this.#options = options
+    return this.take({ mtu: this.seen?.mtu || this.door?.port.mtu || this.mtu, mac: this.mac })
   }
 
   /** What the configuration leaves to the interface. True where that is something new. */

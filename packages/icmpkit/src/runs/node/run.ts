@@ -83,13 +83,17 @@ class Running implements NodeRun {
 
   reconfigure(options: NodeOptions): void {
     checkOptions(this.#role, options)
-    const names = (o: NodeOptions) => JSON.stringify(o.ports.map((p) => [p.name, p.door, p.vlan, p.mac]))
+    // What a TUN or TAP was made with stays; an interface of the kernel's is only used with another MTU.
+    const names = (o: NodeOptions) =>
+      JSON.stringify(o.ports.map((p) => [p.name, p.door, p.vlan, p.mac, (p.door ?? 'packet') !== 'packet' && p.mtu]))
     if (names(options) !== names(this.#options))
       throw new TypeError(`${this.#role}: the ports cannot change while it runs: start it anew for that`)
+    const now = this.#clock.now()
+    this.#node?.reconfigure(now, configOf(this.#role, options, this.#ports))
     this.#options = options
-    const config = configOf(this.#role, options, this.#ports)
     this.#busy.durationMs = options.busyPoll ?? 0
-    this.#node?.reconfigure(this.#clock.now(), config)
+    for (const [i, p] of this.#ports.entries())
+      if (p.reconfigure(options.ports[i]!, options)) this.#node?.changePort(now, p.index, { mtu: p.mtu })
     this.#clock.wake()
   }
 
