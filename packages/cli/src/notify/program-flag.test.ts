@@ -38,6 +38,7 @@ test.each([
   ['dns=udp/53,every=1s', 'say probe=… first'],
   ['dns=udp/53,grace=soon', 'expected a time'],
   ['dns=udp/53,code=3', 'expected port or admin'],
+  ['dns=udp/53,pid=named', 'pid: named; expected the number of a process'],
   ['dns=udp/53,reset=perhaps', 'true or false'],
   ['dns=udp/53,colour=red', 'colour: no such word; expected pid, unit'],
 ])('%j says what is wrong', (text, why) => {

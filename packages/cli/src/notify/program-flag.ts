@@ -27,6 +27,7 @@ export function setPart(p: Draft, key: string, value: string | undefined): void 
   }
   switch (key) {
     case 'pid':
+      if (!/^\d+$/.test(text())) throw new TypeError(`pid: ${text()}; expected the number of a process`)
       p.pid = Number(text())
       return
     case 'unit':

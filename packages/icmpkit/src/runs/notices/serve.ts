@@ -253,7 +253,10 @@ class Serving implements NoticeServing {
       notes.push(found.note)
       return undefined
     }
-    if (this.#programs.length === 0) this.#programs = found.programs
+    if (this.#programs.length === 0 && found.programs.length > 0) {
+      this.#programs = found.programs
+      notes.push(`no program was named: those of ${path} are watched`)
+    }
     return found.snapshot
   }
 
