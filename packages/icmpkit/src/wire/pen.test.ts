@@ -38,6 +38,25 @@ test('digits of fixed width keep their leading zeros', () => {
   )
 })
 
+test('a time of day has nine digits of its second, or the first six, cut and not rounded', () => {
+  const clock = literal('12:34:56')
+  fc.assert(
+    fc.property(fc.nat(999_999_999), (ns) => {
+      const digits = String(ns).padStart(9, '0')
+      expect(written(NONE, (pen) => pen.stamp(clock, ns, true))).toBe(`12:34:56.${digits} `)
+      expect(written(NONE, (pen) => pen.stamp(clock, ns, false))).toBe(`12:34:56.${digits.slice(0, 6)} `)
+    }),
+  )
+})
+
+test('a number stands right behind its text, however long either is', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[ -~]{0,60}$/), fc.nat(0xffffffff), (text, n) => {
+      expect(written(NONE, (pen) => pen.value(literal(text), n))).toBe(text + n)
+    }),
+  )
+})
+
 test('an address is written as showIp writes it, whatever was in its place of the cache before', () => {
   const pen = new Pen(new AsciiLine(64))
   const word = fc.constantFrom(0, 0, 0, 1, 0xffff, 0x2001, 0xdb8, 0xfe80, 0x1234)

@@ -96,22 +96,19 @@ export class Pen {
 
   text(t: Literal): void {
     const out = this.#out
-    const { words } = t
-    let at = this.end
-    for (let i = 0; i < words.length; i++) {
-      out.setFloat64(at, words[i]!, HOST)
-      at += 8
-    }
-    this.end += t.length
+    const { words, length } = t
+    const { end } = this
+    for (let i = 0, at = end; i < words.length; i++, at += 8) out.setFloat64(at, words[i]!, HOST)
+    this.end = end + length
   }
 
   /** A text and the number behind it, 0 … 2^32-1. */
   value(t: Literal, value: number): void {
     const out = this.#out
-    const { words } = t
+    const { words, length } = t
     const { end } = this
     for (let i = 0, at = end; i < words.length; i++, at += 8) out.setFloat64(at, words[i]!, HOST)
-    this.end = end + t.length
+    this.end = end + length
     this.decimal(value)
   }
 
@@ -144,6 +141,15 @@ export class Pen {
       out.setInt32(end, word, true)
       out.setInt32(low, PADDED[small - high * 1000]!, true)
       this.end = low + 3
+      return
+    }
+    if (value < 1_000_000_000) {
+      const small = value | 0
+      const high = (small / 1_000_000) | 0
+      const word = PLAIN[high]!
+      out.setInt32(end, word, true)
+      this.end = end + (word >> WIDTH)
+      this.digits6(small - high * 1_000_000)
       return
     }
     const high = Math.floor(value / 1_000_000)

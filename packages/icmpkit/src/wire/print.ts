@@ -41,7 +41,8 @@ export class PacketPrinter {
   readonly #timed: boolean
   readonly #ports: PortNames | undefined
   /** The second last printed, and its text: packets come in bursts. */
-  #second = -1
+  #second = Number.NaN
+  #ticks = 0
   #clock: Literal = literal('00:00:00')
   /** Quarter of an hour for which the zone's offset was asked: no zone changes its offset elsewhere. */
   #quarter = Number.NaN
@@ -151,7 +152,8 @@ export class PacketPrinter {
   }
 
   #tick(seconds: number): void {
-    this.#second = seconds
+    // At first it comes here for each packet, so that the way is known when it is compiled.
+    this.#second = this.#ticks++ < 200 ? Number.NaN : seconds
     const quarter = Math.floor(seconds / 900)
     if (this.#zone !== undefined && quarter !== this.#quarter) {
       this.#quarter = quarter
