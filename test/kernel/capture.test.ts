@@ -275,9 +275,13 @@ test('a visitor that throws loses its packet and no other', async () => {
   const { a } = pair()
   const socket = openCapture('eth0', { netns: a.namespace, icmpOnly: true })
   onTestFinished(() => socket.close())
-  await pings(a, '192.0.2.2', 50)
+  // All in one go: nobody reads meanwhile, and each 10 ms in which something comes cost a block of the ring.
+  const burst = { count: 50, interval: 0, preload: 50, timeout: 60_000, netns: a.name }
+  expect(await ping('192.0.2.2', burst).done).toMatchObject({ received: 50 })
   let seen = 0
   let thrown = 0
+  // What found no room, on a machine that stood still meanwhile, is counted apart.
+  const told = () => socket.counts.seen - socket.counts.dropped
   for (;;) {
     try {
       if (
@@ -287,14 +291,15 @@ test('a visitor that throws loses its packet and no other', async () => {
       )
         continue
       // A packet of the kernel's own may be counted and not yet readable: its block comes within 10 ms.
-      if (seen === socket.counts.seen) break
+      if (seen >= told()) break
       await new Promise((resolve) => setTimeout(resolve, 1))
     } catch {
       thrown++
     }
   }
   expect(thrown).toBe(Math.floor(seen / 3))
-  expect(seen).toBe(socket.counts.seen)
+  expect(seen).toBe(told())
+  expect(seen).toBeGreaterThanOrEqual(100)
 })
 
 test('a capture outlives an interface that goes down and up, and ends with a reason when it is gone', async () => {
