@@ -139,6 +139,10 @@ test('Graphviz and Mermaid draw each example as the network that it is', async (
   for (const file of files) await holds(parseLab(file, readFileSync(resolve(ROOT, file), 'utf8')).config)
 })
 
+test('a name that begins a directive or a comment of Mermaid is a name', async () => {
+  await holds({ nodes: { '%%{a': 'host', '%%': 'gateway', '%%{init: {}}%%': 'host' }, links: [['%%{a', '%%']] })
+})
+
 test('with addresses each of them is a line of its own', async () => {
   const config: LabConfig = { nodes: { me: 'host', r1: 'gateway' }, links: [['me', 'r1']] }
   const lines = ['me\n10.0.0.1/24\n2001:db8::1/64', 'r1\n10.0.0.2/24\n2001:db8::2/64']

@@ -123,7 +123,7 @@ function wrap(line: string, width: number): string {
 
 function mermaid(plan: Plan, addresses: boolean): string {
   const { shapes, edges } = graphOf(plan, addresses, linkText)
-  const quoted = (line: string) => line.replaceAll(/["#<>&`]/g, (c) => `#${c.charCodeAt(0)};`)
+  const quoted = (line: string) => line.replaceAll(/["#<>&`%]/g, (c) => `#${c.charCodeAt(0)};`)
   const box = { host: ['[', ']'], gateway: ['(', ')'], segment: ['[[', ']]'] } as const
   const nodes = shapes.map(
     ({ kind, lines }, i) => `  n${i}${box[kind][0]}"${lines.map(quoted).join('<br>')}"${box[kind][1]}\n`,
