@@ -39,6 +39,7 @@ export default defineConfig({
           name: 'sources',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['test/kernel/**', '**/node_modules/**'],
+          setupFiles: ['test/property-seed.ts'],
         },
       },
       {
