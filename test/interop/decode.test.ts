@@ -497,6 +497,28 @@ describe('the command', () => {
     expect(decode('--check', hex(bad)).status).toBe(0)
   })
 
+  test('--check tells a bad checksum of the IPv4 header, which tshark finds bad as well (RFC 791 §3.1)', (ctx) => {
+    needs(ctx, 'tshark', 'tshark')
+    const good = seeds.IP4.find((p) => p[9] === 1 && p[20] === 8 && ((p[6]! << 8) | p[7]!) === 0)!
+    const bad = good.slice()
+    bad[8]! ^= 1
+    const path = file('headers.pcap', LinkType.raw, [good, bad])
+    const { status, stdout, stderr } = decode('--check', path)
+    expect(status).toBe(1)
+    const [, stated, right] = stdout.match(
+      /^2 .*\n {4}bad checksum of the IPv4 header: (0x\w{4}), (0x\w{4}) would be right, at octet 10 of it \(10 of the packet\)\n$/,
+    )!
+    expect(stderr).toContain('0 bad checksums, 0 malformed, 1 with a bad checksum of the IPv4 header')
+    const fields = ['ip.checksum', 'ip.checksum_calculated'].flatMap((f) => ['-e', f])
+    const theirs = tool('tshark', '-r', path, '-o', 'ip.check_checksum:TRUE', '-Tfields', ...fields)
+    expect(theirs.trim().split('\n').at(-1)).toBe(`${stated}\t${right}`)
+    expect(json(decode('--json', path).stdout).map((l) => l.headerChecksum ?? l.badHeaderChecksums)).toEqual([
+      'ok',
+      'bad',
+      1,
+    ])
+  })
+
   test('--check tells a damaged extension structure, and calls the message around it sound (RFC 4884 §9)', () => {
     const whole = seeds.IP4[2]!
     const bad = whole.slice()

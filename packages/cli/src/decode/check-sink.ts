@@ -3,6 +3,7 @@ import {
   type Carried,
   type capture,
   type extension,
+  ip4,
   type Malformed,
   PacketPrinter,
   type PrinterOptions,
@@ -52,12 +53,13 @@ export function count(t: Tally, j: Judgement): void {
   if (j.malformed !== undefined) t.malformed++
   if (j.checksum === 'bad') t.badChecksums++
   else if (j.checksum === 'unverifiable') t.unverifiable++
+  if (j.headerChecksum === 'bad') t.badHeaderChecksums++
   if (hasBadExtensions(j)) t.badExtensions++
 }
 
 /** Whether `--check` has something to say of it. */
 export function isWrong(j: Judgement): boolean {
-  return j.malformed !== undefined || j.checksum === 'bad' || hasBadExtensions(j)
+  return j.malformed !== undefined || j.checksum === 'bad' || j.headerChecksum === 'bad' || hasBadExtensions(j)
 }
 
 /** RFC 4884 §9: the message around a damaged structure stays usable, so it is not malformed itself. */
@@ -79,8 +81,16 @@ export function flaws(f: capture.Frame, c: Carried, j: Judgement): string[] {
     if (c.end - c.at < 4) found.push(`bad checksum: too short to have one, ${where(2)}`)
     else
       found.push(
-        `bad checksum: 0x${hex4(stated(f, c))}, 0x${hex4(c.rightChecksum(f.bytes))} would be right, ${where(2)}`,
+        `bad checksum: 0x${hex4(word(f.bytes, c.at + 2))}, 0x${hex4(c.rightChecksum(f.bytes))} would be right, ${where(2)}`,
       )
+  }
+  if (j.headerChecksum === 'bad') {
+    const header = f.bytes.slice(c.ip, c.ip + ((f.bytes[c.ip]! & 0x0f) << 2))
+    const stated = word(header, 10)
+    ip4.seal(header, 0)
+    found.push(
+      `bad checksum of the IPv4 header: 0x${hex4(stated)}, 0x${hex4(word(header, 10))} would be right, at octet 10 of it (${c.ip - f.at + 10} of the packet)`,
+    )
   }
   if (hasBadExtensions(j)) {
     const { checksum, flaw } = extensionsOf(j)!
@@ -90,8 +100,8 @@ export function flaws(f: capture.Frame, c: Carried, j: Judgement): string[] {
   return found
 }
 
-function stated(f: capture.Frame, c: Carried): number {
-  return (f.bytes[c.at + 2]! << 8) | f.bytes[c.at + 3]!
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!
 }
 
 function hex4(value: number): string {

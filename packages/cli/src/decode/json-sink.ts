@@ -28,7 +28,8 @@ export class JsonSink implements Sink {
     const j = judge(f, c)
     count(this.#tally, j)
     if (this.#check && !isWrong(j)) return
-    const facts = { checksum: j.checksum, malformed: j.malformed, cut: j.cut, port: this.#ports(f) }
+    const { checksum, headerChecksum, malformed, cut } = j
+    const facts = { checksum, headerChecksum, malformed, cut, port: this.#ports(f) }
     if (!this.#json.echo(f, c, facts)) this.#json.message(f, c, facts, toJson(j.message ?? null), quoteJson(j, c))
   }
 
@@ -36,7 +37,13 @@ export class JsonSink implements Sink {
 
   badIp(f: capture.Frame, c: Carried, flaw: Malformed): void {
     const cut = f.end - f.at < f.length
-    this.#json.badIp(f, c, { checksum: 'unverifiable', malformed: flaw, cut, port: this.#ports(f) })
+    this.#json.badIp(f, c, {
+      checksum: 'unverifiable',
+      headerChecksum: null,
+      malformed: flaw,
+      cut,
+      port: this.#ports(f),
+    })
   }
 
   badRecord(): void {}
@@ -52,6 +59,7 @@ export class JsonSink implements Sink {
       shown: t.shown,
       malformed: t.malformed + t.badIp,
       badChecksums: t.badChecksums,
+      badHeaderChecksums: t.badHeaderChecksums,
       badExtensions: t.badExtensions,
       unverifiable: t.unverifiable,
       other: t.other,

@@ -19,6 +19,7 @@ export class Tally {
   malformed = 0
   badChecksums = 0
   unverifiable = 0
+  badHeaderChecksums = 0
   /** Messages whose extension structure is damaged. */
   badExtensions = 0
   /** Records of the capture that can't be read. */
@@ -27,7 +28,8 @@ export class Tally {
   cut = false
 
   get wrong(): boolean {
-    return this.malformed + this.badChecksums + this.badIp + this.badRecords + this.badExtensions > 0
+    const { malformed, badChecksums, badHeaderChecksums, badIp, badRecords, badExtensions } = this
+    return malformed + badChecksums + badHeaderChecksums + badIp + badRecords + badExtensions > 0
   }
 
   addLinkType(linkType: number): void {
@@ -46,6 +48,7 @@ export class Tally {
     if (judged) {
       parts.push(`${this.badChecksums} bad ${this.badChecksums === 1 ? 'checksum' : 'checksums'}`)
       parts.push(`${this.malformed} malformed`)
+      if (this.badHeaderChecksums > 0) parts.push(`${this.badHeaderChecksums} with a bad checksum of the IPv4 header`)
       if (this.badExtensions > 0) parts.push(`${this.badExtensions} with damaged extensions`)
       if (this.unverifiable > 0) parts.push(`${this.unverifiable} checksums unverifiable`)
     }

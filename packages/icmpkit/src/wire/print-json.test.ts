@@ -20,7 +20,7 @@ const CORPUS = readFileSync(resolve(import.meta.dirname, '../../../../test/fuzz/
   .map((l) => l.split('\t') as [string, string, string])
   .filter(([kind]) => kind === 'ip4' || kind === 'ip6')
 
-const FACTS: PacketFacts = { checksum: 'ok', malformed: undefined, cut: false, port: null }
+const FACTS: PacketFacts = { checksum: 'ok', headerChecksum: 'ok', malformed: undefined, cut: false, port: null }
 const line = new AsciiLine(64)
 const json = new PacketJson(line, 'icmpkit.test.v1')
 
@@ -71,6 +71,7 @@ test('an echo from its octets says what the parsed message says, and every line 
       code: bytes[c.at + 1],
       name: lookup(c.family, bytes[c.at]!, bytes[c.at + 1]!).name,
       checksum: 'ok',
+      headerChecksum: 'ok',
       malformed: null,
       malformedAt: null,
       length: c.length,

@@ -20,6 +20,8 @@ import { safeJson } from './safe-text.ts'
 /** What is known of a packet beside its octets. */
 export interface PacketFacts {
   checksum: Verdict
+  /** Of the IPv4 header; null where there is none. */
+  headerChecksum: Verdict | null
   /** Why the message, or the IP header, can't be read; `at` counts from it. */
   malformed: Malformed | undefined
   /** The capture kept less of the message than was sent. */
@@ -101,6 +103,7 @@ export class PacketJson {
       pen.text(literal(JSON.stringify(lookup(c.family, bytes[c.at]!, 0).name)))
     } else pen.text(NO_TYPE)
     pen.text(CHECKSUMS[facts.checksum])
+    pen.text(facts.headerChecksum === null ? NO_HEADER_CHECKSUM : HEADER_CHECKSUMS[facts.headerChecksum])
     this.#malformed(f, c, facts.malformed, sound)
     if (sound) {
       pen.value(LENGTH, c.length)
@@ -203,6 +206,12 @@ const FAMILY6 = literal(',"family":6')
 const TYPE = literal(',"type":')
 const NO_CODE = literal(',"code":null,"name":')
 const NO_TYPE = literal(',"type":null,"code":null,"name":null')
+const HEADER_CHECKSUMS: Readonly<Record<Verdict, Literal>> = {
+  ok: literal(',"headerChecksum":"ok"'),
+  bad: literal(',"headerChecksum":"bad"'),
+  unverifiable: literal(',"headerChecksum":"unverifiable"'),
+}
+const NO_HEADER_CHECKSUM = literal(',"headerChecksum":null')
 const CHECKSUMS: Readonly<Record<Verdict, Literal>> = {
   ok: literal(',"checksum":"ok"'),
   bad: literal(',"checksum":"bad"'),
