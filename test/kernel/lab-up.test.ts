@@ -331,7 +331,7 @@ function pingOn(netns: string): void {
 }
 
 test('what cannot be is refused with a reason, before anything is made', async () => {
-  expect(() => labUp(row(1), { at: 'nobody' })).toThrow(/lab: there is no node 'nobody'/)
+  expect(() => labUp(row(1), { at: 'nobody' })).toThrow(/there is no node 'nobody'/)
   expect(() => labUp({ nodes: {}, links: [] })).toThrow(/there is no node/)
   await expect(labUp(row(1), { netns: 'no/slash' }).ready).rejects.toThrow(RangeError)
   await expect(labUp(row(1), { netns: '999999999' }).ready).rejects.toThrow(/There is no process/)
