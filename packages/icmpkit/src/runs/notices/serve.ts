@@ -202,7 +202,8 @@ class Serving implements NoticeServing {
     const socket = place('socket', 'sock')
     this.#lock = lock(defaultPath(there.inode, 'lock'), socket)
     const notes = this.#early!
-    const known = this.#recall(place('state', 'state'), there, notes)
+    const kept = place('state', 'state')
+    const known = this.#recall(kept, there, notes)
     check({ ...this.#options, programs: this.#programs })
     if (this.#programs.length === 0) throw new TypeError(NO_PROGRAM)
     const world = await World.open({
@@ -215,7 +216,8 @@ class Serving implements NoticeServing {
     const n = this.#notify(world)
     this.#notifier = n
     const now = this.#clock.now()
-    if (known !== undefined && n.restore(now, known) !== 'ok') notes.push('state: not understood; it is begun anew')
+    if (known !== undefined && n.restore(now, known) !== 'ok')
+      notes.push(`state ${kept}: not understood; it is begun anew`)
     world.watch(this.#programs)
     const programs = this.#programs.map((p) => ({ ...p, holders: world.holders(p) }))
     // It may have ended while nobody watched.
