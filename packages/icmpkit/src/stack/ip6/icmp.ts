@@ -104,7 +104,7 @@ export class Icmp6 {
       type,
       code,
       mtu: m.kind === 'packetTooBig' ? m.mtu : 0,
-      pointer: pointerOf(m),
+      pointer: pointerOf(m, octets.length),
       quote: q,
       octets,
     }
@@ -130,17 +130,21 @@ export class Icmp6 {
       kind: 'log',
       at: now,
       port: d.port.index,
-      what: `a node on the path refuses such headers: code ${code}, octet ${pointer} of ${hex(octets, 0, Math.min(octets.length, 128))}`,
+      what: `a node on the path refuses such headers: code ${code}, octet ${pointer < 0 ? 'beyond' : pointer} of ${hex(octets, 0, Math.min(octets.length, 128))}`,
       about: p.src,
     })
   }
 }
 
-/** Whoever uses it as an offset into the quote asks first whether it lies there (RFC 8883 §3.1). */
-function pointerOf(m: icmp6.Message): number {
+/**
+ * That of a parameter problem may lie beyond the quote (RFC 4443 §3.4): whoever uses it asks. That of extended information
+ * has to be below its length (RFC 8883 §3.1), or it is none.
+ */
+function pointerOf(m: icmp6.Message, quoted: number): number {
   if (m.kind === 'parameterProblem') return m.pointer
   if (m.kind === 'unreachable') {
-    for (const o of usable(m.extensions)) if (o.kind === 'extendedInformation') return o.pointer
+    for (const o of usable(m.extensions))
+      if (o.kind === 'extendedInformation') return o.pointer < quoted ? o.pointer : -1
   }
   return -1
 }

@@ -347,6 +347,25 @@ describe('errors about what this node sent', () => {
     expect(n.events.filter((e) => e.kind === 'log').length).toBe(7)
   })
 
+  test('a pointer of extended information that is not below the length of the quote is none (RFC 8883 §3.1) [v6-du-code8]', () => {
+    const n = node()
+    const s = socket(n)
+    const [quoted] = send(n, s, 100)
+    const o = { src: ROUTER, dst: ME }
+    for (const [pointer, told] of [
+      ['0000007f', 127],
+      ['00000080', -1],
+      ['ffffffff', -1],
+    ] as const) {
+      n.give(packet(o, 58, icmp(o, [1, 8, 0, 0], [16, 0, 0, 0], quoted!, zeros(28), `2000 0000 00080401 ${pointer}`)))
+      expect(s.error()).toMatchObject({ type: 1, code: 8, pointer: told })
+    }
+    const lines = n.events.flatMap((e) => (e.kind === 'log' ? [e.what.slice(0, e.what.indexOf(' of '))] : []))
+    expect(lines).toEqual(
+      ['127', 'beyond', 'beyond'].map((o) => `a node on the path refuses such headers: code 8, octet ${o}`),
+    )
+  })
+
   test('codes of source routes and segment routing are handed up like others: type 1 code 7, type 4 code 4 (RFC 6554 §4.2, RFC 8754 §4.3.1.2) [v6-du-code7] [v6-pp-code4]', () => {
     const n = node()
     const s = socket(n)
