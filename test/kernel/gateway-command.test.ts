@@ -1,9 +1,9 @@
 /** `icmp gateway` between Linux hosts: their tools are told what a Linux router would tell them (issue show 2). */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { isLinkLocal } from '../../packages/icmpkit/src/wire/addr.ts'
 import { type Running, start, startProgram } from './icmp-command.ts'
 import { PATIENT } from './lab-world.ts'
@@ -160,7 +160,9 @@ describe('a Linux host on its link', () => {
     linux.sysctl('ipv6.conf.eth0.accept_ra', 1)
     linux.netlink.setLink('eth0', { addrGenMode: 'eui64', up: false })
     linux.netlink.setLink('eth0', { up: true })
-    const file = join(mkdtempSync(join(tmpdir(), 'icmp-gateway-')), 'router.yaml')
+    const folder = mkdtempSync(join(tmpdir(), 'icmp-gateway-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'router.yaml')
     writeFileSync(file, 'ports: { eth0: "2001:db8:1::fe/64" }\nip6: { advertise: [{ port: eth0, linkMtu: 1400 }] }\n')
     const running = start(router, ['gateway', '--config', file, '--conflict-check', 'off', '--json'])
     await running.until(/"kind":"ready"/)

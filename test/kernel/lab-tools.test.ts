@@ -5,6 +5,7 @@
  */
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LabConfig } from '../../packages/icmpkit/src/index.ts'
+import * as icmp4 from '../../packages/icmpkit/src/wire/icmp4.ts'
 import { fork, kernelFork } from './lab-fork.ts'
 import {
   both,
@@ -160,7 +161,11 @@ both(
   'a gateway that limits its errors to six at once and one in ten seconds answers six of ten probes',
   () => rowWith(2, { r2: { kind: 'gateway', behaviours: { rateLimit: { rate: 0.1, burst: 6 } } } }),
   // Linux: one in icmp_ratelimit ms, six at once (XRLIM_BURST_FACTOR), by destination.
-  () => kernelWith(2, ({ nodes }) => nodes.r2!.sysctl('ipv4.icmp_ratelimit', 10_000)),
+  () =>
+    kernelWith(2, ({ nodes: { r2 } }) => {
+      r2!.sysctl('ipv4.icmp_ratemask', 1 << icmp4.Type.timeExceeded)
+      r2!.sysctl('ipv4.icmp_ratelimit', 10_000)
+    }),
   async (w) => {
     const { text } = await w.run('traceroute', '-n', '-q10', '-N10', '-f2', '-m2', '-w4', '10.0.2.2')
     expect(text.match(/ ms/g)).toHaveLength(6)

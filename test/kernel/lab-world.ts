@@ -13,7 +13,7 @@ import {
   labUp,
 } from '../../packages/icmpkit/src/index.ts'
 import type { NodeData } from '../../packages/icmpkit/src/lab/index.ts'
-import { cable, type Host, host, ip } from './testnet.ts'
+import { cable, type Host, host, ip, withoutLimits } from './testnet.ts'
 
 /** What a tool printed, on both outputs, and how it ended. */
 export interface Printed {
@@ -97,6 +97,7 @@ export function kernelRow(gateways: number, mtus: Record<number, number> = {}): 
 export function kernelWorld(nodes: Record<string, Host>): KernelWorld {
   const at = (node: string, program: string, ...args: string[]) =>
     nodes[node]!.inside(() => execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
+  for (const h of Object.values(nodes)) withoutLimits(h)
   return {
     nodes,
     at,

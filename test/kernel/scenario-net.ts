@@ -11,7 +11,7 @@ import type { PortConfig } from '../../packages/icmpkit/src/stack/port.ts'
 import type { Route } from '../../packages/icmpkit/src/stack/route-table.ts'
 import { type Ip, isLinkLocal, parseIp, showIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import type { Scenario } from '../scenario/scenario.ts'
-import { type Host, makeHost } from './testnet.ts'
+import { type Host, makeHost, withoutLimits } from './testnet.ts'
 
 export interface ScenarioNet extends Disposable {
   readonly hosts: Readonly<Record<string, Host>>
@@ -30,11 +30,7 @@ export function scenarioNet(scenario: Scenario): ScenarioNet {
     for (const n of plan.nodes) {
       const h = makeHost(n.name)
       hosts[n.name] = h
-      // Not icmp_ratelimit=0: that empties the bucket that unreachable routes share with it.
-      h.sysctl('ipv4.icmp_ratemask', 0)
-      h.sysctl('ipv6.icmp.ratelimit', 0)
-      h.sysctl('ipv4.icmp_msgs_per_sec', 1_000_000)
-      h.sysctl('ipv4.icmp_msgs_burst', 1_000_000)
+      withoutLimits(h)
       if (n.kind === 'gateway') {
         h.sysctl('ipv4.ip_forward', 1)
         h.sysctl('ipv6.conf.all.forwarding', 1)

@@ -63,6 +63,15 @@ export function makeHost(label: string): Host {
   }
 }
 
+/** Its kernel says every error that it owes, however many there are. */
+export function withoutLimits(h: Host): void {
+  // Not icmp_ratelimit=0: that empties the bucket that unreachable routes share with it.
+  h.sysctl('ipv4.icmp_ratemask', 0)
+  h.sysctl('ipv6.icmp.ratelimit', 0)
+  h.sysctl('ipv4.icmp_msgs_per_sec', 1_000_000)
+  h.sysctl('ipv4.icmp_msgs_burst', 1_000_000)
+}
+
 /**
  * Joins two hosts by a cable. Ends are named after the other side's label unless told, are up with a carrier, have fixed MACs
  * (02:00:00:00:NN:01 and :02, NN counting cables), and make no link-local address of their own.

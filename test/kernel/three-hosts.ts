@@ -5,7 +5,7 @@
  *
  * The far link has an MTU of 1300. 10.66.9.0/24 and fd66:9::/64 are unreachable, says the router.
  */
-import { cable, type Host, ip, makeHost } from './testnet.ts'
+import { cable, type Host, ip, makeHost, withoutLimits } from './testnet.ts'
 
 export interface ThreeHosts extends Disposable {
   readonly client: Host
@@ -29,11 +29,7 @@ export function threeHosts(): ThreeHosts {
       const h = makeHost(label)
       hosts.push(h)
       h.sysctl('ipv4.ping_group_range', '0 2147483647')
-      // Not icmp_ratelimit=0: that empties the bucket that unreachable routes share with it.
-      h.sysctl('ipv4.icmp_ratemask', 0)
-      h.sysctl('ipv6.icmp.ratelimit', 0)
-      h.sysctl('ipv4.icmp_msgs_per_sec', 1_000_000)
-      h.sysctl('ipv4.icmp_msgs_burst', 1_000_000)
+      withoutLimits(h)
       return h
     }) as [Host, Host, Host]
     cable(client, router, 'near', 'near')

@@ -1,10 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { readConfig } from './config-file.ts'
 
-const file = join(mkdtempSync(join(tmpdir(), 'icmp-config-')), 'node.yaml')
+const folder = mkdtempSync(join(tmpdir(), 'icmp-config-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const file = join(folder, 'node.yaml')
 const read = (text: string) => {
   writeFileSync(file, text)
   return readConfig(file).options
