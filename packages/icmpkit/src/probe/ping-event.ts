@@ -98,9 +98,8 @@ export interface LocalDropEvent {
   at: Instant
 }
 
-export interface SummaryEvent {
-  kind: 'summary'
-  target: number
+/** Of one target, or of all. */
+export interface Counts {
   sent: number
   received: number
   lost: number
@@ -111,6 +110,11 @@ export interface SummaryEvent {
   reordered: number
   errors: number
   localDrops: number
+}
+
+export interface SummaryEvent extends Counts {
+  kind: 'summary'
+  target: number
   rtt: RttSummary | null
   /** Runs of consecutive losses, and the longest. */
   bursts: number

@@ -3,6 +3,7 @@ import { type Clock, type Instant, showTime } from '../../clock.ts'
 import type { Door } from '../../door.ts'
 import * as os from '../../os/index.ts'
 import type { PingEventOut } from '../../probe/outbox.ts'
+import type { Counts } from '../../probe/ping-event.ts'
 import { PingMachine } from '../../probe/ping-machine.ts'
 import type { Question } from '../../probe/question.ts'
 import { drive, EventQueue, type Run } from '../../run.ts'
@@ -71,7 +72,7 @@ class Pinging implements PingRun {
   /** Those that nobody has an address of yet, and that may be removed meanwhile. */
   readonly #coming = new Set<{ target: string }>()
   #summaries: PingSummary[] = []
-  readonly #sum: Record<keyof typeof NO_COUNTS, number> = { ...NO_COUNTS }
+  readonly #sum: Counts = { ...NO_COUNTS }
   #ended = 0
   #answered = 0
   readonly #stop = new AbortController()
@@ -357,7 +358,7 @@ class Pinging implements PingRun {
   #conclude(s: PingSummary): void {
     this.#ended++
     if (s.received > 0) this.#answered++
-    for (const what of Object.keys(NO_COUNTS) as (keyof typeof NO_COUNTS)[]) this.#sum[what] += s[what]
+    for (const what of Object.keys(NO_COUNTS) as (keyof Counts)[]) this.#sum[what] += s[what]
     this.#summaries.push(s)
     if (this.#o.hold === true && this.#summaries.length >= SUMMARIES * 2) {
       this.#summaries = this.#summaries.slice(-SUMMARIES)
@@ -457,7 +458,7 @@ const LOSS_EVERY_MS = 250
 /** What a run that targets come to and leave for weeks keeps of those that left. */
 const SUMMARIES = 16_384
 
-const NO_COUNTS = {
+const NO_COUNTS: Counts = {
   sent: 0,
   received: 0,
   lost: 0,

@@ -4,7 +4,7 @@
  */
 import { type Clock, type ClockSource, type Instant, showTime } from '../../clock.ts'
 import type { LocalDrop } from '../../door.ts'
-import type { Answer, ErrorEvent, MachineEvent, ReplyEvent, SummaryEvent } from '../../probe/ping-event.ts'
+import type { Answer, Counts, ErrorEvent, MachineEvent, ReplyEvent, SummaryEvent } from '../../probe/ping-event.ts'
 import { type Family, type Ip, isLinkLocal, showIp } from '../../wire/addr.ts'
 import * as ip4Option from '../../wire/ip4-option.ts'
 
@@ -114,29 +114,19 @@ export interface PingLocalDrop extends About {
   count: number
 }
 
-interface Counts {
-  sent: number
-  received: number
-  lost: number
-  late: number
-  duplicates: number
-  corrupt: number
-  foreign: number
-  reordered: number
-  errors: number
-  localDrops: number
+interface Told extends Counts {
   rttNs: PingRtt
   elapsedNs: number
 }
 
-export interface PingSummary extends About, Counts {
+export interface PingSummary extends About, Told {
   kind: 'summary'
   /** Runs of consecutive losses, and the longest. */
   lossBursts: number
   longestLossBurst: number
 }
 
-export interface PingTotal extends Counts {
+export interface PingTotal extends Told {
   kind: 'total'
   time: string
   targets: number
