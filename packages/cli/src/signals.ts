@@ -3,7 +3,7 @@
  * a command which is just ending by itself would else make a kill of a good end, and nobody would see its exit code.
  */
 import { whenNpmEnds } from './npm-parent.ts'
-import { remark } from './output.ts'
+import { type Output, remark } from './output.ts'
 
 /** SIGINT, SIGTERM and SIGHUP (the terminal has gone) stop what runs; each of them kills when it comes again. */
 export function whenInterrupted(stop: () => void): void {
@@ -16,8 +16,9 @@ export function whenInterrupted(stop: () => void): void {
 export interface Attended {
   /** SIGINT, SIGTERM, the deadline, and the end of the npm that started it. */
   stop(): void
-  /** SIGQUIT: what it has counted so far, on standard error. */
-  interim(): void
+  /** SIGQUIT: what it has counted so far, told on standard error behind what `out` still has. */
+  counts(): string
+  out: Output
   /** SIGHUP: reads its files anew. Who has none stops. */
   again?: {
     /** Says what it read. @throws what is wrong, in a line */
@@ -32,7 +33,10 @@ export function attend(a: Attended, deadline: number | undefined): void {
   const { again } = a
   process.on('SIGINT', a.stop)
   process.on('SIGTERM', a.stop)
-  process.on('SIGQUIT', a.interim)
+  process.on('SIGQUIT', () => {
+    a.out.flush()
+    remark(a.counts())
+  })
   process.on('SIGHUP', again === undefined ? a.stop : () => reload(again))
   whenNpmEnds(() => {
     remark('icmp: npm, which started this, has gone\n')

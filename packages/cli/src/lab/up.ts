@@ -68,8 +68,7 @@ async function tell(net: LabUp, flags: UpFlags): Promise<number> {
     // Whoever waits for `ready` in a pipe has it at once.
     out.flush()
   }
-  const interim = () => remark(summary(net.snapshot()))
-  attend({ stop, interim }, flags.deadline)
+  attend({ stop, counts: () => summary(net.snapshot()), out }, flags.deadline)
   for await (const e of net) show(e)
   await net.done
   return out.failed ? 2 : 0

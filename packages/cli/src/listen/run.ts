@@ -47,10 +47,8 @@ export async function run(flags: Flags): Promise<number> {
   attend(
     {
       stop: () => session.stop(),
-      interim: () => {
-        out.flush()
-        remark(summary(session.snapshot()))
-      },
+      counts: () => summary(session.snapshot()),
+      out,
       again: {
         reload: () => {
           session.setKeys(keys())

@@ -45,10 +45,8 @@ export async function run(role: 'host' | 'gateway', flags: Flags): Promise<numbe
   attend(
     {
       stop: () => session.stop(),
-      interim: () => {
-        out.flush()
-        remark(summary(session.snapshot()))
-      },
+      counts: () => summary(session.snapshot()),
+      out,
       again: {
         reload: () => {
           withOptions(role, flags, (options) => session.reconfigure(options))

@@ -50,10 +50,8 @@ export async function run(flags: Flags): Promise<number> {
   attend(
     {
       stop: () => session.stop(),
-      interim: () => {
-        out.flush()
-        remark(totals(session.snapshot()))
-      },
+      counts: () => totals(session.snapshot()),
+      out,
       again: {
         reload: () => {
           session.reconfigure(optionsOf(flags).programs)
