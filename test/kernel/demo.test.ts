@@ -1,12 +1,12 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, test } from 'vitest'
+import { nobody } from '../nobody.ts'
 import { type Host, host, needsRoot } from './testnet.ts'
 
 beforeEach(needsRoot)
 
 const ICMP = fileURLToPath(new URL('../../packages/icmpkit/bin/icmp.js', import.meta.url))
-const NOBODY = { uid: 65534, gid: 65534 }
 
 function demo(h: Host, args: string[], user: { uid?: number; gid?: number } = {}): SpawnSyncReturns<string> {
   const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: '1' }
@@ -81,7 +81,7 @@ test('no interface is left behind', () => {
 test('without rights it pings where the range is open, hears the closed port, and says what is left out', () => {
   const h = host('demo')
   h.sysctl('ipv4.ping_group_range', '0 2147483647')
-  const all = lines(demo(h, ['--json'], NOBODY))
+  const all = lines(demo(h, ['--json'], nobody()))
   expect(all.at(-1)).toMatchObject({ replies: 2, errors: 2, unanswered: 0, leftOut: 4 })
   expect(errors(all, 4)).toEqual([[3, 3, null]])
   expect(errors(all, 6)).toEqual([[1, 4, null]])
@@ -93,7 +93,7 @@ test('without rights it pings where the range is open, hears the closed port, an
 test('without rights and with the range closed it names the sysctl and the capability, and still ends well', () => {
   const h = host('demo')
   h.sysctl('ipv4.ping_group_range', '1 0')
-  const all = lines(demo(h, ['--json'], NOBODY))
+  const all = lines(demo(h, ['--json'], nobody()))
   expect(all.at(-1)).toMatchObject({ replies: 0, errors: 2, leftOut: 5 })
   const ping = all.find((l) => l.kind === 'left-out' && l.what === 'ping')
   expect(ping.why).toContain('net.ipv4.ping_group_range')
@@ -143,7 +143,7 @@ const LAB: Record<4 | 6, ReturnType<typeof labPart>> = {
 test('its second half needs no rights: as root and as anybody, the lab shows the same five journeys in both families', () => {
   const h = host('demo')
   h.sysctl('ipv4.ping_group_range', '1 0')
-  for (const user of [{}, NOBODY]) {
+  for (const user of [{}, nobody()]) {
     const all = lines(demo(h, ['--json'], user))
     expect(labPart(all, 4)).toEqual(LAB[4])
     expect(labPart(all, 6)).toEqual(LAB[6])
@@ -154,7 +154,7 @@ test('its second half needs no rights: as root and as anybody, the lab shows the
 })
 
 test('each journey is drawn on its path, with the place where it ended and an arrow back, within 100 columns', () => {
-  const { stdout, status } = demo(host('demo'), [], NOBODY)
+  const { stdout, status } = demo(host('demo'), [], nobody())
   expect(status).toBe(0)
   const second = stdout.slice(stdout.indexOf('In a lab:'))
   const rows = second.split('\n')
@@ -174,7 +174,7 @@ test('each journey is drawn on its path, with the place where it ended and an ar
 })
 
 test('its third part needs no rights either: six workstations learn of an outage, by NAT and gateways, in both families', () => {
-  const all = lines(demo(host('demo'), ['--json'], NOBODY))
+  const all = lines(demo(host('demo'), ['--json'], nobody()))
   for (const [family, type, code] of [
     [4, 3, 3],
     [6, 1, 4],
@@ -198,7 +198,7 @@ test('its third part needs no rights either: six workstations learn of an outage
 })
 
 test('the outage is drawn: each workstation at its place, with an arrow as long as it took', () => {
-  const { stdout } = demo(host('demo'), [], NOBODY)
+  const { stdout } = demo(host('demo'), [], nobody())
   const rows = stdout.split('\n').flatMap((l) => /(ws\d|pc\d|tv) +(◀─+) ([\d.]+) ms$/.exec(l)?.slice(1) ?? [])
   expect(rows).toHaveLength(18)
   expect(rows.filter((_, i) => i % 3 === 0)).toEqual(['ws1', 'ws2', 'ws3', 'pc1', 'pc2', 'tv'])

@@ -1,6 +1,7 @@
 /** `icmp host` on a veth, and a Linux kernel with its tools on the other end (issue show 2). */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { isLinkLocal } from '../../packages/icmpkit/src/wire/addr.ts'
+import { nobody } from '../nobody.ts'
 import { events, ICMP, type Running, start, startProgram } from './icmp-command.ts'
 import { PATIENT } from './lab-world.ts'
 import { cable, type Host, host, needsRoot } from './testnet.ts'
@@ -266,7 +267,7 @@ describe('the command', () => {
     const linux = host('hl')
     cable(linux, ours)
     const args = ['host', '--port', 'eth0=192.0.2.9/24']
-    const { code, err } = await start(ours, args, { uid: 65534, gid: 65534 }).ended
+    const { code, err } = await start(ours, args, nobody()).ended
     expect(code).toBe(2)
     expect(err).toMatch(/CAP_NET_RAW|CAP_NET_ADMIN|root/)
   })

@@ -37,8 +37,6 @@ export interface As {
   input?: true
 }
 
-export const NOBODY: As = { uid: 65534, gid: 65534 }
-
 /** Starts `icmp …` inside `host` (or here), killed at the latest when the running test ends. */
 export function start(host: Host | undefined, args: readonly string[], as: As = {}): Running {
   return startProgram(host, process.execPath, [ICMP, ...args], as)

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { events, ICMP, icmp, NOBODY, start, startProgram } from './icmp-command.ts'
+import { nobody } from '../nobody.ts'
+import { events, ICMP, icmp, start, startProgram } from './icmp-command.ts'
 import { host, needsRoot } from './testnet.ts'
 
 beforeEach(needsRoot)
@@ -168,7 +169,7 @@ test('without rights it says which are missing', async () => {
   const file = join(tmpdir(), `icmpkit-${process.pid}-open.yaml`)
   writeFileSync(file, NET, { mode: 0o644 })
   onTestFinished(() => rmSync(file))
-  const ended = await icmp(undefined, ['lab', 'up', file], NOBODY)
+  const ended = await icmp(undefined, ['lab', 'up', file], nobody())
   expect(ended).toMatchObject({ code: 2, out: '' })
   expect(ended.err).toMatch(/CAP_SYS_ADMIN: run as root/)
 })

@@ -5,6 +5,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { type LabConfig, labUp, ping } from '../../packages/icmpkit/src/index.ts'
 import { inNamespace, openNetlink } from '../../packages/icmpkit/src/os/index.ts'
 import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
+import { nobody } from '../nobody.ts'
 import { labWorld, row } from './lab-world.ts'
 import { until } from './port-machine.ts'
 import { host, ip, needsRoot } from './testnet.ts'
@@ -350,7 +351,7 @@ test('without rights the refusal names them', () => {
     '-e',
     script,
   ]
-  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', uid: 65534, gid: 65534 })
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', ...nobody() })
   expect(stdout).toMatch(/CAP_SYS_ADMIN: run as root/)
 })
 

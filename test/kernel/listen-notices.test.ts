@@ -1,6 +1,7 @@
 /** `icmp listen`: a notice that reaches this machine is matched with the socket that it hits, judged, and told. */
 import { describe, expect, test } from 'vitest'
-import { events, icmp, NOBODY, type Running, start } from './icmp-command.ts'
+import { nobody } from '../nobody.ts'
+import { events, icmp, type Running, start } from './icmp-command.ts'
 import { type ByHand, seconds, sendByHand } from './notice-by-hand.ts'
 import { pythonFlow, sequenceOf, synWatcher, tcpServer } from './python-flow.ts'
 import { sharedPair } from './shared-pair.ts'
@@ -226,7 +227,7 @@ test('--netns listens in another namespace', async () => {
 })
 
 test('without rights it says in a line which one is missing', async () => {
-  const { code, out, err } = await icmp(net.a, ['listen', '--notices'], NOBODY)
+  const { code, out, err } = await icmp(net.a, ['listen', '--notices'], nobody())
   expect({ code, out }).toEqual({ code: 2, out: '' })
   expect(err).toMatch(/^icmp: raw-socket: socket: EPERM, .*needs CAP_NET_RAW.*\n$/)
 })

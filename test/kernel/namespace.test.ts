@@ -13,6 +13,7 @@ import {
 } from '../../packages/icmpkit/src/os/namespace.ts'
 import { openNetlink } from '../../packages/icmpkit/src/os/netlink.ts'
 import { OsError } from '../../packages/icmpkit/src/os/os-error.ts'
+import { nobody } from '../nobody.ts'
 import { host, needsRoot } from './testnet.ts'
 
 beforeEach(needsRoot)
@@ -177,7 +178,7 @@ test('without the right the refusal names the capability', () => {
     import { createNamespace, inNamespace } from '${LIBRARY}namespace.ts'
     for (const f of [createNamespace, () => inNamespace('/proc/self/ns/net', () => 0), () => inNamespace(1, () => 0)])
       try { f() } catch (e) { console.log(e.message) }`
-  const { stdout } = spawnSync(process.execPath, [...NODE, script], { encoding: 'utf8', uid: 65534, gid: 65534 })
+  const { stdout } = spawnSync(process.execPath, [...NODE, script], { encoding: 'utf8', ...nobody() })
   const [create, enter, foreign] = stdout.split('\n')
   expect(create).toMatch(/unshare: EPERM.*CAP_SYS_ADMIN/)
   expect(enter).toMatch(/setns: EPERM.*CAP_SYS_ADMIN/)

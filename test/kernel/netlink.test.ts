@@ -8,6 +8,7 @@ import { NetlinkSocket, Protocol } from '../../packages/icmpkit/src/os/netlink-s
 import { OsError } from '../../packages/icmpkit/src/os/os-error.ts'
 import { showIp } from '../../packages/icmpkit/src/wire/addr.ts'
 import { hex, unhex } from '../../packages/icmpkit/src/wire/octets.ts'
+import { nobody } from '../nobody.ts'
 import { cable, type Host, host, ip, needsRoot, pair } from './testnet.ts'
 
 /** What iproute2 says of the same kernel. */
@@ -242,7 +243,7 @@ test('without rights everything can be read, and a change is refused with the ca
       try { f() } catch (e) { console.log(e.message) }`
   const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script]
   const { a } = pair()
-  const run = () => spawnSync(process.execPath, args, { encoding: 'utf8', uid: 65534, gid: 65534 })
+  const run = () => spawnSync(process.execPath, args, { encoding: 'utf8', ...nobody() })
   const [read, change, capture] = a.inside(run).stdout.split('\n')
   expect(read).toBe('65536 true true')
   expect(change).toMatch(/EPERM.*CAP_NET_ADMIN/)

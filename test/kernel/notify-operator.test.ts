@@ -13,7 +13,8 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parseKeys } from '../../packages/icmpkit/src/runs/notices/keys.ts'
 import { outageObject } from '../../packages/icmpkit/src/wire/index.ts'
-import { icmp, NOBODY, start, startProgram } from './icmp-command.ts'
+import { nobody } from '../nobody.ts'
+import { icmp, start, startProgram } from './icmp-command.ts'
 import { office, place, program, ruleset, SERVER4, SERVER6, serving, told, workstations } from './notified.ts'
 import { host, needsRoot } from './testnet.ts'
 
@@ -64,7 +65,7 @@ describe('commands', () => {
     expect(none.err).toMatch(/^icmp: no icmp notify serve listens at \/run\/icmpkit\/notify-\d+\.sock: .*\n$/)
     const serve = await serving(server, ['--program', 'dns=udp/5353'])
     expect(statSync(serve.socket).mode & 0o777).toBe(0o600)
-    const other = await icmp(undefined, ['notify', 'status', '--socket', serve.socket], NOBODY)
+    const other = await icmp(undefined, ['notify', 'status', '--socket', serve.socket], nobody())
     expect(other).toMatchObject({ code: 2, out: '' })
     expect(other.err).toMatch(/only the user who runs icmp notify serve may ask it/)
   })
@@ -200,7 +201,7 @@ describe('a key', () => {
       expect(statSync(file).mode & 0o777).toBe(0o600)
       const serve = await serving(server, ['--program', 'dns=udp/5353', '--key', file, '--message', 'maintenance'])
       const [key] = parseKeys(readFileSync(algorithm === 'ed25519' ? `${file}.pub` : file, 'utf8'))
-      const reader = startProgram(crowd, '/usr/bin/python3', ['-c', READ, SERVER4], NOBODY)
+      const reader = startProgram(crowd, '/usr/bin/python3', ['-c', READ, SERVER4], nobody())
       await reader.until(/ready/)
       await serve.when((s) => s.programs[0].workstations === 1)
       dns.signal('SIGKILL')
@@ -296,7 +297,7 @@ test('without rights it says which are missing, and leaves nothing behind', asyn
   const { code, out, err } = await start(
     server,
     ['notify', 'serve', '--program', 'dns=udp/5353', '--socket', 'none', '--state', 'none'],
-    { ...NOBODY, env: { XDG_RUNTIME_DIR: at } },
+    { ...nobody(), env: { XDG_RUNTIME_DIR: at } },
   ).ended
   expect({ code, out }).toEqual({ code: 2, out: '' })
   expect(err).toMatch(/CAP_NET_RAW/)
@@ -308,12 +309,12 @@ test('files of ours go where systemd or the user says, and into no directory tha
   const at = place()
   chmodSync(at, 0o777)
   const serve = (env: Record<string, string>) =>
-    start(server, ['notify', 'serve', '--program', 'dns=udp/5353'], { ...NOBODY, env }).ended
+    start(server, ['notify', 'serve', '--program', 'dns=udp/5353'], { ...nobody(), env }).ended
   const theirs = join(at, 'icmpkit')
   mkdirSync(theirs)
   expect(await serve({ XDG_RUNTIME_DIR: at })).toMatchObject({ code: 2, err: /^icmp: .*icmpkit belongs to user 0/ })
   expect(readdirSync(theirs)).toEqual([])
-  chownSync(theirs, NOBODY.uid!, NOBODY.gid!)
+  chownSync(theirs, nobody().uid, nobody().gid)
   chmodSync(theirs, 0o777)
   expect((await serve({ XDG_RUNTIME_DIR: at })).err).toMatch(/others may write to it/)
   // Where it may work the next thing that is missing is the right to.

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { nobody } from '../nobody.ts'
 import { needsRoot } from './testnet.ts'
 import { CLIENT, ROUTER, SERVER, type ThreeHosts, threeHosts, UNREACHABLE } from './three-hosts.ts'
 
@@ -85,7 +86,8 @@ describe('rights', () => {
 describe('rights that are not root', () => {
   it('an ambient capability is dropped in the thread that asks, and it is said that the others keep theirs', async (ctx) => {
     const caps = ['--inh-caps', '-all,+net_raw', '--ambient-caps', '-all,+net_raw', '--bounding-set', '-all,+net_raw']
-    const who = ['--reuid', '65534', '--regid', '65534', '--clear-groups', ...caps]
+    const { uid, gid } = nobody()
+    const who = ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', ...caps]
     const run = promisify(execFile)
     try {
       await run('setpriv', ['--version'])

@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, test } from 'vitest'
-import { events, NOBODY, start, startProgram } from './icmp-command.ts'
+import { nobody } from '../nobody.ts'
+import { events, start, startProgram } from './icmp-command.ts'
 import { seconds, sendByHand } from './notice-by-hand.ts'
 import { cable, type Host, host, ip, needsRoot } from './testnet.ts'
 
@@ -63,7 +64,7 @@ test.each([4, 6] as const)(
     const echo = startProgram(server, '/usr/bin/python3', ['-uc', ECHO, SERVER[family]])
     await echo.until(/ready/)
     const client = startProgram(inside, process.execPath, [SCRIPT, 'udp', INSIDE[family], SERVER[family], '9000'], {
-      ...NOBODY,
+      ...nobody(),
       input: true,
     })
     await client.until(/"kind":"port"/)

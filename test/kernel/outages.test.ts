@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openSockDiag } from '../../packages/icmpkit/src/os/sock-diag.ts'
 import { parseKeys } from '../../packages/icmpkit/src/runs/notices/keys.ts'
-import { NOBODY, type Running, startProgram } from './icmp-command.ts'
+import { nobody } from '../nobody.ts'
+import { type Running, startProgram } from './icmp-command.ts'
 import { type ByHand, seconds, sendByHand } from './notice-by-hand.ts'
 import { sequenceOf, synWatcher, tcpServer } from './python-flow.ts'
 import { sharedPair } from './shared-pair.ts'
@@ -40,7 +41,7 @@ async function client(
 ): Promise<Client> {
   const flags = ['--experimental-strip-types', '--no-warnings']
   const args = [...flags, SCRIPT, how, WORKSTATION[family], SERVER[family], '9000', ...keys]
-  const running = startProgram(host, node, args, { ...NOBODY, input: true })
+  const running = startProgram(host, node, args, { ...nobody(), input: true })
   await running.until(/"kind":"port"/)
   const all = () =>
     running.written.out
@@ -195,7 +196,7 @@ describe('a datagram socket', () => {
 test('examples/outages.ts and examples/listen.ts tell of a notice', async () => {
   const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
   const listening = startProgram(net.a, process.execPath, [example('listen.ts')])
-  const running = startProgram(net.a, process.execPath, [example('outages.ts'), SERVER[4], '9000'], NOBODY)
+  const running = startProgram(net.a, process.execPath, [example('outages.ts'), SERVER[4], '9000'], nobody())
   const diag = openSockDiag(net.a.name)
   onTestFinished(() => diag.close())
   let port: number | undefined

@@ -7,8 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCapture } from '../../packages/icmpkit/src/os/capture-socket.ts'
 import { hex, unhex } from '../../packages/icmpkit/src/wire/octets.ts'
+import { nobody } from '../nobody.ts'
 import { type Answer, datagram, hostile, reply } from './hostile-host.ts'
-import { type Ended, events, ICMP, icmp, NOBODY, start, startProgram } from './icmp-command.ts'
+import { type Ended, events, ICMP, icmp, start, startProgram } from './icmp-command.ts'
 import { sharedPair } from './shared-pair.ts'
 import { cable, host } from './testnet.ts'
 
@@ -393,7 +394,7 @@ describe('the other questions', () => {
 test('a mark is set on what leaves, and wants the right to', async () => {
   const marked = await icmp(net.a, ['ping', '-q', '-c1', '-m', '7', '192.0.2.2'])
   expect(marked.code).toBe(0)
-  const refused: Ended = await icmp(net.a, ['ping', '-q', '-c1', '-m', '7', '192.0.2.2'], NOBODY)
+  const refused: Ended = await icmp(net.a, ['ping', '-q', '-c1', '-m', '7', '192.0.2.2'], nobody())
   expect(refused.code).toBe(2)
   expect(refused.err).toMatch(/Setting a mark needs CAP_NET_ADMIN/)
 })

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { nobody } from '../nobody.ts'
 import { makeHost, needsRoot } from './testnet.ts'
 import { CLIENT, ROUTER, SERVER, type ThreeHosts, threeHosts, UNREACHABLE } from './three-hosts.ts'
 
@@ -141,8 +142,7 @@ test('no route and no right are told with their cure, exit code 2', () => {
   expect(routeless.events.some((e) => e.kind === 'local-drop' && e.why === 'no-route')).toBe(true)
   const { status, stderr } = spawnSync(process.execPath, [ICMP, 'send', '127.0.0.1'], {
     encoding: 'utf8',
-    uid: 65534,
-    gid: 65534,
+    ...nobody(),
   })
   expect(status).toBe(2)
   expect(stderr).toContain('CAP_NET_RAW')

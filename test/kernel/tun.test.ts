@@ -4,6 +4,7 @@ import { openTun, type Tun, type TunOptions } from '../../packages/icmpkit/src/o
 import { probeByUdp, unusedUdpPort } from '../../packages/icmpkit/src/os/udp-error.ts'
 import { waker } from '../../packages/icmpkit/src/os/waker.ts'
 import { hex, unhex } from '../../packages/icmpkit/src/wire/octets.ts'
+import { nobody } from '../nobody.ts'
 import { type Host, host, ip, needsRoot, pair } from './testnet.ts'
 
 beforeEach(needsRoot)
@@ -66,7 +67,7 @@ test('without rights the refusal names them', () => {
   const tun = new URL('../../packages/icmpkit/src/os/tun.ts', import.meta.url)
   const script = `import { openTun } from '${tun}'; try { openTun() } catch (e) { console.log(e.message) }`
   const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script]
-  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', uid: 65534, gid: 65534 })
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', ...nobody() })
   // The device may be open to all, as on most desktops, or to root alone.
   expect(stdout).toMatch(/EACCES.*chmod 0666|EPERM.*CAP_NET_ADMIN/)
 })

@@ -1,7 +1,8 @@
 /** Show 5: `icmp ping` of somebody without rights, and of root, who gives its rights up. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { type As, events, ICMP, icmp, NOBODY, start, startProgram } from './icmp-command.ts'
+import { nobody } from '../nobody.ts'
+import { type As, events, ICMP, icmp, start, startProgram } from './icmp-command.ts'
 import { needsRoot } from './testnet.ts'
 import { CLIENT, NARROW_MTU, ROUTER, SERVER, type ThreeHosts, threeHosts, UNREACHABLE } from './three-hosts.ts'
 
@@ -36,7 +37,7 @@ async function ping(as: As, ...args: string[]) {
 
 describe('uid 65534 without capabilities, ping_group_range open', () => {
   test('has no capability to use', async () => {
-    const run = start(net.client, ['ping', '-i0.05', SERVER[4]], NOBODY)
+    const run = start(net.client, ['ping', '-i0.05', SERVER[4]], nobody())
     await run.until(/icmp_seq=2/)
     for (const t of threads(run.process.pid!)) {
       expect(t).toMatchObject({ uid: expect.stringMatching(/^65534\b/), effective: NONE, permitted: NONE })
@@ -47,7 +48,7 @@ describe('uid 65534 without capabilities, ping_group_range open', () => {
 
   describe.each([4, 6] as const)('IPv%i', (family) => {
     test('ping works, with the kernel stamps of both ways', async () => {
-      const { done, all } = await ping(NOBODY, '-c3', '-i0.02', SERVER[family])
+      const { done, all } = await ping(nobody(), '-c3', '-i0.02', SERVER[family])
       expect(done).toMatchObject({ code: 0, err: '' })
       const replies = all.filter((e) => e.kind === 'reply')
       expect(replies.map((e) => [e.from, e.seq, e.ttl, e.clock])).toEqual(
@@ -56,20 +57,20 @@ describe('uid 65534 without capabilities, ping_group_range open', () => {
     })
 
     test('errors come with the address of who sent them', async () => {
-      const expired = await ping(NOBODY, '-t1', SERVER[family])
+      const expired = await ping(nobody(), '-t1', SERVER[family])
       expect(expired.all[0]).toMatchObject({
         ...{ kind: 'error', from: ROUTER[family], origin: 'icmp', seq: 1, target: SERVER[family] },
         ...{ type: family === 4 ? 11 : 3, code: 0 },
       })
-      const unreachable = await ping(NOBODY, UNREACHABLE[family])
+      const unreachable = await ping(nobody(), UNREACHABLE[family])
       expect(unreachable.all[0]).toMatchObject({ kind: 'error', from: ROUTER[family], type: family === 4 ? 3 : 1 })
       expect(unreachable.done.code).toBe(1)
-      const big = await ping(NOBODY, '-M', 'probe', '-s', '1380', SERVER[family])
+      const big = await ping(nobody(), '-M', 'probe', '-s', '1380', SERVER[family])
       expect(big.all[0]).toMatchObject({ kind: 'error', from: ROUTER[family], mtu: NARROW_MTU })
     })
 
     test('the quote tells whom the probe was for', async () => {
-      const { all } = await ping(NOBODY, '-t1', SERVER[family])
+      const { all } = await ping(nobody(), '-t1', SERVER[family])
       expect(all[0].quote).toMatchObject({
         ip: { src: CLIENT[family], dst: SERVER[family] },
         transport: { type: family === 4 ? 8 : 128, seq: 1 },
@@ -83,14 +84,14 @@ describe('uid 65534 without capabilities, ping_group_range open', () => {
       ['--type', 'nodeinfo', SERVER[6]],
       ['--door', 'raw-socket', SERVER[4]],
     ]) {
-      const { done } = await ping(NOBODY, ...args)
+      const { done } = await ping(nobody(), ...args)
       expect(done).toMatchObject({ code: 2, out: '' })
       expect(done.err).toMatch(/CAP_NET_RAW/)
     }
   })
 
   test('a namespace that is not ours to enter is refused, and says what is wanted', async () => {
-    const { code, err } = await icmp(undefined, ['ping', '-c1', '--netns', net.client.name, SERVER[4]], NOBODY)
+    const { code, err } = await icmp(undefined, ['ping', '-c1', '--netns', net.client.name, SERVER[4]], nobody())
     expect(code).toBe(2)
     expect(err).toMatch(/CAP_SYS_ADMIN|root/)
   })
@@ -104,7 +105,7 @@ describe('uid 65534, ping_group_range shut', () => {
   })
 
   test.each([4, 6] as const)('IPv%i: the message names the sysctl and the capability, exit code 2', async (family) => {
-    const { done } = await ping(NOBODY, SERVER[family])
+    const { done } = await ping(nobody(), SERVER[family])
     expect(done).toMatchObject({ code: 2, out: '' })
     expect(done.err).toContain('sysctl -w net.ipv4.ping_group_range="0 2147483647"')
     expect(done.err).toContain('CAP_NET_RAW')
@@ -113,10 +114,10 @@ describe('uid 65534, ping_group_range shut', () => {
   })
 
   test('the cure that is named works', async () => {
-    const { done } = await ping(NOBODY, SERVER[4])
+    const { done } = await ping(nobody(), SERVER[4])
     const [, range] = /ping_group_range="([^"]+)"/.exec(done.err)!
     net.client.sysctl('ipv4.ping_group_range', range!)
-    expect((await ping(NOBODY, SERVER[4])).done.code).toBe(0)
+    expect((await ping(nobody(), SERVER[4])).done.code).toBe(0)
   })
 
   test('root is not shut out: it takes the raw socket, and says why', async () => {
@@ -168,7 +169,8 @@ describe('root', () => {
 
   test('a capability without uid 0 is dropped where it can be, and it is said that other threads keep theirs', async (ctx) => {
     const caps = ['--inh-caps', '-all,+net_raw', '--ambient-caps', '-all,+net_raw', '--bounding-set', '-all,+net_raw']
-    const who = ['--reuid', '65534', '--regid', '65534', '--clear-groups', ...caps]
+    const { uid, gid } = nobody()
+    const who = ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', ...caps]
     const command = [...who, process.execPath, ICMP, 'ping', '-v', '-q', '-c1', '--door', 'raw-socket', SERVER[4]]
     const done = await startProgram(net.client, 'setpriv', command).ended.catch(() =>
       ctx.skip('skipped, because setpriv is not installed (apt-get install util-linux)'),

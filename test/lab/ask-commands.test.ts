@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ROOT } from '../house/source.ts'
+import { ordinary } from '../nobody.ts'
 
 const NET = `seed: 3
 nodes: { me: host, r1: gateway, r2: gateway, srv: host }
@@ -27,10 +28,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const ICMP = join(ROOT, 'packages/icmpkit/bin/icmp.js')
-const ordinary = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 function icmp(...args: string[]): { code: number | null; out: string; err: string } {
-  const options = { encoding: 'utf8', timeout: 110_000, cwd: '/', ...ordinary } as const
+  const options = { encoding: 'utf8', timeout: 110_000, cwd: '/', ...ordinary() } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, [ICMP, ...args], options)
   return { code: status, out: stdout, err: stderr }
 }

@@ -4,20 +4,20 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { ROOT } from '../house/source.ts'
+import { ordinary } from '../nobody.ts'
 
 const FOLDER = resolve(ROOT, 'examples/lab')
 const ICMP = resolve(ROOT, 'packages/icmpkit/bin/icmp.js')
-const ordinary = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of the command, fields are what is tested
 type Line = any
 
 function told(name: string): Line[] {
+  seen.add(`${name}.yaml`)
   const args = [ICMP, 'lab', 'run', `examples/lab/${name}.yaml`, '--json']
-  const options = { encoding: 'utf8', cwd: ROOT, timeout: 110_000, ...ordinary } as const
+  const options = { encoding: 'utf8', cwd: ROOT, timeout: 110_000, ...ordinary() } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, args, options)
   expect({ status, stderr }, name).toEqual({ status: 0, stderr: '' })
-  seen.add(`${name}.yaml`)
   const lines = stdout
     .trim()
     .split('\n')
